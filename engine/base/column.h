@@ -1,0 +1,98 @@
+// Columns in memory have the Arrow layout: validity bitmap, values, 32-bit offsets for strings.
+//
+//   bool                  values: bitmap, least significant bit first
+//   int64, timestamp      values: int64_t (timestamp: microseconds, UTC)
+//   decimal(n)            values: int64_t scaled by 10^n (Arrow's 64-bit decimal), n <= 18, |value| < 10^18
+//   float64               values: double, never NaN, infinite or -0
+//   string                offsets: int32_t[length + 1], data: UTF-8
+//
+// Validity is always present (no NULL shortcut): bit set = value there. The value under an unset bit is 0 /
+// empty.
+#ifndef SS_ENGINE_BASE_COLUMN_H
+#define SS_ENGINE_BASE_COLUMN_H
+
+#include <stdint.h>
+
+#include "engine/base/arena.h"
+#include "engine/base/bytes.h"
+
+#define SS_BATCH_ROWS 1024 // programs run over at most so many rows at a time
+
+enum ss_type_id { SS_BOOL, SS_INT64, SS_FLOAT64, SS_DECIMAL, SS_STRING, SS_TIMESTAMP };
+
+struct ss_type {
+    enum ss_type_id id;
+    uint8_t scale; // decimal only, else 0
+};
+
+bool ss_type_equal(struct ss_type a, struct ss_type b);
+bool ss_type_is_numeric(struct ss_type type); // int64, float64, decimal
+// "decimal(2)". Returns text.
+#define SS_TYPE_TEXT_SIZE 24
+const char *ss_type_format(struct ss_type type, char text[SS_TYPE_TEXT_SIZE]);
+// "int64", "decimal(2)", ...; false when it is none.
+bool ss_type_parse(struct ss_bytes text, struct ss_type *type);
+
+// One value. Strings are borrowed. A null value has all other members zero.
+struct ss_value {
+    bool present;
+    union {
+        bool boolean;
+        int64_t i64; // int64, decimal (scaled), timestamp
+        double f64;
+        struct ss_bytes text;
+    };
+};
+
+bool ss_value_equal(struct ss_type type, struct ss_value a,
+                    struct ss_value b); // null equals null; floats by bits
+
+struct ss_column {
+    struct ss_type type;
+    int32_t length;   // rows filled
+    int32_t capacity; // rows allocated
+    uint8_t *validity;
+    union {
+        uint8_t *bits;
+        int64_t *i64;
+        double *f64;
+        int32_t *offsets;
+    };
+    char *data; // strings only
+    int32_t data_capacity;
+};
+
+static inline bool ss_bit_get(const uint8_t *bits, int32_t row)
+{
+    return (bits[row >> 3] >> (row & 7)) & 1;
+}
+
+static inline void ss_bit_set(uint8_t *bits, int32_t row, bool value)
+{
+    const uint8_t mask = (uint8_t)(1u << (row & 7));
+    if (value)
+        bits[row >> 3] |= mask;
+    else
+        bits[row >> 3] = (uint8_t)(bits[row >> 3] & (uint8_t)~mask);
+}
+
+// An empty column for up to `capacity` rows in the arena. False when out of memory.
+bool ss_column_init(struct ss_column *column, struct ss_type type, int32_t capacity, struct ss_arena *arena);
+// Appends a value (strings are copied into the column; the column's string data grows in `arena`). length <
+// capacity must hold. False when out of memory or when string data would pass 2^31 bytes.
+bool ss_column_append(struct ss_column *column, struct ss_value value, struct ss_arena *arena);
+void ss_column_clear(struct ss_column *column); // length 0, memory kept
+// The value at a row; a string is borrowed from the column.
+struct ss_value ss_column_get(const struct ss_column *column, int32_t row);
+
+// Text to value, exactly as its type (DESIGN C13, CLI.md): bool "true"/"false", int64, float64 (NaN and
+// infinities become null), decimal(n), string (valid UTF-8 without U+0000), timestamp by unit and zone. False
+// when it does not parse; then *reason is a static phrase such as "not an int64". The empty text is a string
+// value, an error for other types: a reader of CSV decides about null before it calls this.
+struct ss_zone;
+bool ss_value_parse(struct ss_type type, struct ss_bytes text, int unit /* enum ss_time_unit */,
+                    const struct ss_zone *zone, struct ss_value *value, const char **reason);
+// Value to text as CLI.md "CSV out" says, appended to the buffer; null appends nothing. No CSV quoting.
+void ss_value_format(struct ss_type type, struct ss_value value, struct ss_buffer *buffer);
+
+#endif

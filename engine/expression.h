@@ -1,0 +1,97 @@
+// Expressions: text -> syntax tree -> types -> bytecode.
+//
+// Grammar, loosest first:
+//   or | and | not | comparison (= <> != < <= > >=, is [not] null, [not] in (..), [not] between a and b)
+//   | + - | * / div mod | unary - | postfix | primary
+//   primary: literal | name[.name] | function(args) | aggregate(args [where expr]) suffixes | case | ( expr )
+//   suffixes of an aggregate call: over DURATION | over all | within DURATION | hop DURATION | hop exact
+//   literals: 12, 12.5, 1e3, 'text' ('' is a quote), true, false, null, timestamp '2026-01-31T10:00:00Z',
+//   duration literals 5m, 1h30m (an int64 of µs)
+// Keywords and function names are case-insensitive; names of columns and features are not.
+//
+// A number without a point is int64; with a point and no exponent it is decimal (as many digits as written);
+// with an exponent float64.
+#ifndef SS_ENGINE_EXPRESSION_H
+#define SS_ENGINE_EXPRESSION_H
+
+#include "engine/base/column.h"
+#include "engine/diagnostics.h"
+
+enum ss_node_kind {
+    SS_NODE_LITERAL,   // value, type; `null` has present = false and null_literal
+    SS_NODE_NAME,      // name (whole, "a" or "a.b")
+    SS_NODE_CALL,      // function and arguments; operators are calls named by their operator ("+", "and",
+                       // "is_null", "neg", "case", "in", ...)
+    SS_NODE_AGGREGATE, // aggregate call
+    SS_NODE_INPUT      // made by resolution: reads input column `input`
+};
+
+enum ss_aggregate_fn {
+    SS_AGG_COUNT,
+    SS_AGG_SUM,
+    SS_AGG_MEAN,
+    SS_AGG_VAR,
+    SS_AGG_STDDEV,
+    SS_AGG_MIN,
+    SS_AGG_MAX,
+    SS_AGG_FIRST,
+    SS_AGG_LAST,
+    SS_AGG_COUNT_DISTINCT
+};
+const char *ss_aggregate_name(enum ss_aggregate_fn fn);
+
+#define SS_OVER_NONE   0         // no `over` written
+#define SS_OVER_ALL    INT64_MAX // over all
+#define SS_HOP_DEFAULT 0         // no hop written; `hop exact` is 1
+
+struct ss_node {
+    enum ss_node_kind kind;
+    struct ss_place place;      // where its text starts
+    struct ss_type type;        // set by ss_expression_check; literals from the start
+    bool null_literal;          // `null`, which takes the type that is needed
+    struct ss_value value;      // literal
+    const char *name;           // name, or function name in lower case
+    struct ss_node **arguments; // call; aggregate: the argument (count 0 or 1)
+    size_t argument_count;
+    int input; // SS_NODE_INPUT
+    // SS_NODE_AGGREGATE:
+    enum ss_aggregate_fn fn;
+    struct ss_node *where; // NULL: none
+    int64_t over_us;       // SS_OVER_NONE, SS_OVER_ALL or a duration
+    int64_t within_us;     // 0: none
+    int64_t hop_us;        // SS_HOP_DEFAULT, 1 for `exact`, or a duration
+    struct ss_place over_place, hop_place, within_place;
+};
+
+// Parses `text` whose first byte stands at `place`. Nodes live in `arena`. Errors go to diagnostics, then
+// NULL is returned. Never recurses deeper than 100 levels (deeper is an error).
+struct ss_node *ss_expression_parse(struct ss_bytes text, struct ss_place place, struct ss_arena *arena,
+                                    struct ss_diagnostics *diagnostics);
+
+// Calls `visit` on every node, parents first. Stops and returns false when visit does.
+bool ss_expression_walk(struct ss_node *node, bool (*visit)(void *context, struct ss_node *node),
+                        void *context);
+
+// How names become inputs. `resolve` turns an SS_NODE_NAME (or, where the caller has rewritten it, anything
+// it knows) into SS_NODE_INPUT with `input` and `type` set and returns true; or diagnoses and returns false.
+// `aggregate` does the same for SS_NODE_AGGREGATE; NULL: aggregates are an error here.
+struct ss_scope {
+    bool (*resolve)(void *context, struct ss_node *node, struct ss_diagnostics *diagnostics);
+    bool (*aggregate)(void *context, struct ss_node *node, struct ss_diagnostics *diagnostics);
+    void *context;
+    const char *where; // for messages: "a view's where", "an aggregate's argument", "a feature of a service"
+};
+
+// Resolves names, checks and sets types, inserts conversions (int64/decimal -> float64, int64 -> decimal,
+// decimal rescale). A null literal takes the type its context needs. False when something was diagnosed (all
+// errors in the tree are found, not only the first). Conversions are calls with names "to_float64",
+// "rescale", ... whose node type is the target.
+bool ss_expression_check(struct ss_node *node, const struct ss_scope *scope, struct ss_arena *arena,
+                         struct ss_diagnostics *diagnostics);
+
+// The canonical text of a checked tree: fully parenthesised prefix form with types, inputs as #n, every
+// default spelled out; used in fingerprints. Two expressions that differ in blanks, case of keywords or
+// redundant parentheses are alike.
+void ss_expression_canonical(const struct ss_node *node, struct ss_buffer *buffer);
+
+#endif

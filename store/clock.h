@@ -1,0 +1,54 @@
+// The store's one clock (DESIGN C3): a single 64-bit cell in a file that all processes of the store map.
+//
+// cell = time_us * 2 + in_flight. Every t given out and every arrival_time comes from it; it never goes back,
+// across restarts too. While a commit is in flight the clock stands at that commit's arrival_time: lookups
+// get it as their t, and so do not see (strictly before) what is on its way. A writer that died leaves it
+// standing until the next writer has recovered, which is what the contract asks for.
+//
+// wall:   the machine's clock where that is later than the cell.
+// replay: the cell alone; it moves with commits (1 µs past the greatest event_time and arrival_time) and
+// ss_clock_advance.
+//
+// After a reboot the cell on disk may lag the last t given out by the kernel's write-back delay: an open that
+// meets another boot id moves a wall clock 60 s past the cell. Thread-safe and process-safe; no call blocks.
+#ifndef SS_STORE_CLOCK_H
+#define SS_STORE_CLOCK_H
+
+#include "engine/base/error.h"
+
+#include <stdint.h>
+
+enum ss_clock_kind { SS_CLOCK_WALL, SS_CLOCK_REPLAY };
+
+struct ss_wall_source { // the machine's clock, replaceable by tests
+    int64_t (*now_us)(void *context);
+    void *context;
+};
+
+struct ss_clock;
+
+enum ss_status ss_clock_create(const char *path, enum ss_clock_kind kind,
+                               struct ss_error *error); // fails if it exists
+// wall NULL: CLOCK_REALTIME. A damaged file is SS_DAMAGED (the message says that a writing command mends it).
+enum ss_status ss_clock_open(const char *path, const struct ss_wall_source *wall, struct ss_clock **clock,
+                             struct ss_error *error);
+void ss_clock_close(struct ss_clock *clock); // NULL is fine
+enum ss_clock_kind ss_clock_kind(const struct ss_clock *clock);
+
+// A t for a lookup, pinned before it takes its snapshot. The caller then uses max(t, snapshot's newest
+// arrival + 1).
+int64_t ss_clock_pin(struct ss_clock *clock);
+// Where the clock stands, without moving it.
+int64_t ss_clock_now(const struct ss_clock *clock);
+// Starts a commit: the clock stands from here on at the returned time, the commit's arrival_time (which the
+// one writer may still raise). If a dead writer's commit was in flight, its time is taken over.
+int64_t ss_clock_begin_commit(struct ss_clock *clock);
+// Ends it: the clock goes on, at least at next_us (arrival_time + 1; replay: also 1 past every event_time and
+// arrival_time of the commit).
+void ss_clock_end_commit(struct ss_clock *clock, int64_t next_us);
+bool ss_clock_in_flight(const struct ss_clock *clock);
+// Moves the clock forward to at least time_us (no-op when it is there already). Not while a commit is in
+// flight.
+void ss_clock_advance(struct ss_clock *clock, int64_t time_us);
+
+#endif

@@ -1,0 +1,141 @@
+// History: every event ever acknowledged, the truth of the store. Durable before it is acknowledged (DESIGN
+// C7, C11).
+//
+// One writer (the store's lock sees to it), any number of readers in any process. Rows are never changed but
+// for the mark that a delete puts on the row it takes back. What is behind this page (plain SQLite rows
+// today, columnar segments later) is nobody else's business: no SQL and no sqlite3.h outside
+// store/history_*.c and store/catalog.c.
+#ifndef SS_STORE_HISTORY_H
+#define SS_STORE_HISTORY_H
+
+#include "engine/event_batch.h"
+
+struct ss_history;
+
+struct ss_history_options {
+    bool sync; // true: fsync at every commit (synchronous=FULL). false: tests only
+    void (*fault_point)(void *context, const char *name); // NULL, or called at named points
+    void *fault_context;
+};
+
+// Creates the database file with its schema. Fails if it exists.
+enum ss_status ss_history_create(const char *path, const struct ss_history_options *options,
+                                 struct ss_error *error);
+// Missing file SS_NOT_FOUND, newer format SS_VERSION, damage SS_DAMAGED, each naming the path and what to do.
+enum ss_status ss_history_open(const char *path, bool writable, const struct ss_history_options *options,
+                               struct ss_history **history, struct ss_error *error);
+void ss_history_close(struct ss_history *history); // NULL is fine
+
+// ---- Commits. seq runs from 1 over the whole store without holes.
+
+struct ss_commit {
+    uint64_t first_seq, last_seq; // last_seq 0: the empty store
+    uint64_t id;                  // random, never 0 but for the empty store
+    int64_t arrival_us;           // the commit's clock: live rows and deletes arrive then
+    int64_t newest_us;            // greatest event_time and arrival_time of its rows
+};
+
+enum ss_status ss_history_newest_commit(struct ss_history *history, struct ss_commit *commit,
+                                        struct ss_error *error);
+// The first commit with last_seq >= seq; *found false when there is none.
+enum ss_status ss_history_find_commit(struct ss_history *history, uint64_t seq, struct ss_commit *commit,
+                                      bool *found, struct ss_error *error);
+// Greatest event_time, arrival_time and commit clock ever kept; SS_TIME_MIN_US for the empty store.
+enum ss_status ss_history_newest_time(struct ss_history *history, int64_t *time_us, struct ss_error *error);
+
+// ---- Writing: begin, then any of append / quarantine / note_batch, then commit or rollback.
+
+enum ss_row_outcome {
+    SS_ROW_STORED,
+    SS_ROW_DUPLICATE, // the same event again, a second delete, or an insert whose delete came first: changes
+                      // nothing
+    SS_ROW_CONFLICT   // same identity, other columns: the caller quarantines it
+};
+
+// Rows to append, any number, checked by the caller (types, event_time <= arrival, event_id not null,
+// identity columns present).
+struct ss_append {
+    const struct ss_source *source;
+    int32_t length;
+    const struct ss_column *columns; // source->column_count
+    const int64_t *event_time_us;
+    const int64_t *arrival_us;
+    const bool *is_delete; // NULL: none is
+};
+
+enum ss_status ss_history_begin(struct ss_history *history, struct ss_error *error);
+// outcomes: length entries.
+enum ss_status ss_history_append(struct ss_history *history, const struct ss_append *rows,
+                                 enum ss_row_outcome *outcomes, struct ss_error *error);
+
+struct ss_quarantine_row {
+    const char *source;
+    const char *file;      // or "" when it came otherwise
+    uint64_t line;         // 1-based; 0: unknown
+    const char *column;    // "" for the row as a whole
+    struct ss_bytes value; // as it came
+    const char *reason;    // "not an int64", "conflict", "future", ...
+};
+enum ss_status ss_history_quarantine(struct ss_history *history, const struct ss_quarantine_row *row,
+                                     struct ss_error *error);
+
+// The last batch a producer got acknowledged (number 0: none yet).
+enum ss_status ss_history_producer(struct ss_history *history, const char *producer, uint64_t *number,
+                                   struct ss_sha256 *hash, struct ss_error *error);
+enum ss_status ss_history_note_batch(struct ss_history *history, const char *producer, uint64_t number,
+                                     const struct ss_sha256 *hash, struct ss_error *error);
+// Has the source had a live commit (live rows or a delete)? From then on every row must arrive live.
+enum ss_status ss_history_is_live(struct ss_history *history, const char *source, bool *live,
+                                  struct ss_error *error);
+enum ss_status ss_history_mark_live(struct ss_history *history, const char *source, struct ss_error *error);
+
+// Commits durably. `commit->arrival_us` and newest_us are the caller's; the rest is filled in. A transaction
+// that appended no row makes no commit record (last_seq stays the newest's) but keeps quarantine rows and
+// batch notes.
+enum ss_status ss_history_commit(struct ss_history *history, struct ss_commit *commit,
+                                 struct ss_error *error);
+void ss_history_rollback(struct ss_history *history); // no-op without a transaction
+
+// ---- Tables follow definitions. Idempotent. A column of a known source may be added (null in old rows) but
+// not change its type or identity: SS_CONFLICT with both. Entities of the views given get the index that
+// entity reads need.
+enum ss_status ss_history_prepare(struct ss_history *history, const struct ss_definitions *definitions,
+                                  struct ss_error *error);
+
+// ---- Reading. Not thread-safe per handle; readers keep no transaction between calls to next.
+
+// Events of the source with after < seq <= upto, by seq: inserts, and deletes that took an event back (with
+// its columns). `columns`: column_count + 1 flags, which to fill (NULL: all).
+enum ss_status ss_history_read_seq(struct ss_history *history, const struct ss_source *source, uint64_t after,
+                                   uint64_t upto, const bool *columns, struct ss_event_reader **reader,
+                                   struct ss_error *error);
+
+// Inserts with from <= event_time < to and seq <= s, ordered by (key parts, event_time, seq): of one entity
+// (key: its parts, none null), or of all with no null part (key NULL). Deletes are in deleted_seq and
+// deleted_arrival_us. Columns: the row program's inputs and the key columns.
+enum ss_status ss_history_read_entity(struct ss_history *history, const struct ss_view *view,
+                                      const struct ss_value *key, int64_t from_us, int64_t to_us, uint64_t s,
+                                      struct ss_event_reader **reader, struct ss_error *error);
+
+// Calls `each` for every distinct key (no null part) of the view's entity among inserts with seq <= s, in key
+// order. Strings borrow until it returns. Stops when it returns other than SS_OK.
+enum ss_status ss_history_each_key(struct ss_history *history, const struct ss_view *view, uint64_t s,
+                                   enum ss_status (*each)(void *context, const struct ss_value *key),
+                                   void *context, struct ss_error *error);
+
+uint64_t ss_history_rows_read(
+    const struct ss_history *history); // rows given out by readers of this handle: tests and stats
+
+struct ss_history_stats {
+    uint64_t commits, events, deletes, quarantined;
+    uint64_t file_bytes, wal_bytes;
+};
+enum ss_status ss_history_stats(struct ss_history *history, struct ss_history_stats *stats,
+                                struct ss_error *error);
+// Quarantined rows of a source (NULL: all), newest last.
+enum ss_status ss_history_each_quarantined(struct ss_history *history, const char *source,
+                                           enum ss_status (*each)(void *context,
+                                                                  const struct ss_quarantine_row *row),
+                                           void *context, struct ss_error *error);
+
+#endif
