@@ -35,6 +35,7 @@ struct ss_diagnostics {
 
 void ss_diagnostics_init(struct ss_diagnostics *diagnostics, const struct ss_file *files, size_t file_count,
                          struct ss_arena *arena);
+#define SS_DIAGNOSTICS_MAX 1000 // later ones are dropped: nobody reads them, and a hostile file has millions
 // Adds one error. The same place and message twice is kept once.
 void ss_diagnose(struct ss_diagnostics *diagnostics, struct ss_place place, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
