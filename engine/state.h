@@ -77,6 +77,11 @@ enum ss_status ss_state_encode(const struct ss_state *state, struct ss_buffer *b
 enum ss_status ss_state_read(const struct ss_state *state, int64_t t_us, const uint64_t *needed,
                              struct ss_value *values, bool *expired, struct ss_error *error);
 
+// A copy in another arena (encode and decode): how the caller of a long sweep gives back what dropped tiles still hold. No
+// tile may be dirty.
+enum ss_status ss_state_move(const struct ss_state *state, struct ss_arena *to, struct ss_state **moved,
+                             struct ss_error *error);
+
 // For people (`dump`): one line per tile with its span, bytes and parts.
 enum ss_status ss_state_print(const struct ss_state *state, struct ss_buffer *buffer, struct ss_error *error);
 

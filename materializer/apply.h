@@ -20,8 +20,8 @@ enum ss_status ss_plan(const struct ss_definitions *old /* NULL: none */, const 
                        struct ss_arena *arena, struct ss_planned **planned, size_t *count,
                        struct ss_error *error);
 
-// Does it. Takes the definitions over (also on failure they stay the caller's). On success the materializer's
-// live definitions are `definitions`.
+// Does it. On success the definitions are the materializer's; on failure nothing changed and they stay the
+// caller's.
 enum ss_status ss_apply(struct ss_materializer *materializer, struct ss_definitions *definitions,
                         struct ss_error *error);
 

@@ -5,34 +5,30 @@
 #include "materializer/answer.h"
 #include "materializer/materializer.h"
 
+// A snapshot with its (t, s); the definitions live in it are the materializer's from here on.
+struct ss_pinned {
+    struct ss_online_txn *txn;
+    struct ss_applied applied; // applied.seq is s
+    int64_t t_us;
+};
+
+// has_at: read at at_us, which may not be before the store's clock and does not move it. SS_OK: the caller
+// ends it with ss_unpin, and finds the service (ss_require_service) and shapes its keys only after this call,
+// since the live definitions may have changed since the last one.
+enum ss_status ss_pin(struct ss_materializer *materializer, bool has_at, int64_t at_us,
+                      struct ss_pinned *pinned, struct ss_error *error);
+void ss_unpin(struct ss_pinned *pinned);
+
 struct ss_lookup {
-    const char *service;
     int32_t length;                  // rows, at most SS_BATCH_ROWS
     const struct ss_column *keys;    // one column per key part of the service, in its order
     const struct ss_column *request; // one per request input, in order; NULL: all null
-    bool has_at;
-    int64_t at_us; // read at this t: not before the store's clock, which it does not move
 };
 
-struct ss_lookup_result {
-    const struct ss_service
-        *service; // of the definitions that were live in the snapshot; valid until the next lookup or close
-    int64_t t_us;
-    uint64_t s;
-    struct ss_answer answer; // in the arena
-};
-
-// Everything is read in one snapshot. Follows a change of the live definitions by itself. Fails for an
-// unknown service or a key that is too long; an unknown or null key is a row of not_found.
-enum ss_status ss_lookup(struct ss_materializer *materializer, const struct ss_lookup *lookup,
-                         struct ss_arena *arena, struct ss_lookup_result *result, struct ss_error *error);
-
-// The same in a snapshot the caller holds, at a (t, s) it has pinned: for probes over many batches.
-enum ss_status ss_pin(struct ss_materializer *materializer, bool has_at, int64_t at_us,
-                      struct ss_online_txn **txn, struct ss_applied *applied, int64_t *t_us,
-                      struct ss_error *error);
-enum ss_status ss_lookup_at(struct ss_online_txn *txn, const struct ss_service *service,
-                            const struct ss_lookup *lookup, int64_t t_us, struct ss_arena *arena,
-                            struct ss_answer *answer, struct ss_error *error);
+// The service's features for every row, in the arena. An unknown or null key is a row of not_found; a key
+// that is too long is an error of all.
+enum ss_status ss_lookup(const struct ss_pinned *pinned, const struct ss_service *service,
+                         const struct ss_lookup *lookup, struct ss_arena *arena, struct ss_answer *answer,
+                         struct ss_error *error);
 
 #endif

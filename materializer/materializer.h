@@ -16,6 +16,8 @@ struct ss_materializer {
 enum ss_status ss_materializer_open(const char *directory, enum ss_store_mode mode,
                                     const struct ss_store_options *options,
                                     struct ss_materializer **materializer, struct ss_error *error);
+// What an open for writing does first, once more: after a push whose online commit failed.
+enum ss_status ss_materializer_recover(struct ss_materializer *materializer, struct ss_error *error);
 void ss_materializer_close(struct ss_materializer *materializer); // NULL is fine
 
 // SS_NOT_FOUND naming the nearest; SS_INVALID when nothing was applied yet ("run 'selfsame apply'").

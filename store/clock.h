@@ -32,6 +32,9 @@ enum ss_status ss_clock_create(const char *path, enum ss_clock_kind kind,
 // wall NULL: CLOCK_REALTIME. A damaged file is SS_DAMAGED (the message says that a writing command mends it).
 enum ss_status ss_clock_open(const char *path, const struct ss_wall_source *wall, struct ss_clock **clock,
                              struct ss_error *error);
+// Makes a clock anew in place of a lost or damaged one, standing at time_us or later (only by the writer).
+enum ss_status ss_clock_replace(const char *path, enum ss_clock_kind kind, int64_t time_us,
+                                struct ss_error *error);
 void ss_clock_close(struct ss_clock *clock); // NULL is fine
 enum ss_clock_kind ss_clock_kind(const struct ss_clock *clock);
 
@@ -43,12 +46,16 @@ int64_t ss_clock_now(const struct ss_clock *clock);
 // Starts a commit: the clock stands from here on at the returned time, the commit's arrival_time (which the
 // one writer may still raise). If a dead writer's commit was in flight, its time is taken over.
 int64_t ss_clock_begin_commit(struct ss_clock *clock);
-// Ends it: the clock goes on, at least at next_us (arrival_time + 1; replay: also 1 past every event_time and
-// arrival_time of the commit).
+// Ends it: the clock goes on, at least at next_us (1 µs past every arrival_time and event_time of the commit); INT64_MIN:
+// where it stands, for a commit that was given up.
 void ss_clock_end_commit(struct ss_clock *clock, int64_t next_us);
 bool ss_clock_in_flight(const struct ss_clock *clock);
 // Moves the clock forward to at least time_us (no-op when it is there already). Not while a commit is in
 // flight.
 void ss_clock_advance(struct ss_clock *clock, int64_t time_us);
+
+// Names this boot of the machine: what was not written back to disk before it is gone.
+#define SS_BOOT_ID_SIZE 40
+enum ss_status ss_boot_id(char text[SS_BOOT_ID_SIZE], struct ss_error *error);
 
 #endif

@@ -79,9 +79,9 @@ struct ss_quarantine_row {
 enum ss_status ss_history_quarantine(struct ss_history *history, const struct ss_quarantine_row *row,
                                      struct ss_error *error);
 
-// The last batch a producer got acknowledged (number 0: none yet).
-enum ss_status ss_history_producer(struct ss_history *history, const char *producer, uint64_t *number,
-                                   struct ss_sha256 *hash, struct ss_error *error);
+// What a producer got acknowledged: *last is its greatest batch number (0: none yet); *found and *hash are about batch `number`.
+enum ss_status ss_history_producer(struct ss_history *history, const char *producer, uint64_t number, uint64_t *last,
+                                   bool *found, struct ss_sha256 *hash, struct ss_error *error);
 enum ss_status ss_history_note_batch(struct ss_history *history, const char *producer, uint64_t number,
                                      const struct ss_sha256 *hash, struct ss_error *error);
 // Has the source had a live commit (live rows or a delete)? From then on every row must arrive live.

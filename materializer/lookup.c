@@ -1,0 +1,170 @@
+// Lookup.
+//
+// Pin: t first, then the snapshot. A commit that began before t was given out made the clock stand, so t is
+// not past its arrival_time; one that began later arrives at t or later. If the snapshot turns out to hold a
+// commit that arrived at t or later (it was published in between), t becomes 1 µs past it: arrival_times rise
+// strictly, so no commit it lacks is earlier.
+
+#include "materializer/lookup.h"
+
+#include "engine/key.h"
+
+#include <string.h>
+
+static enum ss_status follow_definitions(struct ss_materializer *materializer,
+                                         const struct ss_applied *applied, struct ss_error *error)
+{
+    struct ss_definitions *loaded = NULL;
+    if (!applied->has_live) return SS_OK;
+    if (materializer->definitions &&
+        memcmp(&materializer->definitions->fingerprint, &applied->live, sizeof applied->live) == 0)
+        return SS_OK;
+    SS_TRY(ss_catalog_load(materializer->store->history, &applied->live, &loaded, error));
+    ss_definitions_destroy(materializer->definitions);
+    materializer->definitions = loaded;
+    return SS_OK;
+}
+
+static enum ss_status choose_time(struct ss_store *store, bool has_at, int64_t at_us, int64_t pinned_us,
+                                  const struct ss_applied *applied, int64_t *t_us, struct ss_error *error)
+{
+    char at[SS_TIME_TEXT_SIZE], now[SS_TIME_TEXT_SIZE];
+    const int64_t least_us = pinned_us > applied->arrival_us ? pinned_us : applied->arrival_us + 1;
+    *t_us = has_at ? at_us : least_us;
+    if (*t_us >= least_us) return SS_OK;
+    return ss_fail(error, SS_INVALID,
+                   "store '%s': %s is before the store's clock (%s), and the past is not kept online; "
+                   "use 'selfsame train' for values of the past",
+                   store->directory, ss_time_format(at_us, at), ss_time_format(least_us, now));
+}
+
+enum ss_status ss_pin(struct ss_materializer *materializer, bool has_at, int64_t at_us,
+                      struct ss_pinned *pinned, struct ss_error *error)
+{
+    enum ss_status status;
+    struct ss_store *store = materializer->store;
+    struct ss_pinned taken = {0};
+    const int64_t pinned_us = has_at ? ss_clock_now(store->clock) : ss_clock_pin(store->clock);
+    SS_TRY(ss_online_read(store->online, &taken.txn, error));
+    SS_TRY_GOTO(ss_online_applied(taken.txn, &taken.applied, error), out);
+    SS_TRY_GOTO(choose_time(store, has_at, at_us, pinned_us, &taken.applied, &taken.t_us, error), out);
+    SS_TRY_GOTO(follow_definitions(materializer, &taken.applied, error), out);
+    *pinned = taken;
+    return SS_OK;
+out:
+    ss_online_end(taken.txn);
+    return status;
+}
+
+void ss_unpin(struct ss_pinned *pinned)
+{
+    ss_online_end(pinned->txn);
+    *pinned = (struct ss_pinned){0};
+}
+
+// One view's part of a lookup.
+struct view_lookup {
+    const struct ss_view *view;
+    const struct ss_column *keys[SS_MAX_KEYS];
+    struct ss_column *features;
+    uint8_t **marks;
+};
+
+static enum ss_status read_row(const struct ss_pinned *pinned, const struct view_lookup *part, int32_t row,
+                               struct ss_arena *arena, struct ss_state **state, struct ss_error *error)
+{
+    const struct ss_entity *entity = part->view->entity;
+    struct ss_value parts[SS_MAX_KEYS];
+    struct ss_bytes stored = {0};
+    struct ss_key key;
+    for (size_t i = 0; i < entity->key_count; i++) parts[i] = ss_column_get(part->keys[i], row);
+    const enum ss_key_result result = ss_key_encode(entity->key_types, parts, entity->key_count, &key);
+    if (result == SS_KEY_TOO_LONG)
+        return ss_fail(error, SS_INVALID,
+                       "entity '%s': the key of row %d is longer than %d bytes when encoded", entity->name,
+                       (int)row + 1, SS_KEY_MAX);
+    if (result == SS_KEY_OK)
+        SS_TRY(ss_online_get(pinned->txn, &part->view->fingerprint,
+                             (struct ss_bytes){(const char *)key.bytes, key.size}, &stored, error));
+    if (stored.data) return ss_state_decode(part->view, stored, arena, state, error);
+    *state = ss_state_create(part->view, arena);
+    return *state ? SS_OK : ss_fail_memory(error, "an entity's state");
+}
+
+static enum ss_status look_up_view(const struct ss_pinned *pinned, struct view_lookup *part, int32_t length,
+                                   const struct ss_column *t, struct ss_arena *arena, struct ss_error *error)
+{
+    struct ss_readings readings;
+    if (!ss_readings_init(&readings, part->view, length, arena)) return ss_fail_memory(error, "a lookup");
+    for (int32_t row = 0; row < length; row++) {
+        struct ss_state *state;
+        SS_TRY(read_row(pinned, part, row, arena, &state, error));
+        SS_TRY(ss_readings_add(&readings, state, pinned->t_us, arena, error));
+    }
+    return ss_readings_evaluate(&readings, part->keys, t, arena, &part->features, &part->marks, error);
+}
+
+static bool fill_time(struct ss_column *t, int32_t length, int64_t t_us, struct ss_arena *arena)
+{
+    if (!ss_column_init(t, (struct ss_type){SS_TIMESTAMP, 0}, length, arena)) return false;
+    for (int32_t row = 0; row < length; row++)
+        if (!ss_column_append(t, (struct ss_value){.present = true, .i64 = t_us}, arena)) return false;
+    return true;
+}
+
+// Request inputs by position; where the caller gave none, all null.
+static const struct ss_column **request_columns(const struct ss_service *service,
+                                                const struct ss_lookup *lookup, struct ss_arena *arena)
+{
+    const struct ss_column **columns = ss_arena_array(arena, service->request_count + 1, sizeof *columns);
+    for (size_t i = 0; columns && i < service->request_count; i++) {
+        if (lookup->request) {
+            columns[i] = &lookup->request[i];
+            continue;
+        }
+        struct ss_column *nulls = ss_arena_array(arena, 1, sizeof *nulls);
+        if (!nulls || !ss_column_init(nulls, service->request[i].type, lookup->length, arena)) return NULL;
+        for (int32_t row = 0; row < lookup->length; row++)
+            if (!ss_column_append(nulls, (struct ss_value){0}, arena)) return NULL;
+        columns[i] = nulls;
+    }
+    return columns;
+}
+
+static enum ss_status look_up_views(const struct ss_pinned *pinned, const struct ss_service *service,
+                                    const struct ss_lookup *lookup, const struct ss_column *t,
+                                    struct view_lookup *parts, struct ss_arena *arena, struct ss_error *error)
+{
+    for (size_t v = 0; v < service->view_count; v++) {
+        parts[v].view = service->views[v];
+        for (size_t i = 0; i < parts[v].view->entity->key_count; i++)
+            parts[v].keys[i] = &lookup->keys[service->view_keys[v][i]];
+        SS_TRY(look_up_view(pinned, &parts[v], lookup->length, t, arena, error));
+    }
+    return SS_OK;
+}
+
+enum ss_status ss_lookup(const struct ss_pinned *pinned, const struct ss_service *service,
+                         const struct ss_lookup *lookup, struct ss_arena *arena, struct ss_answer *answer,
+                         struct ss_error *error)
+{
+    struct ss_column t;
+    struct view_lookup *parts = ss_arena_array(arena, service->view_count + 1, sizeof *parts);
+    const struct ss_column **reads = ss_arena_array(arena, service->read_count + 1, sizeof *reads);
+    const uint8_t **marks = ss_arena_array(arena, service->read_count + 1, sizeof *marks);
+    const struct ss_column **keys = ss_arena_array(arena, service->key_count + 1, sizeof *keys);
+    const struct ss_column **request = request_columns(service, lookup, arena);
+    SS_ASSERT(lookup->length <= SS_BATCH_ROWS);
+    if (!parts || !reads || !marks || !keys || !request ||
+        !fill_time(&t, lookup->length, pinned->t_us, arena))
+        return ss_fail_memory(error, "a lookup");
+    SS_TRY(look_up_views(pinned, service, lookup, &t, parts, arena, error));
+    for (size_t i = 0; i < service->read_count; i++) {
+        const struct view_lookup *part = &parts[service->reads[i].view];
+        reads[i] = &part->features[service->reads[i].feature];
+        marks[i] = part->marks[service->reads[i].feature];
+    }
+    for (size_t i = 0; i < service->key_count; i++) keys[i] = &lookup->keys[i];
+    const struct ss_service_inputs inputs = {lookup->length, reads, marks, request, keys, &t};
+    return ss_answer_evaluate(service, &inputs, arena, answer, error);
+}

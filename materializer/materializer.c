@@ -1,0 +1,179 @@
+// Opening a store for work. A writer leaves this page with everything in order, whatever happened before:
+//
+//   1. which definitions are live: what the online store says, else (it is new) what the catalog says
+//   2. the online store: caught up from its applied seq, or filled anew when history does not hold its
+//   applied commit
+//   3. the clock: no commit is in flight, and it stands past everything that history holds
+//
+// A reader takes things as they are: behind a dead writer it reads the older state at the time where the
+// clock stands.
+
+#include "materializer/materializer.h"
+
+#include "materializer/fold.h"
+
+#include <stdlib.h>
+
+static enum ss_status read_applied(struct ss_store *store, struct ss_applied *applied, struct ss_error *error)
+{
+    struct ss_online_txn *txn = NULL;
+    enum ss_status status = ss_online_read(store->online, &txn, error);
+    if (status == SS_OK) status = ss_online_applied(txn, applied, error);
+    ss_online_end(txn);
+    return status;
+}
+
+static enum ss_status load_definitions(struct ss_materializer *materializer, struct ss_error *error)
+{
+    struct ss_store *store = materializer->store;
+    struct ss_applied applied = {0};
+    struct ss_sha256 live;
+    bool found;
+    SS_TRY(ss_catalog_live(store->history, &live, &found, error));
+    if (store->online) SS_TRY(read_applied(store, &applied, error));
+    if (applied.has_live) {
+        live = applied.live;
+        found = true;
+        if (store->mode == SS_STORE_WRITE) SS_TRY(ss_catalog_set_live(store->history, &live, error));
+    }
+    return found ? ss_catalog_load(store->history, &live, &materializer->definitions, error) : SS_OK;
+}
+
+// Fills every live view anew at history's newest commit, in one transaction.
+static enum ss_status fill_all(struct ss_materializer *materializer, struct ss_error *error)
+{
+    enum ss_status status;
+    struct ss_store *store = materializer->store;
+    const struct ss_definitions *definitions = materializer->definitions;
+    struct ss_applied applied = {.arrival_us = SS_TIME_MIN_US};
+    struct ss_online_txn *txn = NULL;
+    struct ss_commit commit;
+    SS_TRY(ss_history_newest_commit(store->history, &commit, error));
+    if (commit.last_seq) applied = ss_applied_after(&commit, &applied);
+    applied.has_live = definitions != NULL;
+    if (definitions) applied.live = definitions->fingerprint;
+    SS_TRY_GOTO(ss_online_write(store->online, &txn, error), out);
+    for (size_t i = 0; definitions && i < definitions->view_count; i++)
+        SS_TRY_GOTO(ss_fill_view(store->history, txn, &definitions->views[i], applied.seq, applied.arrival_us,
+                                 &materializer->caught_up_rows, error),
+                    out);
+    SS_TRY_GOTO(ss_online_set_applied(txn, &applied, error), out);
+    status = ss_online_commit(txn, error);
+    txn = NULL;
+    materializer->rebuilt = true;
+out:
+    ss_online_end(txn);
+    return status;
+}
+
+// Does history hold the commit that the online store says it has applied?
+static enum ss_status applied_is_ours(struct ss_store *store, const struct ss_applied *applied, bool *ours,
+                                      struct ss_error *error)
+{
+    struct ss_commit commit;
+    bool found;
+    *ours = applied->seq == 0;
+    if (*ours) return SS_OK;
+    SS_TRY(ss_history_find_commit(store->history, applied->seq, &commit, &found, error));
+    *ours = found && commit.last_seq == applied->seq && commit.id == applied->commit_id;
+    return SS_OK;
+}
+
+static enum ss_status recover_online(struct ss_materializer *materializer, struct ss_error *error)
+{
+    struct ss_store *store = materializer->store;
+    const struct ss_definitions *definitions = materializer->definitions;
+    struct ss_applied applied;
+    bool ours;
+    SS_TRY(read_applied(store, &applied, error));
+    SS_TRY(applied_is_ours(store, &applied, &ours, error));
+    if (store->online_is_new || !ours || applied.has_live != (definitions != NULL))
+        return fill_all(materializer, error);
+    return ss_catch_up(materializer, &materializer->caught_up_rows, error);
+}
+
+static enum ss_status recover_clock(struct ss_store *store, struct ss_error *error)
+{
+    int64_t newest_us;
+    SS_TRY(ss_history_newest_time(store->history, &newest_us, error));
+    if (ss_clock_in_flight(store->clock))
+        ss_clock_end_commit(store->clock, newest_us + 1);
+    else
+        ss_clock_advance(store->clock, newest_us + 1);
+    return SS_OK;
+}
+
+enum ss_status ss_materializer_recover(struct ss_materializer *materializer, struct ss_error *error)
+{
+    SS_TRY(recover_online(materializer, error));
+    return recover_clock(materializer->store, error);
+}
+
+enum ss_status ss_materializer_open(const char *directory, enum ss_store_mode mode,
+                                    const struct ss_store_options *options,
+                                    struct ss_materializer **materializer, struct ss_error *error)
+{
+    enum ss_status status;
+    struct ss_materializer *opened = calloc(1, sizeof *opened);
+    if (!opened) return ss_fail_memory(error, "a store");
+    SS_TRY_GOTO(ss_store_open(directory, mode, options, &opened->store, error), out);
+    SS_TRY_GOTO(load_definitions(opened, error), out);
+    if (mode == SS_STORE_WRITE) SS_TRY_GOTO(ss_materializer_recover(opened, error), out);
+    *materializer = opened;
+    opened = NULL;
+out:
+    ss_materializer_close(opened);
+    return status;
+}
+
+void ss_materializer_close(struct ss_materializer *materializer)
+{
+    if (!materializer) return;
+    ss_definitions_destroy(materializer->definitions);
+    ss_store_close(materializer->store);
+    free(materializer);
+}
+
+#define NAMES_MAX 256 // how many names an error looks through for the nearest
+
+static enum ss_status no_such(const char *kind, const char *name, const char *const *names, size_t count,
+                              struct ss_error *error)
+{
+    const char *nearest = ss_nearest_name(ss_bytes_of(name), names, count);
+    if (nearest)
+        return ss_fail(error, SS_NOT_FOUND, "%s '%s': the store has none of that name; did you mean '%s'?",
+                       kind, name, nearest);
+    return ss_fail(error, SS_NOT_FOUND,
+                   "%s '%s': the store has none of that name; 'selfsame stats' lists what it has", kind,
+                   name);
+}
+
+static enum ss_status require_definitions(const struct ss_materializer *materializer, struct ss_error *error)
+{
+    if (materializer->definitions) return SS_OK;
+    return ss_fail(error, SS_INVALID,
+                   "store '%s': no definitions were applied yet; run 'selfsame apply DEFS...'",
+                   materializer->store->directory);
+}
+
+#define REQUIRE(kind, singular)                                                                        \
+    enum ss_status ss_require_##singular(const struct ss_materializer *materializer, const char *name, \
+                                         const struct ss_##singular **found, struct ss_error *error)   \
+    {                                                                                                  \
+        const char *names[NAMES_MAX];                                                                  \
+        size_t count = 0;                                                                              \
+        SS_TRY(require_definitions(materializer, error));                                              \
+        const struct ss_definitions *definitions = materializer->definitions;                          \
+        const struct ss_##singular *match = ss_find_##singular(definitions, name);                     \
+        if (match) {                                                                                   \
+            *found = match;                                                                            \
+            return SS_OK;                                                                              \
+        }                                                                                              \
+        for (size_t i = 0; i < definitions->singular##_count && count < NAMES_MAX; i++)                \
+            names[count++] = definitions->kind[i].name;                                                \
+        return no_such(#singular, name, names, count, error);                                          \
+    }
+
+REQUIRE(services, service)
+REQUIRE(sources, source)
+REQUIRE(views, view)

@@ -1,0 +1,275 @@
+// Skew, by probe: the same rows read online and computed again from history at the same (t, s), every cell
+// compared by bits.
+//
+// Rows: for each entity of the service, every key that history or the online store knows of it (so a row that
+// exists on one side only is seen), the other entities' keys put beside it in turn. A damaged online row ends
+// the probe with its error.
+
+#include "materializer/compare.h"
+
+#include "engine/key.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct keys { // distinct encoded keys of one entity, sorted
+    const struct ss_entity *entity;
+    struct ss_bytes *items;
+    size_t count, capacity;
+    struct ss_arena *arena;
+};
+
+struct probe {
+    struct ss_materializer *materializer;
+    struct ss_pinned pinned;
+    const struct ss_service *service;
+    struct ss_arena arena;
+    struct keys *keys; // entity_count
+    size_t entity_count;
+    struct ss_column *columns; // of the service's keys: the rows of the probe
+    struct ss_column *page;    // of up to SS_BATCH_ROWS of them
+    struct ss_arena page_arena;
+    void (*each)(void *context, const struct ss_skew_cell *cell);
+    void *context;
+    struct ss_skew_report *report;
+    struct ss_error *error;
+};
+
+const char *ss_difference_name(enum ss_difference difference)
+{
+    switch (difference) {
+    case SS_DIFFERENCE_NONE: return "equal";
+    case SS_DIFFERENCE_NULL: return "null on one side";
+    case SS_DIFFERENCE_STATUS: return "other reason for null";
+    case SS_DIFFERENCE_VALUE: return "other value";
+    }
+    return "?";
+}
+
+static enum ss_status add_key(struct keys *keys, struct ss_bytes key)
+{
+    if (keys->count == keys->capacity) {
+        const size_t capacity = keys->capacity ? keys->capacity * 2 : 256;
+        struct ss_bytes *grown = realloc(keys->items, capacity * sizeof *grown);
+        if (!grown) return SS_OUT_OF_MEMORY;
+        keys->items = grown;
+        keys->capacity = capacity;
+    }
+    key.data = ss_arena_copy(keys->arena, key.data, key.size);
+    if (!key.data) return SS_OUT_OF_MEMORY;
+    keys->items[keys->count++] = key;
+    return SS_OK;
+}
+
+static enum ss_status history_key(void *context, const struct ss_value *parts)
+{
+    struct keys *keys = context;
+    struct ss_key key;
+    if (ss_key_encode(keys->entity->key_types, parts, keys->entity->key_count, &key) != SS_KEY_OK)
+        return SS_OK;
+    return add_key(keys, (struct ss_bytes){(const char *)key.bytes, key.size});
+}
+
+static enum ss_status online_key(void *context, struct ss_bytes key, struct ss_bytes state)
+{
+    (void)state;
+    return add_key(context, key);
+}
+
+static int by_bytes(const void *a, const void *b)
+{
+    return ss_bytes_compare(*(const struct ss_bytes *)a, *(const struct ss_bytes *)b);
+}
+
+// Distinct, and at most `limit` of them (0: all), spread evenly over the order.
+static void settle_keys(struct keys *keys, uint64_t limit)
+{
+    size_t distinct = 0;
+    qsort(keys->items, keys->count, sizeof *keys->items, by_bytes);
+    for (size_t i = 0; i < keys->count; i++)
+        if (i == 0 || !ss_bytes_equal(keys->items[i], keys->items[distinct - 1]))
+            keys->items[distinct++] = keys->items[i];
+    keys->count = distinct;
+    if (limit == 0 || limit >= distinct) return;
+    for (uint64_t i = 0; i < limit; i++) keys->items[i] = keys->items[i * distinct / limit];
+    keys->count = (size_t)limit;
+}
+
+static struct keys *keys_of(struct probe *probe, const struct ss_entity *entity)
+{
+    for (size_t i = 0; i < probe->entity_count; i++)
+        if (probe->keys[i].entity == entity) return &probe->keys[i];
+    probe->keys[probe->entity_count] = (struct keys){.entity = entity, .arena = &probe->arena};
+    return &probe->keys[probe->entity_count++];
+}
+
+static enum ss_status gather_keys(struct probe *probe, uint64_t limit)
+{
+    const struct ss_service *service = probe->service;
+    struct ss_history *history = probe->materializer->store->history;
+    probe->keys = ss_arena_array(&probe->arena, service->view_count + 1, sizeof *probe->keys);
+    if (!probe->keys) return ss_fail_memory(probe->error, "the keys of a probe");
+    for (size_t v = 0; v < service->view_count; v++) {
+        const struct ss_view *view = service->views[v];
+        struct keys *keys = keys_of(probe, view->entity);
+        SS_TRY(
+            ss_history_each_key(history, view, probe->pinned.applied.seq, history_key, keys, probe->error));
+        SS_TRY(ss_online_scan(probe->pinned.txn, &view->fingerprint, online_key, keys, probe->error));
+    }
+    for (size_t i = 0; i < probe->entity_count; i++) settle_keys(&probe->keys[i], limit);
+    return SS_OK;
+}
+
+// Writes one entity's key into the service's row of key parts.
+static enum ss_status place_key(const struct probe *probe, const struct keys *keys, size_t index,
+                                struct ss_value *row)
+{
+    const struct ss_service *service = probe->service;
+    struct ss_value parts[SS_MAX_KEYS];
+    if (keys->count == 0) return SS_OK;
+    for (size_t v = 0; v < service->view_count; v++) {
+        if (service->views[v]->entity != keys->entity) continue;
+        if (!ss_key_decode(keys->entity->key_types, keys->entity->key_count, keys->items[index % keys->count],
+                           parts))
+            return ss_fail(
+                probe->error, SS_DAMAGED,
+                "view '%s': a key in the online store is no key of entity '%s'; run 'selfsame rebuild %s'",
+                service->views[v]->name, keys->entity->name, service->views[v]->name);
+        for (size_t i = 0; i < keys->entity->key_count; i++) row[service->view_keys[v][i]] = parts[i];
+        return SS_OK;
+    }
+    return SS_OK;
+}
+
+static enum ss_status gather_rows(struct probe *probe)
+{
+    const struct ss_service *service = probe->service;
+    struct ss_value *row = ss_arena_array(&probe->arena, service->key_count + 1, sizeof *row);
+    size_t total = 0;
+    probe->columns = ss_arena_array(&probe->arena, service->key_count + 1, sizeof *probe->columns);
+    for (size_t e = 0; e < probe->entity_count; e++) total += probe->keys[e].count;
+    bool ok = row && probe->columns;
+    for (size_t k = 0; ok && k < service->key_count; k++)
+        ok = ss_column_init(&probe->columns[k], service->key_types[k], (int32_t)total + 1, &probe->arena);
+    for (size_t e = 0; ok && e < probe->entity_count; e++) {
+        for (size_t i = 0; ok && i < probe->keys[e].count; i++) {
+            for (size_t other = 0; other < probe->entity_count; other++)
+                SS_TRY(place_key(probe, &probe->keys[other], i, row));
+            SS_TRY(place_key(probe, &probe->keys[e], i, row));
+            for (size_t k = 0; ok && k < service->key_count; k++)
+                ok = ss_column_append(&probe->columns[k], row[k], &probe->arena);
+        }
+    }
+    probe->report->rows = total;
+    return ok ? SS_OK : ss_fail_memory(probe->error, "the rows of a probe");
+}
+
+// How many doubles lie between the two, plus one; 0 when they are the same.
+static uint64_t ulps_between(double a, double b)
+{
+    int64_t x, y;
+    memcpy(&x, &a, sizeof x);
+    memcpy(&y, &b, sizeof y);
+    if (x < 0) x = INT64_MIN - x;
+    if (y < 0) y = INT64_MIN - y;
+    return x > y ? (uint64_t)x - (uint64_t)y : (uint64_t)y - (uint64_t)x;
+}
+
+static enum ss_difference difference_of(struct ss_type type, const struct ss_skew_cell *cell)
+{
+    if (cell->online.present != cell->offline.present) return SS_DIFFERENCE_NULL;
+    if (!ss_value_equal(type, cell->online, cell->offline)) return SS_DIFFERENCE_VALUE;
+    return cell->online_status == cell->offline_status ? SS_DIFFERENCE_NONE : SS_DIFFERENCE_STATUS;
+}
+
+static void compare_row(struct probe *probe, const struct ss_answer *online, const struct ss_answer *offline,
+                        int32_t row)
+{
+    struct ss_value key[SS_MAX_KEYS * 8];
+    const struct ss_service *service = probe->service;
+    const size_t parts = service->key_count < SS_MAX_KEYS * 8 ? service->key_count : SS_MAX_KEYS * 8;
+    for (size_t k = 0; k < parts; k++) key[k] = ss_column_get(&probe->page[k], row);
+    for (size_t f = 0; f < service->feature_count; f++) {
+        struct ss_skew_feature *feature = &probe->report->features[f];
+        struct ss_skew_cell cell = {
+            .key = key,
+            .feature = f,
+            .online = ss_column_get(&online->columns[f], row),
+            .offline = ss_column_get(&offline->columns[f], row),
+            .online_status = online->statuses[f][row],
+            .offline_status = offline->statuses[f][row],
+        };
+        cell.difference = difference_of(service->features[f].type, &cell);
+        feature->compared++;
+        feature->counts[cell.difference]++;
+        if (cell.difference == SS_DIFFERENCE_VALUE && service->features[f].type.id == SS_FLOAT64) {
+            const uint64_t ulps = ulps_between(cell.online.f64, cell.offline.f64);
+            if (ulps > feature->greatest_ulps) feature->greatest_ulps = ulps;
+        }
+        if (cell.difference != SS_DIFFERENCE_NONE && probe->each) probe->each(probe->context, &cell);
+    }
+}
+
+// The offline rows come here; their online twins are looked up in the snapshot.
+static enum ss_status compare_page(void *context, int64_t first, const struct ss_answer *offline,
+                                   struct ss_error *error)
+{
+    struct probe *probe = context;
+    const struct ss_service *service = probe->service;
+    struct ss_answer online;
+    ss_arena_reset(&probe->page_arena);
+    probe->page = ss_arena_array(&probe->page_arena, service->key_count + 1, sizeof *probe->page);
+    if (!probe->page) return ss_fail_memory(error, "the rows of a probe");
+    for (size_t k = 0; k < service->key_count; k++)
+        if (!ss_column_slice(&probe->columns[k], first, offline->length, &probe->page_arena, &probe->page[k]))
+            return ss_fail_memory(error, "the rows of a probe");
+    const struct ss_lookup lookup = {.length = offline->length, .keys = probe->page};
+    SS_TRY(ss_lookup(&probe->pinned, service, &lookup, &probe->page_arena, &online, error));
+    for (int32_t row = 0; row < offline->length; row++) compare_row(probe, &online, offline, row);
+    return SS_OK;
+}
+
+static enum ss_status compare_all(struct probe *probe)
+{
+    const struct ss_point_in_time_sink sink = {.emit = compare_page, .context = probe};
+    const size_t rows = probe->report->rows;
+    int64_t *t_us = ss_arena_array(&probe->arena, rows + 1, sizeof *t_us);
+    if (!t_us) return ss_fail_memory(probe->error, "the rows of a probe");
+    for (size_t i = 0; i < rows; i++) t_us[i] = probe->pinned.t_us;
+    const struct ss_spine spine = {
+        .length = (int64_t)rows, .keys = probe->columns, .t_us = t_us, .newest_s = probe->pinned.applied.seq};
+    return ss_point_in_time(probe->materializer->store->history, probe->service, &spine, &sink, probe->error);
+}
+
+static enum ss_status probe_all(struct probe *probe, const char *service, uint64_t limit,
+                                struct ss_arena *arena)
+{
+    SS_TRY(ss_require_service(probe->materializer, service, &probe->service, probe->error));
+    probe->report->service = probe->service;
+    probe->report->t_us = probe->pinned.t_us;
+    probe->report->s = probe->pinned.applied.seq;
+    probe->report->features =
+        ss_arena_array(arena, probe->service->feature_count + 1, sizeof(struct ss_skew_feature));
+    if (!probe->report->features) return ss_fail_memory(probe->error, "the report of a probe");
+    SS_TRY(gather_keys(probe, limit));
+    SS_TRY(gather_rows(probe));
+    return compare_all(probe);
+}
+
+enum ss_status ss_skew_probe(struct ss_materializer *materializer, const char *service, uint64_t limit,
+                             struct ss_arena *arena,
+                             void (*each)(void *context, const struct ss_skew_cell *cell), void *context,
+                             struct ss_skew_report *report, struct ss_error *error)
+{
+    struct ss_skew_report filled = {0};
+    struct probe probe = {
+        .materializer = materializer, .each = each, .context = context, .report = &filled, .error = error};
+    SS_TRY(ss_pin(materializer, false, 0, &probe.pinned, error));
+    const enum ss_status status = probe_all(&probe, service, limit, arena);
+    if (status == SS_OK) *report = filled;
+    for (size_t i = 0; i < probe.entity_count; i++) free(probe.keys[i].items);
+    ss_unpin(&probe.pinned);
+    ss_arena_release(&probe.arena);
+    ss_arena_release(&probe.page_arena);
+    return status;
+}
