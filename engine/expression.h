@@ -40,6 +40,10 @@ enum ss_aggregate_fn {
 };
 const char *ss_aggregate_name(enum ss_aggregate_fn fn);
 
+#define SS_EXPRESSION_MAX_BYTES  (64 << 10) // longer text is an error
+#define SS_EXPRESSION_MAX_DEPTH  100        // parentheses, calls and prefixes inside each other
+#define SS_EXPRESSION_MAX_HEIGHT 1000       // of the tree: a chain of operators is as high as it is long
+
 #define SS_OVER_NONE   0         // no `over` written
 #define SS_OVER_ALL    INT64_MAX // over all
 #define SS_HOP_DEFAULT 0         // no hop written; `hop exact` is 1
@@ -53,7 +57,8 @@ struct ss_node {
     const char *name;           // name, or function name in lower case
     struct ss_node **arguments; // call; aggregate: the argument (count 0 or 1)
     size_t argument_count;
-    int input; // SS_NODE_INPUT
+    int height; // of its tree as parsed: 1 for a leaf, at most SS_EXPRESSION_MAX_HEIGHT
+    int input;  // SS_NODE_INPUT
     // SS_NODE_AGGREGATE:
     enum ss_aggregate_fn fn;
     struct ss_node *where; // NULL: none

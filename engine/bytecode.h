@@ -1,0 +1,168 @@
+// Bytecode: what a program is made of. Shared by program_build.c, program_run.c, program_print.c and the
+// kernels.
+//
+// Instruction i writes register i and reads registers below i: no register is written twice. A register holds
+// one byte of validity per row (0 or 1) and the values; the value under an invalid row is 0 or empty. Bools
+// are bytes; strings are views of memory that lives as long as the run's inputs, arena and program. Bytes,
+// not the bitmaps of a column, because kernels then have neither shifts nor branches; inputs are widened and
+// outputs packed once.
+#ifndef SS_ENGINE_BYTECODE_H
+#define SS_ENGINE_BYTECODE_H
+
+#include "engine/program.h"
+
+struct ss_register {
+    uint8_t *valid;
+    union {
+        void *values;
+        uint8_t *boolean;
+        int64_t *i64; // int64, decimal, timestamp
+        double *f64;
+        struct ss_bytes *text;
+    };
+};
+
+// One row of a register, kept in the instruction of a constant.
+struct ss_cell {
+    uint8_t valid;
+    union {
+        uint8_t boolean;
+        int64_t i64;
+        double f64;
+        struct ss_bytes text;
+    };
+};
+
+//    code                  name               kernel                    operands
+#define SS_OPCODE_TABLE(X)                                                             \
+    X(SS_OP_INPUT, "input", ss_kernel_input, 0)                                        \
+    X(SS_OP_CONSTANT, "constant", ss_kernel_constant, 0)                               \
+    X(SS_OP_ADD_EXACT, "add_exact", ss_kernel_add_exact, 2)                            \
+    X(SS_OP_SUBTRACT_EXACT, "subtract_exact", ss_kernel_subtract_exact, 2)             \
+    X(SS_OP_MULTIPLY_EXACT, "multiply_exact", ss_kernel_multiply_exact, 2)             \
+    X(SS_OP_DIVIDE_EXACT, "divide_exact", ss_kernel_divide_exact, 2)                   \
+    X(SS_OP_DIV, "div", ss_kernel_div, 2)                                              \
+    X(SS_OP_MOD, "mod", ss_kernel_mod, 2)                                              \
+    X(SS_OP_NEGATE_EXACT, "negate_exact", ss_kernel_negate_exact, 1)                   \
+    X(SS_OP_ABS_EXACT, "abs_exact", ss_kernel_abs_exact, 1)                            \
+    X(SS_OP_EQUAL_EXACT, "equal_exact", ss_kernel_equal_exact, 2)                      \
+    X(SS_OP_DIFFER_EXACT, "differ_exact", ss_kernel_differ_exact, 2)                   \
+    X(SS_OP_LESS_EXACT, "less_exact", ss_kernel_less_exact, 2)                         \
+    X(SS_OP_AT_MOST_EXACT, "at_most_exact", ss_kernel_at_most_exact, 2)                \
+    X(SS_OP_ADD_FLOAT64, "add_float64", ss_kernel_add_float64, 2)                      \
+    X(SS_OP_SUBTRACT_FLOAT64, "subtract_float64", ss_kernel_subtract_float64, 2)       \
+    X(SS_OP_MULTIPLY_FLOAT64, "multiply_float64", ss_kernel_multiply_float64, 2)       \
+    X(SS_OP_DIVIDE_FLOAT64, "divide_float64", ss_kernel_divide_float64, 2)             \
+    X(SS_OP_NEGATE_FLOAT64, "negate_float64", ss_kernel_negate_float64, 1)             \
+    X(SS_OP_ABS_FLOAT64, "abs_float64", ss_kernel_abs_float64, 1)                      \
+    X(SS_OP_FLOOR_FLOAT64, "floor_float64", ss_kernel_floor_float64, 1)                \
+    X(SS_OP_CEIL_FLOAT64, "ceil_float64", ss_kernel_ceil_float64, 1)                   \
+    X(SS_OP_SQRT, "sqrt", ss_kernel_sqrt, 1)                                           \
+    X(SS_OP_EQUAL_FLOAT64, "equal_float64", ss_kernel_equal_float64, 2)                \
+    X(SS_OP_DIFFER_FLOAT64, "differ_float64", ss_kernel_differ_float64, 2)             \
+    X(SS_OP_LESS_FLOAT64, "less_float64", ss_kernel_less_float64, 2)                   \
+    X(SS_OP_AT_MOST_FLOAT64, "at_most_float64", ss_kernel_at_most_float64, 2)          \
+    X(SS_OP_EXP, "exp", ss_kernel_exp, 1)                                              \
+    X(SS_OP_EXPM1, "expm1", ss_kernel_expm1, 1)                                        \
+    X(SS_OP_LOG, "log", ss_kernel_log, 1)                                              \
+    X(SS_OP_LOG2, "log2", ss_kernel_log2, 1)                                           \
+    X(SS_OP_LOG10, "log10", ss_kernel_log10, 1)                                        \
+    X(SS_OP_LOG1P, "log1p", ss_kernel_log1p, 1)                                        \
+    X(SS_OP_POW, "pow", ss_kernel_pow, 2)                                              \
+    X(SS_OP_EQUAL_BOOL, "equal_bool", ss_kernel_equal_bool, 2)                         \
+    X(SS_OP_DIFFER_BOOL, "differ_bool", ss_kernel_differ_bool, 2)                      \
+    X(SS_OP_AND, "and", ss_kernel_and, 2)                                              \
+    X(SS_OP_OR, "or", ss_kernel_or, 2)                                                 \
+    X(SS_OP_NOT, "not", ss_kernel_not, 1)                                              \
+    X(SS_OP_IS_NULL, "is_null", ss_kernel_is_null, 1)                                  \
+    X(SS_OP_IS_NOT_NULL, "is_not_null", ss_kernel_is_not_null, 1)                      \
+    X(SS_OP_SELECT, "select", ss_kernel_select, 3) /* a is true ? b : c */             \
+    X(SS_OP_PICK, "pick", ss_kernel_pick, 3)       /* the same; null where a is */     \
+    X(SS_OP_COALESCE, "coalesce", ss_kernel_coalesce, 2)                               \
+    X(SS_OP_EQUAL_TEXT, "equal_text", ss_kernel_equal_text, 2)                         \
+    X(SS_OP_DIFFER_TEXT, "differ_text", ss_kernel_differ_text, 2)                      \
+    X(SS_OP_LESS_TEXT, "less_text", ss_kernel_less_text, 2)                            \
+    X(SS_OP_AT_MOST_TEXT, "at_most_text", ss_kernel_at_most_text, 2)                   \
+    X(SS_OP_LOWER, "lower", ss_kernel_lower, 1)                                        \
+    X(SS_OP_UPPER, "upper", ss_kernel_upper, 1)                                        \
+    X(SS_OP_TRIM, "trim", ss_kernel_trim, 1)                                           \
+    X(SS_OP_LENGTH, "length", ss_kernel_length, 1)                                     \
+    X(SS_OP_SUBSTR_FROM, "substr_from", ss_kernel_substr_from, 2)                      \
+    X(SS_OP_SUBSTR, "substr", ss_kernel_substr, 3)                                     \
+    X(SS_OP_EXACT_TO_FLOAT64, "exact_to_float64", ss_kernel_exact_to_float64, 1)       \
+    X(SS_OP_RESCALE, "rescale", ss_kernel_rescale, 1)                                  \
+    X(SS_OP_TRUNCATE_DECIMAL, "truncate_decimal", ss_kernel_truncate_decimal, 1)       \
+    X(SS_OP_FLOOR_DECIMAL, "floor_decimal", ss_kernel_floor_decimal, 1)                \
+    X(SS_OP_CEIL_DECIMAL, "ceil_decimal", ss_kernel_ceil_decimal, 1)                   \
+    X(SS_OP_FLOAT64_TO_INT64, "float64_to_int64", ss_kernel_float64_to_int64, 1)       \
+    X(SS_OP_FLOAT64_TO_DECIMAL, "float64_to_decimal", ss_kernel_float64_to_decimal, 1) \
+    X(SS_OP_BOOL_TO_INT64, "bool_to_int64", ss_kernel_bool_to_int64, 1)                \
+    X(SS_OP_TEXT_TO_INT64, "text_to_int64", ss_kernel_text_to_int64, 1)                \
+    X(SS_OP_TEXT_TO_FLOAT64, "text_to_float64", ss_kernel_text_to_float64, 1)          \
+    X(SS_OP_TEXT_TO_DECIMAL, "text_to_decimal", ss_kernel_text_to_decimal, 1)          \
+    X(SS_OP_TO_TEXT, "to_text", ss_kernel_to_text, 1)
+
+enum ss_opcode {
+#define SS_OPCODE_CODE(code, name, kernel, operands) code,
+    SS_OPCODE_TABLE(SS_OPCODE_CODE)
+#undef SS_OPCODE_CODE
+        SS_OPCODE_COUNT,
+    SS_OP_SAME, // no instruction: the result is the operand's register
+    SS_OP_NONE  // a form that becomes several instructions
+};
+
+struct ss_instruction {
+    enum ss_opcode opcode;
+    struct ss_type type; // of the result
+    struct ss_type operand_type;
+    int32_t operands[3]; // registers; -1: none
+    int32_t input;       // SS_OP_INPUT
+    int64_t factors[2];  // exact arithmetic: operand k counts times factors[k], which gives them one scale
+    int64_t low, high;   // exact arithmetic: a result outside is null
+    struct ss_cell cell; // SS_OP_CONSTANT
+};
+
+struct ss_run {
+    int32_t rows;
+    const struct ss_column *const *inputs;
+    const struct ss_register *registers;
+    struct ss_arena *arena;
+};
+
+// Fills `out` (whose memory holds run->rows rows). False: out of memory.
+typedef bool ss_kernel(const struct ss_run *run, const struct ss_instruction *instruction,
+                       struct ss_register *out);
+
+#define SS_OPCODE_KERNEL(code, name, kernel, operands) ss_kernel kernel;
+SS_OPCODE_TABLE(SS_OPCODE_KERNEL)
+#undef SS_OPCODE_KERNEL
+
+const char *ss_opcode_name(enum ss_opcode opcode);
+int ss_opcode_operands(enum ss_opcode opcode);
+bool ss_instruction_run(const struct ss_run *run, const struct ss_instruction *instruction,
+                        struct ss_register *out);
+
+struct ss_program {
+    const struct ss_instruction *instructions;
+    int32_t count;
+    const int32_t *outputs; // registers
+    int32_t output_count;
+    int32_t wide_bytes; // of one row of the values of all registers but bools (multiples of 8 each)
+    int32_t narrow_bytes;
+};
+
+int32_t ss_value_width(struct ss_type type); // bytes of one row in a register: 1, 8 or 16
+
+// Does every instruction read only registers below its own, of which each has the type it needs? For
+// SS_ASSERT.
+bool ss_program_verify(const struct ss_program *program);
+
+__extension__ typedef __int128 ss_int128;
+__extension__ typedef unsigned __int128 ss_uint128;
+
+#define SS_DECIMAL_LIMIT INT64_C(999999999999999999)
+
+// The quotient of two exact numbers rounded once, to nearest, ties to even. Neither is 0 nor above 2^124.
+double ss_round_ratio(bool negative, ss_uint128 numerator, ss_uint128 denominator);
+
+#endif

@@ -1,0 +1,490 @@
+// Names -> inputs, types -> every node, conversions -> where they are needed.
+//
+// Children first. A node whose children failed is skipped, so that one mistake is told once; its siblings are
+// checked all the same. Plain functions take the first row of the table (functions.c) that fits; forms (case,
+// coalesce, in, ..) have a function here each. Null literals get their type from what stands beside them.
+#include <stdio.h>
+#include <string.h>
+
+#include "engine/functions.h"
+
+struct checker {
+    const struct ss_scope *scope;
+    struct ss_arena *arena;
+    struct ss_diagnostics *diagnostics;
+};
+
+static bool check(struct checker *checker, struct ss_node *node);
+
+static const struct ss_type bool_type = {SS_BOOL, 0};
+static const struct ss_type int64_type = {SS_INT64, 0};
+static const struct ss_type float64_type = {SS_FLOAT64, 0};
+
+// How an operator or function is called in messages: operators in the words of the language.
+static const char *shown_name(const struct ss_node *node)
+{
+    static const char *const words[][2] = {
+        {"neg", "-"}, {"is_null", "is null"}, {"is_not_null", "is not null"}, {"case_of", "case"}};
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        if (strcmp(node->name, words[i][0]) == 0) return words[i][1];
+    }
+    return node->name;
+}
+
+static bool is_exact(struct ss_type type)
+{
+    return type.id == SS_INT64 || type.id == SS_DECIMAL;
+}
+
+// A null literal that has no type yet. (Once it has one it is an ordinary null of that type.)
+static bool is_untyped_null(const struct ss_node *node)
+{
+    return node->kind == SS_NODE_LITERAL && node->null_literal;
+}
+
+static void set_null_type(struct ss_node *node, struct ss_type type)
+{
+    node->type = type;
+    node->null_literal = false;
+}
+
+static bool fail_unknown_null(struct checker *checker, const struct ss_node *node)
+{
+    ss_diagnose(checker->diagnostics, node->place,
+                "the type of this null is not known; write int64(null) or the like");
+    return false;
+}
+
+// Puts a conversion over *slot where its type is not yet the target.
+static bool convert(struct checker *checker, struct ss_node **slot, struct ss_type target)
+{
+    struct ss_node *node = *slot;
+    if (is_untyped_null(node)) set_null_type(node, target);
+    if (ss_type_equal(node->type, target)) return true;
+    struct ss_node *conversion = ss_arena_alloc(checker->arena, sizeof(*conversion));
+    struct ss_node **arguments = ss_arena_array(checker->arena, 1, sizeof(*arguments));
+    if (!conversion || !arguments) {
+        checker->diagnostics->out_of_memory = true;
+        return false;
+    }
+    arguments[0] = node;
+    *conversion = (struct ss_node){
+        .kind = SS_NODE_CALL,
+        .place = node->place,
+        .type = target,
+        .name = target.id == SS_FLOAT64 ? "to_float64" : "rescale",
+        .arguments = arguments,
+        .argument_count = 1,
+        .height = node->height + 1,
+    };
+    *slot = conversion;
+    return true;
+}
+
+// " or 'timestamp '..''" for a text literal where a time is expected; else nothing.
+static const char *timestamp_hint(const struct ss_node *node, bool time_expected)
+{
+    const bool is_text = node->kind == SS_NODE_LITERAL && node->type.id == SS_STRING && !node->null_literal;
+    return is_text && time_expected ? "; write timestamp '2026-01-31T10:00:00Z' for a time" : "";
+}
+
+static bool fail_type(struct checker *checker, const struct ss_node *call, const struct ss_node *argument,
+                      const char *expected, bool time_expected)
+{
+    char text[SS_TYPE_TEXT_SIZE];
+    ss_diagnose(checker->diagnostics, argument->place, "'%s': expected %s, got %s%s", shown_name(call),
+                expected, ss_type_format(argument->type, text), timestamp_hint(argument, time_expected));
+    return false;
+}
+
+// ---- Plain functions
+
+// The type ids that argument `index` of the call may have, given the arguments before it: a bit per id.
+static unsigned accepted_ids(const struct ss_node *call, const struct ss_type *types, const bool *is_null,
+                             size_t index)
+{
+    size_t count;
+    const struct ss_function *functions = ss_function_table(&count);
+    unsigned accepted = 0;
+    for (size_t i = 0; i < count; i++) {
+        bool fits = strcmp(functions[i].name, call->name) == 0 &&
+                    ss_function_argument_count(&functions[i]) == call->argument_count;
+        for (size_t k = 0; fits && k < index; k++)
+            fits = is_null[k] || ss_argument_fits(functions[i].arguments[k], types[k]);
+        for (unsigned id = 0; fits && id <= SS_TIMESTAMP; id++) {
+            const struct ss_type type = {(enum ss_type_id)id, 0};
+            if (ss_argument_fits(functions[i].arguments[index], type)) accepted |= 1u << id;
+        }
+    }
+    return accepted;
+}
+
+static void list_ids(unsigned accepted, char *text, size_t size)
+{
+    static const char *const names[] = {
+        [SS_BOOL] = "bool",       [SS_INT64] = "int64",   [SS_FLOAT64] = "float64",
+        [SS_DECIMAL] = "decimal", [SS_STRING] = "string", [SS_TIMESTAMP] = "timestamp"};
+    size_t used = 0;
+    for (unsigned id = 0; id <= SS_TIMESTAMP; id++) {
+        if (!(accepted & (1u << id))) continue;
+        const char *separator = used == 0 ? "" : accepted >> (id + 1) ? ", " : " or ";
+        used += (size_t)snprintf(text + used, size - used, "%s%s", separator, names[id]);
+    }
+}
+
+// Blames the first argument that no row takes after those before it.
+static bool fail_arguments(struct checker *checker, const struct ss_node *call, const struct ss_type *types,
+                           const bool *is_null)
+{
+    for (size_t i = 0; i < call->argument_count; i++) {
+        const unsigned accepted = accepted_ids(call, types, is_null, i);
+        if (is_null[i] || (accepted & (1u << types[i].id))) continue;
+        char expected[96];
+        list_ids(accepted, expected, sizeof(expected));
+        return fail_type(checker, call, call->arguments[i], expected, accepted & (1u << SS_TIMESTAMP));
+    }
+    ss_diagnose(checker->diagnostics, call->place, "'%s': the number of digits must be a number",
+                shown_name(call));
+    return false;
+}
+
+static bool fail_count(struct checker *checker, const struct ss_node *call)
+{
+    size_t count, least = SIZE_MAX, most = 0;
+    const struct ss_function *functions = ss_function_table(&count);
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(functions[i].name, call->name) != 0) continue;
+        const bool plain = functions[i].form == SS_FORM_PLAIN;
+        const size_t low = plain ? ss_function_argument_count(&functions[i]) : functions[i].argument_min;
+        const size_t high = plain ? low : functions[i].argument_max;
+        if (low < least) least = low;
+        if (high > most) most = high;
+    }
+    char wanted[64];
+    if (most == SIZE_MAX)
+        snprintf(wanted, sizeof(wanted), "at least %zu", least);
+    else
+        snprintf(wanted, sizeof(wanted), least == most ? "%zu" : "%zu or %zu", least, most);
+    ss_diagnose(checker->diagnostics, call->place, "'%s' takes %s argument%s, got %zu", shown_name(call),
+                wanted, least == 1 && (most == 1 || most == SIZE_MAX) ? "" : "s", call->argument_count);
+    return false;
+}
+
+// Sets the type of an untyped null argument from the row and the other argument.
+static bool settle_null(struct checker *checker, struct ss_node *call, const struct ss_function *function,
+                        size_t index)
+{
+    static const struct ss_type by_argument[] = {
+        [SS_ARGUMENT_BOOL] = {SS_BOOL, 0},           [SS_ARGUMENT_INT64] = {SS_INT64, 0},
+        [SS_ARGUMENT_DECIMAL] = {SS_DECIMAL, 0},     [SS_ARGUMENT_EXACT] = {SS_INT64, 0},
+        [SS_ARGUMENT_FLOAT64] = {SS_FLOAT64, 0},     [SS_ARGUMENT_STRING] = {SS_STRING, 0},
+        [SS_ARGUMENT_TIMESTAMP] = {SS_TIMESTAMP, 0},
+    };
+    struct ss_node *node = call->arguments[index];
+    if (!is_untyped_null(node)) return true;
+    const enum ss_argument argument = function->arguments[index];
+    if (argument == SS_ARGUMENT_ANY) return fail_unknown_null(checker, node);
+    set_null_type(node, by_argument[argument]);
+    return true;
+}
+
+static bool read_scale(struct checker *checker, const struct ss_node *node, uint8_t *scale)
+{
+    const bool fits =
+        node->kind == SS_NODE_LITERAL && node->value.present && node->value.i64 >= 0 && node->value.i64 <= 18;
+    if (!fits) {
+        ss_diagnose(checker->diagnostics, node->place, "'decimal': expected a number of digits from 0 to 18");
+        return false;
+    }
+    *scale = (uint8_t)node->value.i64;
+    return true;
+}
+
+// int64 when both are, else decimal.
+static struct ss_type exact_type(struct ss_type a, struct ss_type b, unsigned scale)
+{
+    if (a.id == SS_INT64 && b.id == SS_INT64) return int64_type;
+    return (struct ss_type){SS_DECIMAL, (uint8_t)scale};
+}
+
+static bool set_product_type(struct checker *checker, struct ss_node *call, struct ss_type a,
+                             struct ss_type b)
+{
+    const unsigned scale = (unsigned)a.scale + b.scale;
+    call->type = exact_type(a, b, scale);
+    if (scale <= 18) return true;
+    ss_diagnose(
+        checker->diagnostics, call->place,
+        "'*': the product of decimal(%u) and decimal(%u) would have %u digits after the point, and a decimal "
+        "has at most 18; cut one side with decimal(x, n) or take float64(x)",
+        a.scale, b.scale, scale);
+    return false;
+}
+
+static bool set_result_type(struct checker *checker, struct ss_node *call, const struct ss_function *function)
+{
+    struct ss_node *const *arguments = call->arguments;
+    switch (function->result) {
+    case SS_RESULT_BOOL: call->type = bool_type; return true;
+    case SS_RESULT_INT64: call->type = int64_type; return true;
+    case SS_RESULT_FLOAT64: call->type = float64_type; return true;
+    case SS_RESULT_STRING: call->type = (struct ss_type){SS_STRING, 0}; return true;
+    case SS_RESULT_TIMESTAMP: call->type = (struct ss_type){SS_TIMESTAMP, 0}; return true;
+    case SS_RESULT_FIRST: call->type = arguments[0]->type; return true;
+    case SS_RESULT_GREATER_SCALE: {
+        const struct ss_type a = arguments[0]->type, b = arguments[1]->type;
+        call->type = exact_type(a, b, a.scale > b.scale ? a.scale : b.scale);
+        return true;
+    }
+    case SS_RESULT_ADDED_SCALE:
+        return set_product_type(checker, call, arguments[0]->type, arguments[1]->type);
+    case SS_RESULT_SCALE:
+        call->type.id = SS_DECIMAL;
+        return read_scale(checker, arguments[1], &call->type.scale);
+    case SS_RESULT_AS_SET: return true;
+    }
+    return false;
+}
+
+static bool check_plain(struct checker *checker, struct ss_node *call)
+{
+    struct ss_type types[SS_ARGUMENTS_MAX];
+    bool is_null[SS_ARGUMENTS_MAX];
+    size_t table_count;
+    const struct ss_function *table = ss_function_table(&table_count);
+    bool count_fits = false;
+    for (size_t i = 0; i < table_count; i++) {
+        count_fits = count_fits || (strcmp(table[i].name, call->name) == 0 &&
+                                    ss_function_argument_count(&table[i]) == call->argument_count);
+    }
+    if (!count_fits) return fail_count(checker, call);
+    for (size_t i = 0; i < call->argument_count; i++) {
+        types[i] = call->arguments[i]->type;
+        is_null[i] = is_untyped_null(call->arguments[i]);
+    }
+    const struct ss_function *function = ss_function_match(call->name, types, is_null, call->argument_count);
+    if (!function) return fail_arguments(checker, call, types, is_null);
+    for (size_t i = 0; i < call->argument_count; i++) {
+        if (!settle_null(checker, call, function, i)) return false;
+        if (function->arguments[i] == SS_ARGUMENT_FLOAT64 &&
+            !convert(checker, &call->arguments[i], float64_type))
+            return false;
+    }
+    return set_result_type(checker, call, function);
+}
+
+// ---- Forms
+
+// Folds one more value into the common type: exact with exact has the greater scale, with float64 is float64;
+// all else must be alike.
+static bool join_type(struct ss_type *common, struct ss_type type)
+{
+    if (is_exact(*common) && is_exact(type)) {
+        *common = exact_type(*common, type, common->scale > type.scale ? common->scale : type.scale);
+        return true;
+    }
+    if (ss_type_is_numeric(*common) && ss_type_is_numeric(type)) {
+        *common = float64_type;
+        return true;
+    }
+    return ss_type_equal(*common, type);
+}
+
+// Indices into the arguments of a call: start, start + step, .. below end, and `last` (SIZE_MAX: none).
+struct some_arguments {
+    size_t start, end, step, last;
+};
+
+static size_t next_argument(struct some_arguments some, size_t index)
+{
+    if (index == some.last) return SIZE_MAX;
+    return index + some.step < some.end ? index + some.step : some.last;
+}
+
+// The common type of the arguments. Null literals wait for it; all being null literals is an error.
+static bool find_common_type(struct checker *checker, struct ss_node *call, struct some_arguments some,
+                             struct ss_type *common)
+{
+    bool known = false, fits = true;
+    for (size_t i = some.start; i != SIZE_MAX; i = next_argument(some, i)) {
+        const struct ss_node *argument = call->arguments[i];
+        if (is_untyped_null(argument)) continue;
+        if (!known) {
+            *common = argument->type;
+            known = true;
+        } else if (!join_type(common, argument->type)) {
+            char text[SS_TYPE_TEXT_SIZE];
+            fits =
+                fail_type(checker, call, argument, ss_type_format(*common, text), common->id == SS_TIMESTAMP);
+        }
+    }
+    if (!known) return fail_unknown_null(checker, call->arguments[some.start]);
+    return fits;
+}
+
+static bool convert_all(struct checker *checker, struct ss_node *call, struct some_arguments some,
+                        struct ss_type type)
+{
+    bool fits = true;
+    for (size_t i = some.start; i != SIZE_MAX; i = next_argument(some, i))
+        fits = convert(checker, &call->arguments[i], type) && fits;
+    return fits;
+}
+
+// Values that become results of the call: all are converted to their common type, which is the call's.
+static bool check_results(struct checker *checker, struct ss_node *call, struct some_arguments some)
+{
+    return find_common_type(checker, call, some, &call->type) && convert_all(checker, call, some, call->type);
+}
+
+// Values that are only compared: exact numbers stay as they are, since comparing them is exact at any scale.
+static bool check_compared(struct checker *checker, struct ss_node *call, struct some_arguments some)
+{
+    struct ss_type common = bool_type;
+    if (!find_common_type(checker, call, some, &common)) return false;
+    if (!is_exact(common)) return convert_all(checker, call, some, common);
+    for (size_t i = some.start; i != SIZE_MAX; i = next_argument(some, i)) {
+        if (is_untyped_null(call->arguments[i])) set_null_type(call->arguments[i], common);
+    }
+    return true;
+}
+
+static bool check_ordered(struct checker *checker, const struct ss_node *call)
+{
+    const struct ss_node *argument = call->arguments[0];
+    if (argument->type.id != SS_BOOL) return true;
+    return fail_type(checker, call, argument, "a type with an order", false);
+}
+
+static bool check_condition(struct checker *checker, struct ss_node *call, struct ss_node *condition)
+{
+    if (is_untyped_null(condition)) set_null_type(condition, bool_type);
+    return condition->type.id == SS_BOOL || fail_type(checker, call, condition, "bool as a condition", false);
+}
+
+static bool check_case(struct checker *checker, struct ss_node *call)
+{
+    const size_t count = call->argument_count;
+    bool fits = true;
+    for (size_t i = 0; i + 1 < count; i += 2)
+        fits = check_condition(checker, call, call->arguments[i]) && fits;
+    const struct some_arguments results = {1, count, 2, count % 2 ? count - 1 : SIZE_MAX};
+    return check_results(checker, call, results) && fits;
+}
+
+static bool check_case_of(struct checker *checker, struct ss_node *call)
+{
+    const size_t count = call->argument_count;
+    const bool has_else = count % 2 == 0;
+    // The operand, then every value: an odd index but that of `else`. They are moved together to be compared.
+    struct ss_node *compared = ss_arena_alloc(checker->arena, sizeof(*compared));
+    struct ss_node **values = ss_arena_array(checker->arena, count, sizeof(*values));
+    if (!compared || !values) {
+        checker->diagnostics->out_of_memory = true;
+        return false;
+    }
+    *compared = *call;
+    compared->arguments = values;
+    compared->argument_count = 0;
+    values[compared->argument_count++] = call->arguments[0];
+    for (size_t i = 1; i + 1 < count; i += 2) values[compared->argument_count++] = call->arguments[i];
+    const bool fits =
+        check_compared(checker, compared, (struct some_arguments){0, compared->argument_count, 1, SIZE_MAX});
+    call->arguments[0] = values[0];
+    for (size_t i = 1, k = 1; i + 1 < count; i += 2) call->arguments[i] = values[k++];
+    return check_results(checker, call,
+                         (struct some_arguments){2, count, 2, has_else ? count - 1 : SIZE_MAX}) &&
+           fits;
+}
+
+static bool check_if(struct checker *checker, struct ss_node *call)
+{
+    const bool fits = check_condition(checker, call, call->arguments[0]);
+    return check_results(checker, call, (struct some_arguments){1, 3, 1, SIZE_MAX}) && fits;
+}
+
+static bool check_nullif(struct checker *checker, struct ss_node *call)
+{
+    // The result has the first argument's own type, so a conversion for the comparison is left to the
+    // builder.
+    struct ss_type common = bool_type;
+    const struct some_arguments both = {0, 2, 1, SIZE_MAX};
+    if (!find_common_type(checker, call, both, &common)) return false;
+    for (size_t i = 0; i < 2; i++) {
+        if (is_untyped_null(call->arguments[i])) set_null_type(call->arguments[i], common);
+    }
+    call->type = call->arguments[0]->type;
+    return common.id != SS_FLOAT64 || convert(checker, &call->arguments[1], float64_type);
+}
+
+static bool check_form(struct checker *checker, struct ss_node *call, const struct ss_function *function)
+{
+    const size_t count = call->argument_count;
+    const struct some_arguments all = {0, count, 1, SIZE_MAX};
+    if (count < function->argument_min || count > function->argument_max) return fail_count(checker, call);
+    switch (function->form) {
+    case SS_FORM_COALESCE: return check_results(checker, call, all);
+    case SS_FORM_LEAST: return check_results(checker, call, all) && check_ordered(checker, call);
+    case SS_FORM_NULLIF: return check_nullif(checker, call);
+    case SS_FORM_IF: return check_if(checker, call);
+    case SS_FORM_CASE: return check_case(checker, call);
+    case SS_FORM_CASE_OF: return check_case_of(checker, call);
+    case SS_FORM_IN: call->type = bool_type; return check_compared(checker, call, all);
+    case SS_FORM_BETWEEN:
+        call->type = bool_type;
+        return check_compared(checker, call, all) && check_ordered(checker, call);
+    case SS_FORM_PLAIN: break;
+    }
+    return check_plain(checker, call);
+}
+
+// ---- The tree
+
+static bool check_call(struct checker *checker, struct ss_node *call)
+{
+    bool fits = true;
+    for (size_t i = 0; i < call->argument_count; i++) fits = check(checker, call->arguments[i]) && fits;
+    const struct ss_function *function = ss_function_find(call->name);
+    if (!function) {
+        const char *const nearest = ss_nearest_function(ss_bytes_of(call->name));
+        ss_diagnose(checker->diagnostics, call->place, "unknown function '%.64s'%s%s%s", call->name,
+                    nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
+        return false;
+    }
+    return fits && check_form(checker, call, function);
+}
+
+static bool check_name(struct checker *checker, struct ss_node *node)
+{
+    const struct ss_scope *const scope = checker->scope;
+    return scope->resolve(scope->context, node, checker->diagnostics);
+}
+
+static bool check_aggregate(struct checker *checker, struct ss_node *node)
+{
+    const struct ss_scope *const scope = checker->scope;
+    if (scope->aggregate) return scope->aggregate(scope->context, node, checker->diagnostics);
+    ss_diagnose(checker->diagnostics, node->place, "an aggregate (%s) cannot stand in %s", node->name,
+                scope->where);
+    return false;
+}
+
+static bool check(struct checker *checker, struct ss_node *node)
+{
+    switch (node->kind) {
+    case SS_NODE_LITERAL:
+    case SS_NODE_INPUT: return true;
+    case SS_NODE_NAME: return check_name(checker, node);
+    case SS_NODE_CALL: return check_call(checker, node);
+    case SS_NODE_AGGREGATE: return check_aggregate(checker, node);
+    }
+    return false;
+}
+
+bool ss_expression_check(struct ss_node *node, const struct ss_scope *scope, struct ss_arena *arena,
+                         struct ss_diagnostics *diagnostics)
+{
+    struct checker checker = {scope, arena, diagnostics};
+    if (!check(&checker, node)) return false;
+    return !is_untyped_null(node) || fail_unknown_null(&checker, node);
+}

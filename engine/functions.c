@@ -1,0 +1,228 @@
+// The table of all scalar functions and operators.
+//
+// Rows of one name are tried from top to bottom, so exact rows stand before the float64 row that would take
+// the same arguments by rounding them. docs/DEFINITIONS.md says the same in words (a test compares the
+// names).
+#include "engine/functions.h"
+
+#include <string.h>
+
+#define OPERATOR(name, result, opcode, help, ...)                                                       \
+    {                                                                                                   \
+        name, SS_WRITTEN_OPERATOR, SS_FORM_PLAIN, {__VA_ARGS__}, 0, 0, SS_RESULT_##result, opcode, help \
+    }
+#define CALL(name, result, opcode, help, ...)                                                       \
+    {                                                                                               \
+        name, SS_WRITTEN_CALL, SS_FORM_PLAIN, {__VA_ARGS__}, 0, 0, SS_RESULT_##result, opcode, help \
+    }
+#define INTERNAL(name, result, opcode, help, ...)                                                    \
+    {                                                                                                \
+        name, SS_WRITTEN_NEVER, SS_FORM_PLAIN, {__VA_ARGS__}, 0, 0, SS_RESULT_##result, opcode, help \
+    }
+#define FORM(name, written, form, minimum, maximum, result, help)                         \
+    {                                                                                     \
+        name, SS_WRITTEN_##written, SS_FORM_##form, {SS_ARGUMENT_NONE}, minimum, maximum, \
+            SS_RESULT_##result, SS_OP_NONE, help                                          \
+    }
+#define COMPARISON(name, code, help)                                                         \
+    OPERATOR(name, BOOL, SS_OP_##code##_EXACT, help, EXACT, EXACT),                          \
+        OPERATOR(name, BOOL, SS_OP_##code##_FLOAT64, help ", as float64", FLOAT64, FLOAT64), \
+        OPERATOR(name, BOOL, SS_OP_##code##_TEXT, help ", by bytes", STRING, STRING),        \
+        OPERATOR(name, BOOL, SS_OP_##code##_EXACT, help, TIMESTAMP, TIMESTAMP)
+
+#define BOOL      SS_ARGUMENT_BOOL
+#define INT64     SS_ARGUMENT_INT64
+#define DECIMAL   SS_ARGUMENT_DECIMAL
+#define EXACT     SS_ARGUMENT_EXACT
+#define FLOAT64   SS_ARGUMENT_FLOAT64
+#define STRING    SS_ARGUMENT_STRING
+#define TIMESTAMP SS_ARGUMENT_TIMESTAMP
+#define ANY       SS_ARGUMENT_ANY
+#define SCALE     SS_ARGUMENT_SCALE
+
+#define ANY_COUNT SIZE_MAX
+
+static const struct ss_function functions[] = {
+    OPERATOR("+", GREATER_SCALE, SS_OP_ADD_EXACT, "exact sum; null when it does not fit", EXACT, EXACT),
+    OPERATOR("+", FLOAT64, SS_OP_ADD_FLOAT64, "sum of doubles", FLOAT64, FLOAT64),
+    OPERATOR("+", TIMESTAMP, SS_OP_ADD_EXACT, "a time later by microseconds", TIMESTAMP, INT64),
+    OPERATOR("+", TIMESTAMP, SS_OP_ADD_EXACT, "a time later by microseconds", INT64, TIMESTAMP),
+    OPERATOR("-", GREATER_SCALE, SS_OP_SUBTRACT_EXACT, "exact difference; null when it does not fit", EXACT,
+             EXACT),
+    OPERATOR("-", FLOAT64, SS_OP_SUBTRACT_FLOAT64, "difference of doubles", FLOAT64, FLOAT64),
+    OPERATOR("-", INT64, SS_OP_SUBTRACT_EXACT, "microseconds between two times", TIMESTAMP, TIMESTAMP),
+    OPERATOR("-", TIMESTAMP, SS_OP_SUBTRACT_EXACT, "a time earlier by microseconds", TIMESTAMP, INT64),
+    OPERATOR("*", ADDED_SCALE, SS_OP_MULTIPLY_EXACT, "exact product; null when it does not fit", EXACT,
+             EXACT),
+    OPERATOR("*", FLOAT64, SS_OP_MULTIPLY_FLOAT64, "product of doubles", FLOAT64, FLOAT64),
+    OPERATOR("/", FLOAT64, SS_OP_DIVIDE_EXACT, "the exact quotient, rounded once; by zero null", EXACT,
+             EXACT),
+    OPERATOR("/", FLOAT64, SS_OP_DIVIDE_FLOAT64, "quotient of doubles; by zero null", FLOAT64, FLOAT64),
+    OPERATOR("div", INT64, SS_OP_DIV, "quotient cut toward zero; by zero null", INT64, INT64),
+    OPERATOR("mod", INT64, SS_OP_MOD, "remainder with the sign of the first; by zero null", INT64, INT64),
+    OPERATOR("neg", FIRST, SS_OP_NEGATE_EXACT, "unary minus", EXACT),
+    OPERATOR("neg", FLOAT64, SS_OP_NEGATE_FLOAT64, "unary minus", FLOAT64),
+    COMPARISON("=", EQUAL, "equal"),
+    OPERATOR("=", BOOL, SS_OP_EQUAL_BOOL, "equal", BOOL, BOOL),
+    COMPARISON("<>", DIFFER, "not equal"),
+    OPERATOR("<>", BOOL, SS_OP_DIFFER_BOOL, "not equal", BOOL, BOOL),
+    COMPARISON("<", LESS, "less"),
+    COMPARISON("<=", AT_MOST, "less or equal"),
+    COMPARISON(">", LESS, "greater"), // the operands are exchanged
+    COMPARISON(">=", AT_MOST, "greater or equal"),
+    OPERATOR("and", BOOL, SS_OP_AND, "three-valued and", BOOL, BOOL),
+    OPERATOR("or", BOOL, SS_OP_OR, "three-valued or", BOOL, BOOL),
+    OPERATOR("not", BOOL, SS_OP_NOT, "three-valued not", BOOL),
+    OPERATOR("is_null", BOOL, SS_OP_IS_NULL, "is it null? never null", ANY),
+    OPERATOR("is_not_null", BOOL, SS_OP_IS_NOT_NULL, "is it there? never null", ANY),
+    FORM("in", OPERATOR, IN, 2, ANY_COUNT, BOOL, "x = a or x = b or .."),
+    FORM("between", OPERATOR, BETWEEN, 3, 3, BOOL, "x >= low and x <= high"),
+    FORM("case", OPERATOR, CASE, 2, ANY_COUNT, AS_SET, "the value of the first condition that is true"),
+    FORM("case_of", OPERATOR, CASE_OF, 3, ANY_COUNT, AS_SET, "the value of the first equal one"),
+
+    FORM("if", CALL, IF, 3, 3, AS_SET, "if(condition, a, b): a where the condition is true, else b"),
+    FORM("coalesce", CALL, COALESCE, 1, ANY_COUNT, AS_SET, "the first argument that is not null"),
+    FORM("nullif", CALL, NULLIF, 2, 2, FIRST, "nullif(a, b): null where a = b, else a"),
+    FORM("least", CALL, LEAST, 1, ANY_COUNT, AS_SET, "the least argument; null if any is null"),
+    FORM("greatest", CALL, LEAST, 1, ANY_COUNT, AS_SET, "the greatest argument; null if any is null"),
+    CALL("abs", FIRST, SS_OP_ABS_EXACT, "absolute value", EXACT),
+    CALL("abs", FLOAT64, SS_OP_ABS_FLOAT64, "absolute value", FLOAT64),
+    CALL("floor", INT64, SS_OP_SAME, "greatest whole number not above", INT64),
+    CALL("floor", INT64, SS_OP_FLOOR_DECIMAL, "greatest whole number not above", DECIMAL),
+    CALL("floor", FLOAT64, SS_OP_FLOOR_FLOAT64, "greatest whole number not above", FLOAT64),
+    CALL("ceil", INT64, SS_OP_SAME, "least whole number not below", INT64),
+    CALL("ceil", INT64, SS_OP_CEIL_DECIMAL, "least whole number not below", DECIMAL),
+    CALL("ceil", FLOAT64, SS_OP_CEIL_FLOAT64, "least whole number not below", FLOAT64),
+    CALL("sqrt", FLOAT64, SS_OP_SQRT, "square root; of a negative null", FLOAT64),
+    CALL("exp", FLOAT64, SS_OP_EXP, "e to the power x", FLOAT64),
+    CALL("expm1", FLOAT64, SS_OP_EXPM1, "e to the power x, less 1", FLOAT64),
+    CALL("log", FLOAT64, SS_OP_LOG, "natural logarithm; of 0 and below null", FLOAT64),
+    CALL("log2", FLOAT64, SS_OP_LOG2, "logarithm to base 2", FLOAT64),
+    CALL("log10", FLOAT64, SS_OP_LOG10, "logarithm to base 10", FLOAT64),
+    CALL("log1p", FLOAT64, SS_OP_LOG1P, "natural logarithm of 1 + x", FLOAT64),
+    CALL("pow", FLOAT64, SS_OP_POW, "pow(x, y): x to the power y", FLOAT64, FLOAT64),
+    CALL("lower", STRING, SS_OP_LOWER, "ASCII letters in lower case", STRING),
+    CALL("upper", STRING, SS_OP_UPPER, "ASCII letters in upper case", STRING),
+    CALL("trim", STRING, SS_OP_TRIM, "without ASCII blanks at both ends", STRING),
+    CALL("length", INT64, SS_OP_LENGTH, "code points", STRING),
+    CALL("substr", STRING, SS_OP_SUBSTR_FROM, "substr(s, from): code points from the 1-based one on", STRING,
+         INT64),
+    CALL("substr", STRING, SS_OP_SUBSTR, "substr(s, from, count)", STRING, INT64, INT64),
+    CALL("int64", INT64, SS_OP_SAME, "as int64", INT64),
+    CALL("int64", INT64, SS_OP_TRUNCATE_DECIMAL, "cut toward zero", DECIMAL),
+    CALL("int64", INT64, SS_OP_FLOAT64_TO_INT64, "cut toward zero; null when it does not fit", FLOAT64),
+    CALL("int64", INT64, SS_OP_TEXT_TO_INT64, "parsed; null when it is no int64", STRING),
+    CALL("int64", INT64, SS_OP_BOOL_TO_INT64, "0 or 1", BOOL),
+    CALL("int64", INT64, SS_OP_SAME, "microseconds since 1970", TIMESTAMP),
+    CALL("float64", FLOAT64, SS_OP_SAME, "rounded to a double", FLOAT64),
+    CALL("float64", FLOAT64, SS_OP_TEXT_TO_FLOAT64, "parsed; null when it is no number", STRING),
+    CALL("decimal", SCALE, SS_OP_RESCALE, "decimal(x, n): rounded to n digits, ties to even", EXACT, SCALE),
+    CALL("decimal", SCALE, SS_OP_FLOAT64_TO_DECIMAL, "the double's exact value, rounded", FLOAT64, SCALE),
+    CALL("decimal", SCALE, SS_OP_TEXT_TO_DECIMAL, "parsed; null when it does not fit", STRING, SCALE),
+    CALL("string", STRING, SS_OP_SAME, "as string", STRING),
+    CALL("string", STRING, SS_OP_TO_TEXT, "as text, as CSV output has it", ANY),
+
+    INTERNAL("to_float64", FLOAT64, SS_OP_EXACT_TO_FLOAT64, "an exact number rounded to a double", EXACT),
+    INTERNAL("rescale", AS_SET, SS_OP_RESCALE, "a decimal with more digits", EXACT),
+};
+
+static const char *const aggregate_names[] = {
+    [SS_AGG_COUNT] = "count",   [SS_AGG_SUM] = "sum",
+    [SS_AGG_MEAN] = "mean",     [SS_AGG_VAR] = "var",
+    [SS_AGG_STDDEV] = "stddev", [SS_AGG_MIN] = "min",
+    [SS_AGG_MAX] = "max",       [SS_AGG_FIRST] = "first",
+    [SS_AGG_LAST] = "last",     [SS_AGG_COUNT_DISTINCT] = "count_distinct",
+};
+
+#define FUNCTION_COUNT  (sizeof(functions) / sizeof(functions[0]))
+#define AGGREGATE_COUNT (sizeof(aggregate_names) / sizeof(aggregate_names[0]))
+
+const struct ss_function *ss_function_table(size_t *count)
+{
+    *count = FUNCTION_COUNT;
+    return functions;
+}
+
+const struct ss_function *ss_function_find(const char *name)
+{
+    for (size_t i = 0; i < FUNCTION_COUNT; i++) {
+        if (strcmp(functions[i].name, name) == 0) return &functions[i];
+    }
+    return NULL;
+}
+
+bool ss_argument_fits(enum ss_argument argument, struct ss_type type)
+{
+    switch (argument) {
+    case SS_ARGUMENT_NONE: return false;
+    case SS_ARGUMENT_BOOL: return type.id == SS_BOOL;
+    case SS_ARGUMENT_INT64:
+    case SS_ARGUMENT_SCALE: return type.id == SS_INT64;
+    case SS_ARGUMENT_DECIMAL: return type.id == SS_DECIMAL;
+    case SS_ARGUMENT_EXACT: return type.id == SS_INT64 || type.id == SS_DECIMAL;
+    case SS_ARGUMENT_FLOAT64: return ss_type_is_numeric(type);
+    case SS_ARGUMENT_STRING: return type.id == SS_STRING;
+    case SS_ARGUMENT_TIMESTAMP: return type.id == SS_TIMESTAMP;
+    case SS_ARGUMENT_ANY: return true;
+    }
+    return false;
+}
+
+size_t ss_function_argument_count(const struct ss_function *function)
+{
+    size_t count = 0;
+    while (count < SS_ARGUMENTS_MAX && function->arguments[count] != SS_ARGUMENT_NONE) count++;
+    return count;
+}
+
+static bool row_fits(const struct ss_function *function, const struct ss_type *types, const bool *is_null,
+                     size_t count)
+{
+    if (ss_function_argument_count(function) != count) return false;
+    for (size_t i = 0; i < count; i++) {
+        const bool fits_null = is_null[i] && function->arguments[i] != SS_ARGUMENT_SCALE;
+        if (!fits_null && !ss_argument_fits(function->arguments[i], types[i])) return false;
+    }
+    return true;
+}
+
+const struct ss_function *ss_function_match(const char *name, const struct ss_type *types,
+                                            const bool *is_null, size_t count)
+{
+    for (size_t i = 0; i < FUNCTION_COUNT; i++) {
+        if (strcmp(functions[i].name, name) == 0 && row_fits(&functions[i], types, is_null, count))
+            return &functions[i];
+    }
+    return NULL;
+}
+
+const char *ss_aggregate_name(enum ss_aggregate_fn fn)
+{
+    return aggregate_names[fn];
+}
+
+bool ss_aggregate_find(const char *name, enum ss_aggregate_fn *fn)
+{
+    for (size_t i = 0; i < AGGREGATE_COUNT; i++) {
+        if (strcmp(aggregate_names[i], name) != 0) continue;
+        *fn = (enum ss_aggregate_fn)i;
+        return true;
+    }
+    return false;
+}
+
+const char *ss_nearest_aggregate(struct ss_bytes name)
+{
+    return ss_nearest_name(name, aggregate_names, AGGREGATE_COUNT);
+}
+
+const char *ss_nearest_function(struct ss_bytes name)
+{
+    const char *names[FUNCTION_COUNT + AGGREGATE_COUNT];
+    size_t count = 0;
+    for (size_t i = 0; i < FUNCTION_COUNT; i++) {
+        if (functions[i].written == SS_WRITTEN_CALL) names[count++] = functions[i].name;
+    }
+    for (size_t i = 0; i < AGGREGATE_COUNT; i++) names[count++] = aggregate_names[i];
+    return ss_nearest_name(name, names, count);
+}
