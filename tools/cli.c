@@ -1,0 +1,196 @@
+// What every subcommand shares.
+
+#include "tools/cli.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/base/number.h"
+
+int ss_cli_fail(const struct ss_error *error)
+{
+    fprintf(stderr, "selfsame: %s\n", error->message[0] ? error->message : ss_status_text(error->status));
+    return ss_status_exit(error->status);
+}
+
+int ss_cli_usage(const struct ss_cli *cli, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    fprintf(stderr, "selfsame %s: ", cli->command->name);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fprintf(stderr, "\nusage: selfsame %s\n       'selfsame %s --help' tells more\n", cli->command->usage,
+            cli->command->name);
+    return SS_EXIT_ERROR;
+}
+
+bool ss_cli_help(const struct ss_cli *cli, int argc, char **argv)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        if (strcmp(argv[i], "--help") != 0 && strcmp(argv[i], "-h") != 0) continue;
+        printf("usage: selfsame %s\n\n%s\n\n%s", cli->command->usage, cli->command->summary,
+               cli->command->help);
+        return true;
+    }
+    return false;
+}
+
+enum ss_status ss_cli_move_clock(const struct ss_cli *cli, struct ss_clock *clock, struct ss_error *error)
+{
+    if (!cli->has_now) return SS_OK;
+    if (ss_clock_kind(clock) != SS_CLOCK_REPLAY)
+        return ss_fail(error, SS_INVALID,
+                       "--now: store '%s' goes by the machine's clock; only a replay clock is moved",
+                       cli->directory);
+    ss_clock_advance(clock, cli->now_us);
+    return SS_OK;
+}
+
+enum ss_status ss_cli_open(const struct ss_cli *cli, enum ss_store_mode mode,
+                           struct ss_materializer **materializer, struct ss_error *error)
+{
+    struct ss_materializer *opened;
+    SS_TRY(ss_materializer_open(cli->directory, mode, NULL, &opened, error));
+    const enum ss_status status = ss_cli_move_clock(cli, opened->store->clock, error);
+    if (status != SS_OK) {
+        ss_materializer_close(opened);
+        return status;
+    }
+    if (opened->rebuilt)
+        fprintf(stderr, "selfsame: online rows were made anew from history (%llu rows read)\n",
+                (unsigned long long)opened->caught_up_rows);
+    else if (opened->caught_up_rows)
+        fprintf(stderr, "selfsame: online rows caught up with history (%llu rows read)\n",
+                (unsigned long long)opened->caught_up_rows);
+    *materializer = opened;
+    return SS_OK;
+}
+
+bool ss_cli_pair(const char *text, struct ss_arena *arena, const char **name, const char **value)
+{
+    const char *equals = strchr(text, '=');
+    if (!equals || equals == text) return false;
+    *name = ss_arena_copy(arena, text, (size_t)(equals - text));
+    *value = equals + 1;
+    return *name != NULL;
+}
+
+void ss_cli_print_json(struct json_object *value)
+{
+    printf("%s\n",
+           json_object_to_json_string_ext(value, JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE));
+    json_object_put(value);
+}
+
+struct json_object *ss_cli_json_value(struct ss_type type, struct ss_value value)
+{
+    char text[SS_NUMBER_TEXT_SIZE];
+    if (!value.present) return NULL;
+    switch (type.id) {
+    case SS_BOOL: return json_object_new_boolean(value.boolean);
+    case SS_INT64: return json_object_new_int64(value.i64);
+    case SS_FLOAT64: return json_object_new_double_s(value.f64, ss_float64_format(value.f64, text));
+    case SS_DECIMAL: return json_object_new_string(ss_decimal_format(value.i64, type.scale, text));
+    case SS_STRING: return json_object_new_string_len(value.text.data, (int)value.text.size);
+    case SS_TIMESTAMP: return ss_cli_json_time(value.i64);
+    }
+    return NULL;
+}
+
+struct json_object *ss_cli_json_time(int64_t time_us)
+{
+    char text[SS_TIME_TEXT_SIZE];
+    return json_object_new_string(ss_time_format(time_us, text));
+}
+
+struct json_object *ss_cli_json_hash(const struct ss_sha256 *hash)
+{
+    char text[SS_SHA256_TEXT_SIZE];
+    return json_object_new_string(ss_sha256_format(hash, text));
+}
+
+void ss_table_init(struct ss_table *table, size_t column_count, const char *const *headers)
+{
+    *table = (struct ss_table){.column_count = column_count};
+    for (size_t i = 0; i < column_count; i++) {
+        table->right[i] = headers[i][0] == '>';
+        ss_table_cell(table, "%s", headers[i] + (table->right[i] ? 1 : 0));
+    }
+}
+
+void ss_table_cell(struct ss_table *table, const char *format, ...)
+{
+    va_list arguments;
+    char text[512];
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    if (table->cell_count == table->capacity) {
+        const size_t capacity = table->capacity ? table->capacity * 2 : 64;
+        struct ss_buffer *grown = realloc(table->cells, capacity * sizeof *grown);
+        if (!grown) {
+            table->failed = true;
+            return;
+        }
+        table->cells = grown;
+        table->capacity = capacity;
+    }
+    table->cells[table->cell_count] = (struct ss_buffer){0};
+    ss_buffer_append(&table->cells[table->cell_count++], text, strlen(text));
+}
+
+static int cell_width(const struct ss_buffer *cell)
+{
+    return (int)ss_utf8_length((struct ss_bytes){(const char *)cell->data, cell->size});
+}
+
+void ss_table_print(struct ss_table *table, FILE *out)
+{
+    int width[64] = {0};
+    for (size_t i = 0; i < table->cell_count; i++) {
+        const int cell = cell_width(&table->cells[i]);
+        if (cell > width[i % table->column_count]) width[i % table->column_count] = cell;
+    }
+    for (size_t i = 0; i < table->cell_count; i++) {
+        const size_t column = i % table->column_count;
+        const bool last = column + 1 == table->column_count;
+        const int pad = width[column] - cell_width(&table->cells[i]);
+        if (table->right[column]) fprintf(out, "%*s", pad, "");
+        fwrite(table->cells[i].data, 1, table->cells[i].size, out);
+        if (last)
+            fputc('\n', out);
+        else
+            fprintf(out, "%*s", (table->right[column] ? 0 : pad) + 2, "");
+        ss_buffer_release(&table->cells[i]);
+    }
+    free(table->cells);
+    *table = (struct ss_table){0};
+}
+
+const char *ss_count_format(uint64_t count, char text[SS_COUNT_TEXT_SIZE])
+{
+    char digits[24];
+    const int length = snprintf(digits, sizeof digits, "%llu", (unsigned long long)count);
+    size_t out = 0;
+    for (int i = 0; i < length; i++) {
+        if (i && (length - i) % 3 == 0) text[out++] = ',';
+        text[out++] = digits[i];
+    }
+    text[out] = 0;
+    return text;
+}
+
+const char *ss_size_format(uint64_t bytes, char text[SS_COUNT_TEXT_SIZE])
+{
+    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+    double value = (double)bytes;
+    size_t unit = 0;
+    while (value >= 1024 && unit + 1 < sizeof units / sizeof *units) {
+        value /= 1024;
+        unit++;
+    }
+    snprintf(text, SS_COUNT_TEXT_SIZE, unit ? "%.1f %s" : "%.0f %s", value, units[unit]);
+    return text;
+}

@@ -1,0 +1,216 @@
+// stats: what the store holds; --quarantine lists the rows that did not get in.
+
+#include <getopt.h>
+#include <string.h>
+
+#include "tools/cli.h"
+
+struct totals {
+    struct ss_history_stats history;
+    struct ss_applied applied;
+    uint64_t newest_seq;
+    struct ss_online_stats *views; // per view
+    int64_t clock_us;
+    bool in_flight;
+};
+
+static enum ss_status gather(const struct ss_materializer *materializer, struct totals *totals,
+                             struct ss_arena *arena, struct ss_error *error)
+{
+    enum ss_status status;
+    struct ss_store *store = materializer->store;
+    const size_t views = materializer->definitions ? materializer->definitions->view_count : 0;
+    struct ss_online_txn *txn = NULL;
+    struct ss_commit newest;
+    totals->views = ss_arena_array(arena, views + 1, sizeof *totals->views);
+    if (!totals->views) return ss_fail_memory(error, "the stats of the views");
+    totals->clock_us = ss_clock_now(store->clock);
+    totals->in_flight = ss_clock_in_flight(store->clock);
+    SS_TRY(ss_history_stats(store->history, &totals->history, error));
+    SS_TRY(ss_history_newest_commit(store->history, &newest, error));
+    totals->newest_seq = newest.last_seq;
+    SS_TRY(ss_online_read(store->online, &txn, error));
+    SS_TRY_GOTO(ss_online_applied(txn, &totals->applied, error), out);
+    for (size_t i = 0; i < views; i++)
+        SS_TRY_GOTO(
+            ss_online_stats(txn, &materializer->definitions->views[i].fingerprint, &totals->views[i], error),
+            out);
+out:
+    ss_online_end(txn);
+    return status;
+}
+
+static void print_views(const struct ss_definitions *definitions, const struct totals *totals)
+{
+    char rows[SS_COUNT_TEXT_SIZE], size[SS_COUNT_TEXT_SIZE], hash[SS_SHA256_TEXT_SIZE];
+    struct ss_table table;
+    ss_table_init(
+        &table, 7,
+        (const char *const[]){"view", "entity", "source", ">features", ">entities", ">size", "fingerprint"});
+    for (size_t i = 0; i < definitions->view_count; i++) {
+        const struct ss_view *view = &definitions->views[i];
+        ss_table_cell(&table, "%s", view->name);
+        ss_table_cell(&table, "%s", view->entity->name);
+        ss_table_cell(&table, "%s", view->source->name);
+        ss_table_cell(&table, "%zu", view->feature_count);
+        ss_table_cell(&table, "%s", ss_count_format(totals->views[i].rows, rows));
+        ss_table_cell(&table, "%s", ss_size_format(totals->views[i].bytes, size));
+        ss_table_cell(&table, "%.16s", ss_sha256_format(&view->fingerprint, hash));
+    }
+    ss_table_print(&table, stdout);
+}
+
+static void print_services(const struct ss_definitions *definitions)
+{
+    char hash[SS_SHA256_TEXT_SIZE];
+    struct ss_table table;
+    ss_table_init(&table, 5, (const char *const[]){"service", "owner", ">features", "keys", "fingerprint"});
+    for (size_t i = 0; i < definitions->service_count; i++) {
+        const struct ss_service *service = &definitions->services[i];
+        struct ss_buffer keys = {0};
+        for (size_t k = 0; k < service->key_count; k++)
+            ss_buffer_format(&keys, "%s%s", k ? "," : "", service->key_names[k]);
+        ss_table_cell(&table, "%s", service->name);
+        ss_table_cell(&table, "%s", service->notes.owner ? service->notes.owner : "");
+        ss_table_cell(&table, "%zu", service->feature_count);
+        ss_table_cell(&table, "%.*s", (int)keys.size, keys.data ? (const char *)keys.data : "");
+        ss_table_cell(&table, "%.16s", ss_sha256_format(&service->fingerprint, hash));
+        ss_buffer_release(&keys);
+    }
+    ss_table_print(&table, stdout);
+}
+
+static void print_totals(const struct ss_materializer *materializer, const struct totals *totals)
+{
+    char a[SS_COUNT_TEXT_SIZE], b[SS_COUNT_TEXT_SIZE], c[SS_COUNT_TEXT_SIZE], time[SS_TIME_TEXT_SIZE];
+    const struct ss_store *store = materializer->store;
+    printf("store     %s (%s clock, %s%s)\n", store->directory,
+           ss_clock_kind(store->clock) == SS_CLOCK_REPLAY ? "replay" : "wall",
+           ss_time_format(totals->clock_us, time), totals->in_flight ? ", a commit is on its way" : "");
+    printf("history   %s events, %s deletes, %s commits, newest seq %llu\n",
+           ss_count_format(totals->history.events, a), ss_count_format(totals->history.deletes, b),
+           ss_count_format(totals->history.commits, c), (unsigned long long)totals->newest_seq);
+    printf("          %s, write-ahead log %s, %s rows in quarantine\n",
+           ss_size_format(totals->history.file_bytes, a), ss_size_format(totals->history.wal_bytes, b),
+           ss_count_format(totals->history.quarantined, c));
+    printf("online    applied seq %llu (%llu behind)\n", (unsigned long long)totals->applied.seq,
+           (unsigned long long)(totals->newest_seq - totals->applied.seq));
+    if (!materializer->definitions) {
+        printf("no definitions were applied yet\n");
+        return;
+    }
+    printf("\n");
+    print_views(materializer->definitions, totals);
+    printf("\n");
+    print_services(materializer->definitions);
+}
+
+static void add_count(struct json_object *root, const char *name, uint64_t count)
+{
+    json_object_object_add(root, name, json_object_new_int64((int64_t)count));
+}
+
+static void print_totals_json(const struct ss_materializer *materializer, const struct totals *totals)
+{
+    struct json_object *root = json_object_new_object(), *views = json_object_new_array();
+    const struct ss_definitions *definitions = materializer->definitions;
+    json_object_object_add(root, "clock", ss_cli_json_time(totals->clock_us));
+    json_object_object_add(root, "in_flight", json_object_new_boolean(totals->in_flight));
+    add_count(root, "events", totals->history.events);
+    add_count(root, "deletes", totals->history.deletes);
+    add_count(root, "commits", totals->history.commits);
+    add_count(root, "quarantined", totals->history.quarantined);
+    add_count(root, "newest_seq", totals->newest_seq);
+    add_count(root, "applied_seq", totals->applied.seq);
+    add_count(root, "history_bytes", totals->history.file_bytes);
+    add_count(root, "wal_bytes", totals->history.wal_bytes);
+    for (size_t i = 0; definitions && i < definitions->view_count; i++) {
+        struct json_object *view = json_object_new_object();
+        json_object_object_add(view, "name", json_object_new_string(definitions->views[i].name));
+        add_count(view, "entities", totals->views[i].rows);
+        add_count(view, "bytes", totals->views[i].bytes);
+        json_object_object_add(view, "fingerprint", ss_cli_json_hash(&definitions->views[i].fingerprint));
+        json_object_array_add(views, view);
+    }
+    json_object_object_add(root, "views", views);
+    ss_cli_print_json(root);
+}
+
+struct quarantined {
+    struct ss_table table;
+    struct json_object *json;
+};
+
+static enum ss_status each_quarantined(void *context, const struct ss_quarantine_row *row)
+{
+    struct quarantined *list = context;
+    if (!list->json) {
+        ss_table_cell(&list->table, "%s", row->source);
+        ss_table_cell(&list->table, "%s:%llu", row->file, (unsigned long long)row->line);
+        ss_table_cell(&list->table, "%s", row->column);
+        ss_table_cell(&list->table, "%.*s", row->value.size > 60 ? 60 : (int)row->value.size,
+                      row->value.data ? row->value.data : "");
+        ss_table_cell(&list->table, "%s", row->reason);
+        return SS_OK;
+    }
+    struct json_object *item = json_object_new_object();
+    json_object_object_add(item, "source", json_object_new_string(row->source));
+    json_object_object_add(item, "file", json_object_new_string(row->file));
+    add_count(item, "line", row->line);
+    json_object_object_add(item, "column", json_object_new_string(row->column));
+    const bool text = ss_utf8_valid(row->value);
+    json_object_object_add(
+        item, "value",
+        text ? json_object_new_string_len(row->value.data ? row->value.data : "", (int)row->value.size)
+             : NULL);
+    json_object_object_add(item, "reason", json_object_new_string(row->reason));
+    json_object_array_add(list->json, item);
+    return SS_OK;
+}
+
+static enum ss_status show_quarantine(const struct ss_cli *cli, struct ss_materializer *materializer,
+                                      const char *source, struct ss_error *error)
+{
+    struct quarantined list = {.json = cli->json ? json_object_new_array() : NULL};
+    const struct ss_source *known;
+    if (source) SS_TRY(ss_require_source(materializer, source, &known, error));
+    if (!cli->json)
+        ss_table_init(&list.table, 5, (const char *const[]){"source", "where", "column", "value", "reason"});
+    const enum ss_status status =
+        ss_history_each_quarantined(materializer->store->history, source, each_quarantined, &list, error);
+    if (cli->json)
+        ss_cli_print_json(list.json);
+    else
+        ss_table_print(&list.table, stdout);
+    return status;
+}
+
+int ss_command_stats(struct ss_cli *cli, int argc, char **argv)
+{
+    static const struct option options[] = {{"quarantine", no_argument, NULL, 'q'}, {0}};
+    struct ss_error error = {0};
+    struct ss_materializer *materializer = NULL;
+    struct ss_arena arena = {0};
+    struct totals totals = {0};
+    bool quarantine = false;
+    int option;
+    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        if (option != 'q') return ss_cli_usage(cli, "unknown option");
+        quarantine = true;
+    }
+    if (optind < argc && (!quarantine || optind + 1 < argc))
+        return ss_cli_usage(cli, "unexpected '%s'", argv[optind]);
+    enum ss_status status = ss_cli_open(cli, SS_STORE_READ, &materializer, &error);
+    if (status == SS_OK && quarantine) {
+        status = show_quarantine(cli, materializer, optind < argc ? argv[optind] : NULL, &error);
+    } else if (status == SS_OK) {
+        status = gather(materializer, &totals, &arena, &error);
+        if (status == SS_OK && cli->json)
+            print_totals_json(materializer, &totals);
+        else if (status == SS_OK)
+            print_totals(materializer, &totals);
+    }
+    ss_arena_release(&arena);
+    ss_materializer_close(materializer);
+    return status == SS_OK ? SS_EXIT_OK : ss_cli_fail(&error);
+}

@@ -1,0 +1,142 @@
+// The table of commands: help, completion and dispatch come from it.
+
+#include <string.h>
+
+#include "tools/cli.h"
+
+static const struct ss_command commands[] = {
+    {"init", ss_command_init, "init [--clock wall|replay]", "make an empty store",
+     "  --clock wall     the machine's clock, never going back (the default): for serving\n"
+     "  --clock replay   stands 1 µs past the newest event seen: for history, demos and tests\n"
+     "  --now TIME       where a replay clock starts\n\n"
+     "examples:\n"
+     "  selfsame --dir /var/lib/selfsame init\n"
+     "  selfsame init --clock replay\n"},
+    {"check", ss_command_check, "check DEFS...", "compile definitions; show every error at once",
+     "DEFS are files, or folders whose *.yaml and *.yml are read. Exit status 1 if there is an error.\n\n"
+     "examples:\n"
+     "  selfsame check features.yaml\n"
+     "  selfsame check definitions/\n"},
+    {"plan", ss_command_plan, "plan DEFS...", "show what apply would do",
+     "Each source, view and service is new, same, changed (and where) or dropped.\n\n"
+     "examples:\n"
+     "  selfsame plan definitions/\n"},
+    {"apply", ss_command_apply, "apply DEFS... [--yes]", "make definitions live",
+     "New and changed views are filled from history beside the old ones, then switched at once; lookups go "
+     "on.\n"
+     "The definitions given are all there are: what they do not name is dropped (history is kept).\n\n"
+     "  --yes   do not ask\n\n"
+     "examples:\n"
+     "  selfsame apply definitions/ --yes\n"},
+    {"ingest", ss_command_ingest,
+     "ingest SOURCE FILE|- [--live] [--strict] [--again] [--map COLUMN=HEADER]... [--producer ID --batch N]",
+     "load events from CSV",
+     "  --live                rows arrive now; else when the source's `arrival` says\n"
+     "  --strict              refuse the whole file if any row is bad; else bad rows go to quarantine\n"
+     "  --again               load a file that was loaded before once more\n"
+     "  --map COLUMN=HEADER   the source's COLUMN is called HEADER in the file\n"
+     "  --producer ID --batch N   the file is batch N of this producer: sending it twice changes nothing\n\n"
+     "A file is its own producer: loading it twice changes nothing, and a load that was interrupted is "
+     "resumed.\n\n"
+     "examples:\n"
+     "  selfsame ingest payments payments.csv\n"
+     "  zcat payments.csv.gz | selfsame ingest payments -\n"
+     "  selfsame ingest payments today.csv --live --map user_id=customer\n"},
+    {"get", ss_command_get,
+     "get SERVICE KEY=VALUE... [--keys FILE.csv] [--request NAME=VALUE]... [--features A,B] [--at TIME]",
+     "read features now",
+     "  --keys FILE.csv        many entities: a CSV with a column per key\n"
+     "  --request NAME=VALUE   a request input of the service\n"
+     "  --features A,B         only these\n"
+     "  --at TIME              as if it were TIME (not before the store's clock)\n\n"
+     "examples:\n"
+     "  selfsame get fraud_v1 user_id=u17 merchant_id=7 --request amount=12.50\n"
+     "  selfsame --json get fraud_v1 --keys keys.csv\n"},
+    {"train", ss_command_train,
+     "train SERVICE --spine FILE.csv|FILE.db:TABLE --time COLUMN[:s|ms|us] -o FILE.db:TABLE|FILE.csv [--map "
+     "KEY=COLUMN]...\n"
+     "                [--mode as-known|as-of-event-time [--inclusive]] [--status] [--threads N]",
+     "build a point-in-time training table",
+     "  --spine            the rows to build: keys, a time, labels, request inputs\n"
+     "  --time COLUMN      the time of each row; :s, :ms or :us if it is an integer epoch\n"
+     "  -o                 where the table goes; the spine's columns, then the features\n"
+     "  --map KEY=COLUMN   a key or request input that the spine calls otherwise\n"
+     "  --mode as-known    what a lookup at that time was, or would have been, served (the default)\n"
+     "  --mode as-of-event-time   the truth as known today; --inclusive also sees events at exactly that "
+     "time\n"
+     "  --status           adds <feature>__status: present, null, not_found or expired\n"
+     "  --threads N        the result does not depend on it\n\n"
+     "examples:\n"
+     "  selfsame train fraud_v1 --spine labels.csv --time at -o train.csv\n"
+     "  selfsame train fraud_v1 --spine data.db:labels --time at:ms -o data.db:train --status\n"},
+    {"skew", ss_command_skew, "skew SERVICE --probe N|all", "prove that online and offline are equal",
+     "  --probe N     read N entities online and again from history at the same (t, s); compare every cell "
+     "by bits\n"
+     "  --probe all   every entity\n\n"
+     "Exit status 1 if there is a difference.\n\n"
+     "examples:\n"
+     "  selfsame skew fraud_v1 --probe 1000\n"},
+    {"rebuild", ss_command_rebuild, "rebuild VIEW...|--all", "make online rows anew from history",
+     "  --all   also mends an online store that does not open\n\n"
+     "examples:\n"
+     "  selfsame rebuild user_spend\n"
+     "  selfsame rebuild --all\n"},
+    {"digest", ss_command_digest, "digest VIEW [--online|--offline] [--at TIME]",
+     "one hash over the states of all entities of a view",
+     "  --online    of the online rows\n"
+     "  --offline   from history alone; never opens the online store\n"
+     "  --at TIME   as a read at TIME needs them (not before the store's clock)\n\n"
+     "With neither, both are shown and compared: exit status 1 if they differ.\n\n"
+     "examples:\n"
+     "  selfsame digest user_spend\n"},
+    {"stats", ss_command_stats, "stats [--quarantine [SOURCE]]", "what the store holds",
+     "  --quarantine [SOURCE]   the rows that did not get in, and why\n\n"
+     "examples:\n"
+     "  selfsame stats\n"
+     "  selfsame stats --quarantine payments\n"},
+    {"dump", ss_command_dump, "dump VIEW [KEY=VALUE...]", "the tiles of online rows, for people",
+     "examples:\n"
+     "  selfsame dump user_spend user_id=u17\n"},
+    {"bench", ss_command_bench, "bench ingest [--events N] [--entities N] [--batch N]", "measure",
+     "  bench ingest   events of a payment-like source with 24 window features into a fresh store below the "
+     "current\n"
+     "                 folder, with fsync: events per second through history and online rows\n\n"
+     "examples:\n"
+     "  selfsame bench ingest --events 1000000\n"},
+    {"completion", ss_command_completion, "completion bash", "print a completion script for the shell",
+     "examples:\n"
+     "  source <(selfsame completion bash)\n"},
+};
+
+const struct ss_command *ss_commands(size_t *count)
+{
+    *count = sizeof commands / sizeof *commands;
+    return commands;
+}
+
+int ss_command_completion(struct ss_cli *cli, int argc, char **argv)
+{
+    if (argc != 2 || strcmp(argv[1], "bash") != 0) return ss_cli_usage(cli, "expected: completion bash");
+    printf(
+        "_selfsame() {\n"
+        "    local word=${COMP_WORDS[COMP_CWORD]} commands='");
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+        printf("%s%s", i ? " " : "", commands[i].name);
+    printf(
+        "'\n"
+        "    local i command=\n"
+        "    for ((i = 1; i < COMP_CWORD; i++)); do\n"
+        "        [[ \" $commands \" == *\" ${COMP_WORDS[i]} \"* ]] && { command=${COMP_WORDS[i]}; break; }\n"
+        "    done\n"
+        "    if [[ -z $command ]]; then\n"
+        "        COMPREPLY=($(compgen -W \"$commands --dir --json --now --help --version\" -- \"$word\"))\n"
+        "    elif [[ $word == -* ]]; then\n"
+        "        COMPREPLY=($(compgen -W \"$(selfsame \"$command\" --help | grep -oE -- '--?[a-z]+' | sort "
+        "-u)\" -- \"$word\"))\n"
+        "    else\n"
+        "        COMPREPLY=($(compgen -f -- \"$word\"))\n"
+        "    fi\n"
+        "}\n"
+        "complete -o filenames -F _selfsame selfsame\n");
+    return SS_EXIT_OK;
+}

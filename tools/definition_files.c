@@ -1,0 +1,119 @@
+// Definition files and time zones: from the disk to the compiler, which itself reads nothing.
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "tools/cli.h"
+
+#define ZONES "/usr/share/zoneinfo"
+
+struct files {
+    struct ss_file *items;
+    size_t count, capacity;
+    struct ss_arena arena; // paths and texts
+};
+
+static enum ss_status read_whole(const char *path, struct ss_arena *arena, size_t limit,
+                                 struct ss_bytes *text, struct ss_error *error)
+{
+    struct ss_buffer buffer = {0};
+    char chunk[65536];
+    size_t size;
+    FILE *file = fopen(path, "rb");
+    if (!file) return ss_fail(error, SS_IO, "%s: cannot be read: %s", path, strerror(errno));
+    while ((size = fread(chunk, 1, sizeof chunk, file)) > 0 && buffer.size <= limit)
+        ss_buffer_append(&buffer, chunk, size);
+    const bool failed = ferror(file) != 0;
+    fclose(file);
+    const char *copy = buffer.failed ? NULL : ss_arena_copy(arena, buffer.data, buffer.size);
+    *text = (struct ss_bytes){copy, buffer.size};
+    ss_buffer_release(&buffer);
+    if (failed)
+        return ss_fail(error, SS_IO, "%s: cannot be read: %s", path, strerror(errno ? errno : EISDIR));
+    return copy ? SS_OK : ss_fail_memory(error, path);
+}
+
+static enum ss_status add_file(struct files *files, const char *path, struct ss_error *error)
+{
+    if (files->count == files->capacity) {
+        const size_t capacity = files->capacity ? files->capacity * 2 : 16;
+        struct ss_file *grown = realloc(files->items, capacity * sizeof *grown);
+        if (!grown) return ss_fail_memory(error, "the definition files");
+        files->items = grown;
+        files->capacity = capacity;
+    }
+    struct ss_file *file = &files->items[files->count];
+    file->path = ss_arena_copy(&files->arena, path, strlen(path));
+    if (!file->path) return ss_fail_memory(error, path);
+    SS_TRY(read_whole(path, &files->arena, SS_DEFINITIONS_MAX_BYTES, &file->text, error));
+    files->count++;
+    return SS_OK;
+}
+
+static int is_definition_file(const struct dirent *entry)
+{
+    const char *dot = strrchr(entry->d_name, '.');
+    return entry->d_name[0] != '.' && dot && (strcmp(dot, ".yaml") == 0 || strcmp(dot, ".yml") == 0);
+}
+
+static enum ss_status add_folder(struct files *files, const char *folder, struct ss_error *error)
+{
+    struct dirent **entries = NULL;
+    enum ss_status status = SS_OK;
+    const int count = scandir(folder, &entries, is_definition_file, alphasort);
+    if (count < 0) return ss_fail(error, SS_IO, "%s: cannot be read: %s", folder, strerror(errno));
+    if (count == 0) status = ss_fail(error, SS_NOT_FOUND, "%s: no *.yaml or *.yml file in it", folder);
+    for (int i = 0; i < count; i++) {
+        struct ss_buffer path = {0};
+        ss_buffer_format(&path, "%s%s%s", folder, folder[strlen(folder) - 1] == '/' ? "" : "/",
+                         entries[i]->d_name);
+        ss_buffer_byte(&path, 0);
+        if (status == SS_OK)
+            status =
+                path.failed ? ss_fail_memory(error, folder) : add_file(files, (const char *)path.data, error);
+        ss_buffer_release(&path);
+        free(entries[i]);
+    }
+    free(entries);
+    return status;
+}
+
+static bool load_zone(void *context, const char *name, struct ss_bytes *tzif)
+{
+    char path[512];
+    if (name[0] == '/' || strstr(name, "..")) return false;
+    const int length = snprintf(path, sizeof path, "%s/%s", ZONES, name);
+    struct stat info;
+    if (length < 0 || (size_t)length >= sizeof path || stat(path, &info) != 0 || !S_ISREG(info.st_mode))
+        return false;
+    return read_whole(path, context, 1 << 20, tzif, NULL) == SS_OK;
+}
+
+enum ss_status ss_cli_compile(char **paths, int count, struct ss_definitions **definitions,
+                              struct ss_error *error)
+{
+    enum ss_status status = SS_OK;
+    struct files files = {0};
+    struct ss_buffer report = {0};
+    size_t error_count = 0;
+    const struct ss_zone_loader zones = {load_zone, &files.arena};
+    for (int i = 0; i < count; i++) {
+        struct stat info;
+        const bool folder = stat(paths[i], &info) == 0 && S_ISDIR(info.st_mode);
+        SS_TRY_GOTO(folder ? add_folder(&files, paths[i], error) : add_file(&files, paths[i], error), out);
+    }
+    status =
+        ss_definitions_compile(files.items, files.count, &zones, definitions, &report, &error_count, error);
+    if (status == SS_FOUND) {
+        fwrite(report.data, 1, report.size, stderr);
+        fprintf(stderr, "%zu error%s\n", error_count, error_count == 1 ? "" : "s");
+    }
+out:
+    ss_buffer_release(&report);
+    free(files.items);
+    ss_arena_release(&files.arena);
+    return status;
+}
