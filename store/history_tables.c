@@ -1,0 +1,448 @@
+// Tables of events: how a source's rows are laid out, and how that follows its definition.
+//
+//   events_<id>  seq                  INTEGER PRIMARY KEY: the rowid
+//                event_time_us        the event_time column itself: it has no c<n>
+//                arrival_us
+//                is_delete            0 or 1
+//                target_seq           of a delete: the seq of the row it takes back, 0: none yet or ever
+//                deleted_seq          of an insert: the seq of its delete, null: none
+//                deleted_arrival_us   of an insert: the arrival of its delete
+//                c0, c1, ...          bool 0/1, int64, decimal (scaled) and timestamp INTEGER, float64 REAL,
+//                                     string TEXT. Without a declared type, so that nothing is converted
+//
+// Indexes: events_<id>_identity and events_<id>_deletes on (event_time_us, event_id) for sources with
+// event_id, of inserts and of deletes; events_<id>_by_<n>_<m> on (key columns, event_time_us) of inserts for
+// every entity that a view groups the source by. SQLite ends every index entry with the rowid, so the last
+// kind is in (key, event_time, seq) order.
+
+#include "store/history_internal.h"
+
+#include "engine/base/number.h"
+
+#include <string.h>
+
+// ---- What is there
+
+static const char *copy_text(struct ss_arena *arena, sqlite3_stmt *statement, int column)
+{
+    const unsigned char *text = sqlite3_column_text(statement, column);
+    return ss_arena_copy(arena, text ? (const char *)text : "",
+                         (size_t)sqlite3_column_bytes(statement, column));
+}
+
+static enum ss_status count_rows(struct ss_history *history, const char *sql, int64_t parameter,
+                                 size_t *count, struct ss_error *error)
+{
+    sqlite3_stmt *statement;
+    bool row;
+    SS_TRY(ss_history_statement(history, sql, &statement, error));
+    if (sqlite3_bind_parameter_count(statement) > 0) sqlite3_bind_int64(statement, 1, parameter);
+    SS_TRY(ss_history_step(history, statement, &row, "reading the list of sources", error));
+    *count = (size_t)sqlite3_column_int64(statement, 0);
+    ss_history_done(statement);
+    return SS_OK;
+}
+
+static enum ss_status load_columns(struct ss_history *history, struct history_table *table,
+                                   struct ss_error *error)
+{
+    sqlite3_stmt *statement;
+    bool row;
+    size_t count;
+    SS_TRY(count_rows(history, "SELECT count(*) FROM source_columns WHERE source = ?1", table->id, &count,
+                      error));
+    table->column_names = ss_arena_array(&history->arena, count + 1, sizeof *table->column_names);
+    table->column_types = ss_arena_array(&history->arena, count + 1, sizeof *table->column_types);
+    if (!table->column_names || !table->column_types) return ss_fail_memory(error, "the columns of a source");
+    SS_TRY(ss_history_statement(
+        history, "SELECT position, name, type FROM source_columns WHERE source = ?1 ORDER BY position",
+        &statement, error));
+    sqlite3_bind_int64(statement, 1, table->id);
+    for (size_t i = 0;; i++) {
+        SS_TRY(ss_history_step(history, statement, &row, "reading the columns of a source", error));
+        if (!row) break;
+        const char *type = (const char *)sqlite3_column_text(statement, 2);
+        const bool fits = i < count && sqlite3_column_int64(statement, 0) == (int64_t)i && type &&
+                          ss_type_parse(ss_bytes_of(type), &table->column_types[i]);
+        if (fits) table->column_names[i] = copy_text(&history->arena, statement, 1);
+        if (fits && table->column_names[i]) continue;
+        ss_history_done(statement);
+        return fits ? ss_fail_memory(error, "the columns of a source")
+                    : ss_history_fail_row(history, "the columns of a source make no sense", error);
+    }
+    table->column_count = count;
+    return SS_OK;
+}
+
+static enum ss_status load_indexes(struct ss_history *history, struct history_table *table,
+                                   struct ss_error *error)
+{
+    static const char listing[] =
+        "SELECT name FROM sqlite_schema WHERE type = 'index' AND tbl_name = "
+        "'events_' || ?1 AND sql IS NOT NULL";
+    sqlite3_stmt *statement;
+    bool row;
+    size_t count;
+    SS_TRY(count_rows(
+        history, "SELECT count(*) FROM sqlite_schema WHERE type = 'index' AND tbl_name = 'events_' || ?1",
+        table->id, &count, error));
+    table->indexes = ss_arena_array(&history->arena, count + 1, sizeof *table->indexes);
+    if (!table->indexes) return ss_fail_memory(error, "the indexes of a source");
+    SS_TRY(ss_history_statement(history, listing, &statement, error));
+    sqlite3_bind_int64(statement, 1, table->id);
+    for (;;) {
+        SS_TRY(ss_history_step(history, statement, &row, "reading the indexes of a source", error));
+        if (!row || table->index_count == count) break;
+        const char *name = copy_text(&history->arena, statement, 0);
+        if (!name) {
+            ss_history_done(statement);
+            return ss_fail_memory(error, "the indexes of a source");
+        }
+        table->indexes[table->index_count++] = name;
+    }
+    ss_history_done(statement);
+    return SS_OK;
+}
+
+static enum ss_status load_sources(struct ss_history *history, struct ss_error *error)
+{
+    sqlite3_stmt *statement;
+    bool row;
+    size_t count;
+    SS_TRY(count_rows(history, "SELECT count(*) FROM sources", 0, &count, error));
+    history->tables = ss_arena_array(&history->arena, count + 1, sizeof *history->tables);
+    if (!history->tables) return ss_fail_memory(error, "the list of sources");
+    SS_TRY(ss_history_statement(history, "SELECT id, name, identity FROM sources ORDER BY id", &statement,
+                                error));
+    for (;;) {
+        SS_TRY(ss_history_step(history, statement, &row, "reading the list of sources", error));
+        if (!row || history->table_count == count) break;
+        struct history_table *table = &history->tables[history->table_count];
+        table->id = sqlite3_column_int64(statement, 0);
+        table->source = copy_text(&history->arena, statement, 1);
+        table->identity = copy_text(&history->arena, statement, 2);
+        if (!table->source || !table->identity) {
+            ss_history_done(statement);
+            return ss_fail_memory(error, "the list of sources");
+        }
+        history->table_count++;
+    }
+    ss_history_done(statement);
+    return SS_OK;
+}
+
+static enum ss_status load_tables(struct ss_history *history, struct ss_error *error)
+{
+    enum ss_status status;
+    history->table_count = 0;
+    history->tables = NULL;
+    ss_arena_reset(&history->arena);
+    SS_TRY_GOTO(load_sources(history, error), out);
+    for (size_t i = 0; i < history->table_count; i++) {
+        SS_TRY_GOTO(load_columns(history, &history->tables[i], error), out);
+        SS_TRY_GOTO(load_indexes(history, &history->tables[i], error), out);
+    }
+out:
+    if (status != SS_OK) history->table_count = 0;
+    return status;
+}
+
+static const struct history_table *known_table(const struct ss_history *history, const char *source)
+{
+    for (size_t i = 0; i < history->table_count; i++)
+        if (strcmp(history->tables[i].source, source) == 0) return &history->tables[i];
+    return NULL;
+}
+
+enum ss_status ss_history_find_table(struct ss_history *history, const char *source,
+                                     const struct history_table **table, struct ss_error *error)
+{
+    if (!known_table(history, source)) SS_TRY(load_tables(history, error));
+    *table = known_table(history, source);
+    return SS_OK;
+}
+
+static int position_of(const struct history_table *table, const char *column)
+{
+    for (size_t i = 0; i < table->column_count; i++)
+        if (strcmp(table->column_names[i], column) == 0) return (int)i;
+    return -1;
+}
+
+// False: a column is missing or of another type.
+static bool find_positions(const struct history_table *table, const struct ss_source *source, int *positions)
+{
+    for (size_t i = 0; i < source->column_count; i++) {
+        positions[i] = -1;
+        if ((int)i == source->event_time_column) continue;
+        positions[i] = position_of(table, source->columns[i].name);
+        if (positions[i] < 0 || !ss_type_equal(table->column_types[positions[i]], source->columns[i].type))
+            return false;
+    }
+    return true;
+}
+
+enum ss_status ss_history_require_table(struct ss_history *history, const struct ss_source *source,
+                                        const struct history_table **table, int *positions,
+                                        struct ss_error *error)
+{
+    const struct history_table *found = known_table(history, source->name);
+    if (!found || !find_positions(found, source, positions)) {
+        SS_TRY(load_tables(history, error)); // another process may have applied definitions meanwhile
+        found = known_table(history, source->name);
+        if (!found || !find_positions(found, source, positions))
+            return ss_fail(error, SS_NOT_FOUND,
+                           "source '%s': history '%s' has no table of these columns; run 'selfsame apply'",
+                           source->name, history->path);
+    }
+    *table = found;
+    return SS_OK;
+}
+
+void ss_history_append_column(struct ss_buffer *sql, int position)
+{
+    if (position < 0)
+        ss_buffer_text(sql, "event_time_us");
+    else
+        ss_buffer_format(sql, "c%d", position);
+}
+
+void ss_history_index_name(const struct history_table *table, const struct ss_view *view,
+                           const int *positions, struct ss_buffer *name)
+{
+    ss_buffer_format(name, "events_%lld_by", (long long)table->id);
+    for (size_t i = 0; i < view->entity->key_count; i++) {
+        const int position = positions[view->key_columns[i]];
+        if (position < 0)
+            ss_buffer_text(name, "_time");
+        else
+            ss_buffer_format(name, "_%d", position);
+    }
+}
+
+// ---- Values
+
+void ss_history_bind(sqlite3_stmt *statement, int parameter, struct ss_type type, struct ss_value value)
+{
+    if (!value.present) {
+        sqlite3_bind_null(statement, parameter);
+        return;
+    }
+    switch (type.id) {
+    case SS_BOOL: sqlite3_bind_int(statement, parameter, value.boolean); break;
+    case SS_INT64:
+    case SS_DECIMAL:
+    case SS_TIMESTAMP: sqlite3_bind_int64(statement, parameter, value.i64); break;
+    case SS_FLOAT64: sqlite3_bind_double(statement, parameter, value.f64); break;
+    case SS_STRING:
+        sqlite3_bind_text64(statement, parameter, value.text.data ? value.text.data : "", value.text.size,
+                            SQLITE_STATIC, SQLITE_UTF8);
+        break;
+    }
+}
+
+static bool read_integer(sqlite3_stmt *statement, int column, struct ss_type type, struct ss_value *value)
+{
+    const int64_t number = sqlite3_column_int64(statement, column);
+    if (sqlite3_column_type(statement, column) != SQLITE_INTEGER) return false;
+    if (type.id == SS_BOOL) {
+        value->boolean = number != 0;
+        return number == 0 || number == 1;
+    }
+    value->i64 = number;
+    if (type.id == SS_DECIMAL) {
+        const int64_t limit = ss_power_of_ten(18);
+        return number > -limit && number < limit;
+    }
+    return type.id != SS_TIMESTAMP || (number >= SS_TIME_MIN_US && number <= SS_TIME_MAX_US);
+}
+
+bool ss_history_value(sqlite3_stmt *statement, int column, struct ss_type type, struct ss_value *value)
+{
+    memset(value, 0, sizeof *value);
+    const int stored = sqlite3_column_type(statement, column);
+    if (stored == SQLITE_NULL) return true;
+    value->present = true;
+    switch (type.id) {
+    case SS_FLOAT64:
+        value->f64 = sqlite3_column_double(statement, column);
+        return stored == SQLITE_FLOAT && value->f64 - value->f64 == 0;
+    case SS_STRING:
+        if (stored != SQLITE_TEXT) return false;
+        value->text.data = (const char *)sqlite3_column_text(statement, column);
+        value->text.size = (size_t)sqlite3_column_bytes(statement, column);
+        return value->text.data && ss_utf8_valid(value->text);
+    default: return read_integer(statement, column, type, value);
+    }
+}
+
+// ---- Tables follow definitions
+
+static void append_identity(const struct ss_source *source, struct ss_buffer *text)
+{
+    ss_buffer_format(text, "event_time %s, event_id %s", source->columns[source->event_time_column].name,
+                     source->event_id_column < 0 ? "none" : source->columns[source->event_id_column].name);
+}
+
+static enum ss_status execute_buffer(struct ss_history *history, struct ss_buffer *sql,
+                                     struct ss_error *error)
+{
+    ss_buffer_byte(sql, 0);
+    const enum ss_status status = sql->failed ? ss_fail_memory(error, "the text of a statement")
+                                              : ss_history_execute(history, (const char *)sql->data, error);
+    ss_buffer_clear(sql);
+    return status;
+}
+
+static enum ss_status create_table(struct ss_history *history, const struct ss_source *source,
+                                   struct ss_buffer *sql, struct ss_error *error)
+{
+    sqlite3_stmt *statement;
+    SS_TRY(ss_history_statement(history, "INSERT INTO sources(name, identity) VALUES(?1, ?2)", &statement,
+                                error));
+    append_identity(source, sql);
+    sqlite3_bind_text(statement, 1, source->name, -1, SQLITE_STATIC);
+    sqlite3_bind_text64(statement, 2, (const char *)sql->data, sql->size, SQLITE_TRANSIENT, SQLITE_UTF8);
+    ss_buffer_clear(sql);
+    SS_TRY(ss_history_run(history, statement, "adding a source", error));
+    ss_buffer_format(sql,
+                     "CREATE TABLE events_%lld(seq INTEGER PRIMARY KEY, event_time_us, arrival_us, is_delete,"
+                     " target_seq, deleted_seq, deleted_arrival_us)",
+                     sqlite3_last_insert_rowid(history->db));
+    return execute_buffer(history, sql, error);
+}
+
+static enum ss_status add_column(struct ss_history *history, const struct history_table *table,
+                                 size_t position, const struct ss_source_column *column,
+                                 struct ss_buffer *sql, struct ss_error *error)
+{
+    sqlite3_stmt *statement;
+    char type[SS_TYPE_TEXT_SIZE];
+    SS_TRY(ss_history_statement(history, "INSERT INTO source_columns VALUES(?1, ?2, ?3, ?4)", &statement,
+                                error));
+    sqlite3_bind_int64(statement, 1, table->id);
+    sqlite3_bind_int64(statement, 2, (int64_t)position);
+    sqlite3_bind_text(statement, 3, column->name, -1, SQLITE_STATIC);
+    sqlite3_bind_text(statement, 4, ss_type_format(column->type, type), -1, SQLITE_TRANSIENT);
+    SS_TRY(ss_history_run(history, statement, "adding a column", error));
+    ss_buffer_format(sql, "ALTER TABLE events_%lld ADD COLUMN c%zu", (long long)table->id, position);
+    return execute_buffer(history, sql, error);
+}
+
+static enum ss_status add_identity_indexes(struct ss_history *history, const struct history_table *table,
+                                           const struct ss_source *source, struct ss_buffer *sql,
+                                           struct ss_error *error)
+{
+    if (source->event_id_column < 0) return SS_OK;
+    const struct {
+        const char *name;
+        int is_delete;
+    } kinds[] = {{"identity", 0}, {"deletes", 1}};
+    for (size_t i = 0; i < 2; i++) {
+        ss_buffer_format(sql,
+                         "CREATE UNIQUE INDEX IF NOT EXISTS events_%lld_%s ON events_%lld(event_time_us, ",
+                         (long long)table->id, kinds[i].name, (long long)table->id);
+        ss_history_append_column(sql,
+                                 source->event_id_column == source->event_time_column
+                                     ? -1
+                                     : position_of(table, source->columns[source->event_id_column].name));
+        ss_buffer_format(sql, ") WHERE is_delete = %d", kinds[i].is_delete);
+        SS_TRY(execute_buffer(history, sql, error));
+    }
+    return SS_OK;
+}
+
+static enum ss_status check_column(const struct ss_history *history, const struct history_table *table,
+                                   const struct ss_source *source, size_t column, struct ss_error *error)
+{
+    char was[SS_TYPE_TEXT_SIZE], is[SS_TYPE_TEXT_SIZE];
+    const struct ss_source_column *declared = &source->columns[column];
+    const int position = position_of(table, declared->name);
+    if (position < 0 || ss_type_equal(table->column_types[position], declared->type)) return SS_OK;
+    return ss_fail(
+        error, SS_CONFLICT,
+        "source '%s': column '%s' is %s in history '%s' and %s in the definitions; a column keeps its "
+        "type: give the new one another name",
+        source->name, declared->name, ss_type_format(table->column_types[position], was), history->path,
+        ss_type_format(declared->type, is));
+}
+
+static enum ss_status check_identity(const struct ss_history *history, const struct history_table *table,
+                                     const struct ss_source *source, struct ss_buffer *sql,
+                                     struct ss_error *error)
+{
+    append_identity(source, sql);
+    ss_buffer_byte(sql, 0);
+    const enum ss_status status =
+        sql->failed ? ss_fail_memory(error, "an identity")
+        : strcmp((const char *)sql->data, table->identity) == 0
+            ? SS_OK
+            : ss_fail(
+                  error, SS_CONFLICT,
+                  "source '%s': its identity is (%s) in history '%s' and (%s) in the definitions; a source "
+                  "keeps its identity: give the new one another name",
+                  source->name, table->identity, history->path, (const char *)sql->data);
+    ss_buffer_clear(sql);
+    return status;
+}
+
+static enum ss_status prepare_source(struct ss_history *history, const struct ss_source *source,
+                                     struct ss_buffer *sql, struct ss_error *error)
+{
+    const struct history_table *table;
+    SS_TRY(ss_history_find_table(history, source->name, &table, error));
+    if (!table) {
+        SS_TRY(create_table(history, source, sql, error));
+        SS_TRY(ss_history_find_table(history, source->name, &table, error));
+    }
+    SS_TRY(check_identity(history, table, source, sql, error));
+    size_t position = table->column_count;
+    for (size_t i = 0; i < source->column_count; i++) {
+        SS_TRY(check_column(history, table, source, i, error));
+        if ((int)i != source->event_time_column && position_of(table, source->columns[i].name) < 0)
+            SS_TRY(add_column(history, table, position++, &source->columns[i], sql, error));
+    }
+    SS_TRY(load_tables(history, error));
+    return add_identity_indexes(history, known_table(history, source->name), source, sql, error);
+}
+
+static enum ss_status prepare_view(struct ss_history *history, const struct ss_view *view, int *positions,
+                                   struct ss_buffer *sql, struct ss_error *error)
+{
+    const struct history_table *table;
+    SS_TRY(ss_history_require_table(history, view->source, &table, positions, error));
+    ss_buffer_text(sql, "CREATE INDEX IF NOT EXISTS ");
+    ss_history_index_name(table, view, positions, sql);
+    ss_buffer_format(sql, " ON events_%lld(", (long long)table->id);
+    for (size_t i = 0; i < view->entity->key_count; i++) {
+        ss_history_append_column(sql, positions[view->key_columns[i]]);
+        ss_buffer_text(sql, ", ");
+    }
+    ss_buffer_text(sql, "event_time_us) WHERE is_delete = 0");
+    return execute_buffer(history, sql, error);
+}
+
+enum ss_status ss_history_prepare(struct ss_history *history, const struct ss_definitions *definitions,
+                                  struct ss_error *error)
+{
+    enum ss_status status;
+    bool entered;
+    struct ss_buffer sql = {0};
+    struct ss_arena arena = {0};
+    SS_TRY(ss_history_enter(history, &entered, error));
+    SS_TRY_GOTO(load_tables(history, error), out);
+    for (size_t i = 0; i < definitions->source_count; i++)
+        SS_TRY_GOTO(prepare_source(history, &definitions->sources[i], &sql, error), out);
+    for (size_t i = 0; i < definitions->view_count; i++) {
+        int *positions =
+            ss_arena_array(&arena, definitions->views[i].source->column_count, sizeof *positions);
+        SS_TRY_GOTO(positions ? SS_OK : ss_fail_memory(error, "the columns of a view"), out);
+        SS_TRY_GOTO(prepare_view(history, &definitions->views[i], positions, &sql, error), out);
+    }
+out:
+    status = ss_history_leave(history, entered, status, error);
+    const enum ss_status loaded = load_tables(history, status == SS_OK ? error : NULL);
+    ss_arena_release(&arena);
+    ss_buffer_release(&sql);
+    return status == SS_OK ? loaded : status;
+}

@@ -1,0 +1,320 @@
+// Writing to history: appending events, and the notes that are kept with them.
+//
+// An insert is tried first and looked at only when the identity index refuses it: the common case is one
+// statement. What a row meets (DESIGN C7; identity is (source, event_time, event_id)):
+//
+//   insert   the same identity, equal columns     duplicate
+//            the same identity, other columns     conflict
+//            a delete that came first             duplicate
+//   delete   a delete of the same identity        duplicate
+//            the row it takes back                stored, and marked on that row
+//            nothing                              stored with target_seq 0: it takes back what never comes
+//
+// seq is given out to stored rows alone, so it has no holes.
+
+#include "store/history_internal.h"
+
+#include <string.h>
+
+// One append at work.
+struct append {
+    struct ss_history *history;
+    const struct ss_append *rows;
+    const struct history_table *table;
+    const int *positions; // of each column in the table; -1: the event_time column
+    const char *source;
+    bool has_deletes; // does the table hold any delete?
+    sqlite3_stmt *insert, *find_row, *find_delete, *mark;
+};
+
+static struct ss_value value_at(const struct append *append, int column, int32_t row)
+{
+    return ss_column_get(&append->rows->columns[column], row);
+}
+
+static enum ss_status build_insert(struct append *append, struct ss_buffer *sql, struct ss_error *error)
+{
+    const struct ss_source *source = append->rows->source;
+    ss_buffer_clear(sql);
+    ss_buffer_format(
+        sql, "INSERT OR IGNORE INTO events_%lld(seq, event_time_us, arrival_us, is_delete, target_seq",
+        (long long)append->table->id);
+    for (size_t i = 0; i < source->column_count; i++)
+        if (append->positions[i] >= 0) ss_buffer_format(sql, ", c%d", append->positions[i]);
+    ss_buffer_text(sql, ") VALUES(?1, ?2, ?3, ?4, ?5");
+    for (size_t i = 0; i < source->column_count; i++)
+        if (append->positions[i] >= 0) ss_buffer_format(sql, ", ?%zu", i + 6);
+    ss_buffer_text(sql, ")");
+    return ss_history_statement_of(append->history, sql, &append->insert, error);
+}
+
+static enum ss_status build_find(struct append *append, bool deletes, struct ss_buffer *sql,
+                                 sqlite3_stmt **statement, struct ss_error *error)
+{
+    const struct ss_source *source = append->rows->source;
+    ss_buffer_clear(sql);
+    ss_buffer_text(sql, "SELECT seq");
+    for (size_t i = 0; i < source->column_count && !deletes; i++) {
+        ss_buffer_text(sql, ", ");
+        ss_history_append_column(sql, append->positions[i]);
+    }
+    ss_buffer_format(sql,
+                     " FROM events_%lld INDEXED BY events_%lld_%s WHERE is_delete = %d AND event_time_us = ?1"
+                     " AND ",
+                     (long long)append->table->id, (long long)append->table->id,
+                     deletes ? "deletes" : "identity", deletes);
+    ss_history_append_column(sql, append->positions[source->event_id_column]);
+    ss_buffer_text(sql, " = ?2");
+    return ss_history_statement_of(append->history, sql, statement, error);
+}
+
+static enum ss_status look_for_deletes(struct append *append, struct ss_buffer *sql, struct ss_error *error)
+{
+    sqlite3_stmt *statement;
+    ss_buffer_clear(sql);
+    ss_buffer_format(sql,
+                     "SELECT 1 FROM events_%lld INDEXED BY events_%lld_deletes WHERE is_delete = 1 LIMIT 1",
+                     (long long)append->table->id, (long long)append->table->id);
+    SS_TRY(ss_history_statement_of(append->history, sql, &statement, error));
+    SS_TRY(ss_history_step(append->history, statement, &append->has_deletes, "looking for deletes", error));
+    ss_history_done(statement);
+    return SS_OK;
+}
+
+static enum ss_status build_statements(struct append *append, struct ss_error *error)
+{
+    struct ss_buffer sql = {0};
+    enum ss_status status;
+    SS_TRY_GOTO(build_insert(append, &sql, error), out);
+    if (append->rows->source->event_id_column >= 0) {
+        SS_TRY_GOTO(build_find(append, false, &sql, &append->find_row, error), out);
+        SS_TRY_GOTO(build_find(append, true, &sql, &append->find_delete, error), out);
+        SS_TRY_GOTO(look_for_deletes(append, &sql, error), out);
+        ss_buffer_clear(&sql);
+        ss_buffer_format(
+            &sql,
+            "UPDATE events_%lld SET deleted_seq = ?1, deleted_arrival_us = ?2 WHERE seq = ?3 AND "
+            "is_delete = 0",
+            (long long)append->table->id);
+        SS_TRY_GOTO(ss_history_statement_of(append->history, &sql, &append->mark, error), out);
+    }
+out:
+    ss_buffer_release(&sql);
+    return status;
+}
+
+// *stored false: the identity index refused the row.
+static enum ss_status insert_row(const struct append *append, int32_t row, bool is_delete, int64_t target_seq,
+                                 bool *stored, struct ss_error *error)
+{
+    const struct ss_source *source = append->rows->source;
+    sqlite3_stmt *insert = append->insert;
+    sqlite3_bind_int64(insert, 1, (int64_t)append->history->next_seq);
+    sqlite3_bind_int64(insert, 2, append->rows->event_time_us[row]);
+    sqlite3_bind_int64(insert, 3, append->rows->arrival_us[row]);
+    sqlite3_bind_int(insert, 4, is_delete);
+    if (is_delete)
+        sqlite3_bind_int64(insert, 5, target_seq);
+    else
+        sqlite3_bind_null(insert, 5);
+    for (size_t i = 0; i < source->column_count; i++)
+        if (append->positions[i] >= 0)
+            ss_history_bind(insert, (int)i + 6, source->columns[i].type, value_at(append, (int)i, row));
+    const int code = sqlite3_step(insert);
+    sqlite3_reset(insert); // every parameter is bound anew for the next row
+    if (code != SQLITE_DONE) return ss_history_fail(append->history, code, "storing an event", error);
+    *stored = sqlite3_changes(append->history->db) == 1;
+    if (*stored) append->history->next_seq++;
+    return SS_OK;
+}
+
+// The row of the identity, left on its statement when there is one.
+static enum ss_status find(const struct append *append, sqlite3_stmt *statement, int32_t row, bool *found,
+                           struct ss_error *error)
+{
+    const int id = append->rows->source->event_id_column;
+    sqlite3_bind_int64(statement, 1, append->rows->event_time_us[row]);
+    ss_history_bind(statement, 2, append->rows->source->columns[id].type, value_at(append, id, row));
+    return ss_history_step(append->history, statement, found, "looking for an event", error);
+}
+
+static enum ss_status compare_stored(const struct append *append, int32_t row, enum ss_row_outcome *outcome,
+                                     struct ss_error *error)
+{
+    const struct ss_source *source = append->rows->source;
+    enum ss_status status = SS_OK;
+    bool found;
+    SS_TRY(find(append, append->find_row, row, &found, error));
+    if (!found)
+        return ss_history_fail_row(append->history, "the index of event ids does not match the events",
+                                   error);
+    *outcome = SS_ROW_DUPLICATE;
+    for (size_t i = 0; i < source->column_count && status == SS_OK; i++) {
+        struct ss_value stored;
+        if ((int)i == source->op_column || append->positions[i] < 0) continue;
+        if (!ss_history_value(append->find_row, (int)i + 1, source->columns[i].type, &stored))
+            status =
+                ss_history_fail_row(append->history, "a stored value is not of its column's type", error);
+        else if (!ss_value_equal(source->columns[i].type, stored, value_at(append, (int)i, row)))
+            *outcome = SS_ROW_CONFLICT;
+    }
+    ss_history_done(append->find_row);
+    return status;
+}
+
+static enum ss_status append_insert(const struct append *append, int32_t row, enum ss_row_outcome *outcome,
+                                    struct ss_error *error)
+{
+    bool found = false, stored;
+    if (append->has_deletes) SS_TRY(find(append, append->find_delete, row, &found, error));
+    if (found) {
+        ss_history_done(append->find_delete);
+        SS_TRY(find(append, append->find_row, row, &found, error));
+        ss_history_done(append->find_row);
+        *outcome = SS_ROW_DUPLICATE;
+        return found ? compare_stored(append, row, outcome, error) : SS_OK;
+    }
+    SS_TRY(insert_row(append, row, false, 0, &stored, error));
+    *outcome = SS_ROW_STORED;
+    if (stored) return SS_OK;
+    if (!append->find_row)
+        return ss_history_fail_row(append->history, "a seq that was not given out yet is taken", error);
+    return compare_stored(append, row, outcome, error);
+}
+
+static enum ss_status mark_deleted(const struct append *append, int32_t row, int64_t target_seq,
+                                   uint64_t deleted_seq, struct ss_error *error)
+{
+    sqlite3_bind_int64(append->mark, 1, (int64_t)deleted_seq);
+    sqlite3_bind_int64(append->mark, 2, append->rows->arrival_us[row]);
+    sqlite3_bind_int64(append->mark, 3, target_seq);
+    SS_TRY(ss_history_run(append->history, append->mark, "marking an event as deleted", error));
+    if (sqlite3_changes(append->history->db) == 1) return SS_OK;
+    return ss_history_fail_row(append->history, "the index of event ids names an event that is not there",
+                               error);
+}
+
+static enum ss_status append_delete(struct append *append, int32_t row, enum ss_row_outcome *outcome,
+                                    struct ss_error *error)
+{
+    bool found, stored;
+    int64_t target_seq = 0;
+    const uint64_t seq = append->history->next_seq;
+    SS_TRY(find(append, append->find_row, row, &found, error));
+    if (found) target_seq = sqlite3_column_int64(append->find_row, 0);
+    ss_history_done(append->find_row);
+    SS_TRY(insert_row(append, row, true, target_seq, &stored, error));
+    *outcome = stored ? SS_ROW_STORED : SS_ROW_DUPLICATE;
+    if (stored) append->has_deletes = true;
+    return stored && target_seq ? mark_deleted(append, row, target_seq, seq, error) : SS_OK;
+}
+
+enum ss_status ss_history_append(struct ss_history *history, const struct ss_append *rows,
+                                 enum ss_row_outcome *outcomes, struct ss_error *error)
+{
+    enum ss_status status;
+    struct ss_arena arena = {0};
+    struct append append = {.history = history, .rows = rows};
+    SS_ASSERT(history->in_transaction);
+    int *positions = ss_arena_array(&arena, rows->source->column_count, sizeof *positions);
+    SS_TRY_GOTO(positions ? SS_OK : ss_fail_memory(error, "the columns of a batch"), out);
+    append.positions = positions;
+    SS_TRY_GOTO(ss_history_require_table(history, rows->source, &append.table, positions, error), out);
+    SS_TRY_GOTO(build_statements(&append, error), out);
+    for (int32_t row = 0; row < rows->length; row++) {
+        const bool is_delete = rows->is_delete && rows->is_delete[row];
+        SS_ASSERT(!is_delete || append.find_row);
+        SS_TRY_GOTO(is_delete ? append_delete(&append, row, &outcomes[row], error)
+                              : append_insert(&append, row, &outcomes[row], error),
+                    out);
+    }
+out:
+    ss_history_done(append.insert); // unbinds the batch's strings
+    ss_arena_release(&arena);
+    return status;
+}
+
+// ---- Notes
+
+enum ss_status ss_history_quarantine(struct ss_history *history, const struct ss_quarantine_row *row,
+                                     struct ss_error *error)
+{
+    sqlite3_stmt *statement;
+    SS_TRY(ss_history_statement(
+        history,
+        "INSERT INTO quarantine(source, file, line, column, value, reason) VALUES(?1, ?2, "
+        "?3, ?4, ?5, ?6)",
+        &statement, error));
+    sqlite3_bind_text(statement, 1, row->source, -1, SQLITE_STATIC);
+    sqlite3_bind_text(statement, 2, row->file ? row->file : "", -1, SQLITE_STATIC);
+    sqlite3_bind_int64(statement, 3, (int64_t)row->line);
+    sqlite3_bind_text(statement, 4, row->column ? row->column : "", -1, SQLITE_STATIC);
+    sqlite3_bind_blob64(statement, 5, row->value.data ? row->value.data : "", row->value.size, SQLITE_STATIC);
+    sqlite3_bind_text(statement, 6, row->reason, -1, SQLITE_STATIC);
+    return ss_history_run(history, statement, "keeping a row in quarantine", error);
+}
+
+static enum ss_status last_batch(struct ss_history *history, const char *producer, uint64_t *last,
+                                 struct ss_error *error)
+{
+    sqlite3_stmt *statement;
+    bool row;
+    SS_TRY(ss_history_statement(history, "SELECT max(number) FROM batches WHERE producer = ?1", &statement,
+                                error));
+    sqlite3_bind_text(statement, 1, producer, -1, SQLITE_STATIC);
+    SS_TRY(ss_history_step(history, statement, &row, "reading a producer's last batch", error));
+    *last = (uint64_t)sqlite3_column_int64(statement, 0); // max of nothing is null, read as 0
+    ss_history_done(statement);
+    return SS_OK;
+}
+
+enum ss_status ss_history_producer(struct ss_history *history, const char *producer, uint64_t number,
+                                   uint64_t *last, bool *found, struct ss_sha256 *hash,
+                                   struct ss_error *error)
+{
+    sqlite3_stmt *statement;
+    SS_TRY(last_batch(history, producer, last, error));
+    SS_TRY(ss_history_statement(history, "SELECT hash FROM batches WHERE producer = ?1 AND number = ?2",
+                                &statement, error));
+    sqlite3_bind_text(statement, 1, producer, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(statement, 2, (int64_t)number);
+    SS_TRY(ss_history_step(history, statement, found, "reading a producer's batch", error));
+    if (!*found) return SS_OK;
+    const void *stored = sqlite3_column_blob(statement, 0);
+    const bool fits = stored && sqlite3_column_bytes(statement, 0) == (int)sizeof *hash;
+    if (fits) memcpy(hash, stored, sizeof *hash);
+    ss_history_done(statement);
+    return fits ? SS_OK : ss_history_fail_row(history, "the hash of a batch is no hash", error);
+}
+
+enum ss_status ss_history_note_batch(struct ss_history *history, const char *producer, uint64_t number,
+                                     const struct ss_sha256 *hash, struct ss_error *error)
+{
+    sqlite3_stmt *statement;
+    SS_TRY(ss_history_statement(history, "INSERT INTO batches VALUES(?1, ?2, ?3)", &statement, error));
+    sqlite3_bind_text(statement, 1, producer, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(statement, 2, (int64_t)number);
+    sqlite3_bind_blob(statement, 3, hash->bytes, (int)sizeof hash->bytes, SQLITE_STATIC);
+    return ss_history_run(history, statement, "noting a producer's batch", error);
+}
+
+enum ss_status ss_history_is_live(struct ss_history *history, const char *source, bool *live,
+                                  struct ss_error *error)
+{
+    sqlite3_stmt *statement;
+    SS_TRY(ss_history_statement(history, "SELECT 1 FROM sources WHERE name = ?1 AND live <> 0", &statement,
+                                error));
+    sqlite3_bind_text(statement, 1, source, -1, SQLITE_STATIC);
+    SS_TRY(ss_history_step(history, statement, live, "reading whether a source is live", error));
+    ss_history_done(statement);
+    return SS_OK;
+}
+
+enum ss_status ss_history_mark_live(struct ss_history *history, const char *source, struct ss_error *error)
+{
+    sqlite3_stmt *statement;
+    SS_TRY(ss_history_statement(history, "UPDATE sources SET live = 1 WHERE name = ?1 AND live = 0",
+                                &statement, error));
+    sqlite3_bind_text(statement, 1, source, -1, SQLITE_STATIC);
+    return ss_history_run(history, statement, "noting that a source is live", error);
+}
