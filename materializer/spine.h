@@ -1,0 +1,50 @@
+// Spines: the rows a training table is wanted for, from a CSV file or a SQLite table.
+//
+// A spine row has the service's keys, its request inputs and a time, each in a column of its name or of the
+// one it is mapped to; every cell is also kept as it was, for the output. What does not parse exactly as its
+// type is an error of the whole spine, naming file, line and column (DESIGN C13).
+#ifndef SS_MATERIALIZER_SPINE_H
+#define SS_MATERIALIZER_SPINE_H
+
+#include "materializer/point_in_time.h"
+#include "store/training_table.h"
+
+struct ss_spine_map {   // --map KEY=COLUMN
+    const char *name;   // of a key or request input
+    const char *column; // of the spine
+};
+
+struct ss_spine_source {
+    const char *place; // FILE.csv or FILE.db:TABLE
+    const char *time_column;
+    enum ss_time_unit time_unit;
+    const struct ss_spine_map *maps;
+    size_t map_count;
+};
+
+struct ss_spine_rows {
+    struct ss_arena arena;
+    struct ss_spine spine; // keys, request, t_us and length; the rest is the caller's
+    size_t column_count;
+    const struct ss_table_column *columns; // type "TEXT" for all of a CSV file
+    struct ss_sha256 hash;                 // of the columns' names and all cells
+    struct ss_buffer cells;
+};
+
+// Reads all of it. On failure nothing is held.
+enum ss_status ss_spine_read(const struct ss_spine_source *source, const struct ss_service *service,
+                             struct ss_spine_rows *rows, struct ss_error *error);
+void ss_spine_release(struct ss_spine_rows *rows); // a no-op on a zeroed struct
+
+// The cells row by row, from the first: `cells` has column_count entries, which borrow from `rows`. A zeroed
+// cursor stands before the first row. Not past the last row.
+struct ss_spine_cursor {
+    size_t at;
+};
+void ss_spine_next(const struct ss_spine_rows *rows, struct ss_spine_cursor *cursor, struct ss_cell *cells);
+
+// A cell in the one form that is hashed: kind(1), then integer 8 bytes, real 8 bytes (little endian), text
+// varint length and bytes.
+void ss_cell_encode(const struct ss_cell *cell, struct ss_buffer *buffer);
+
+#endif

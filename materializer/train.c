@@ -1,0 +1,207 @@
+// Train. The spine is read whole (its cells go to the output as they were), then the point-in-time join hands
+// over up to SS_BATCH_ROWS rows at a time, in spine order, which go straight to the output: memory is spine +
+// join + one batch.
+
+#include "materializer/train.h"
+
+#include "materializer/train_output.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+
+struct run {
+    const struct ss_train *train;
+    struct ss_train_result *result;
+    const struct ss_service *service;
+    struct ss_spine_rows *rows;
+    struct ss_spine_cursor cursor;
+    struct ss_cell *cells;
+    struct ss_train_output *output;
+};
+
+static enum ss_status emit(void *context, int64_t first_row, const struct ss_answer *answer,
+                           struct ss_error *error)
+{
+    struct run *run = context;
+    const struct ss_spine *spine = &run->rows->spine;
+    for (int32_t row = 0; row < answer->length; row++) {
+        const int64_t t_us = spine->t_us[first_row + row] + (spine->inclusive ? 1 : 0);
+        ss_spine_next(run->rows, &run->cursor, run->cells);
+        SS_TRY(ss_train_output_row(run->output, run->cells, answer, row, t_us, spine->newest_s, error));
+        for (size_t f = 0; f < run->service->feature_count; f++)
+            run->result->statuses[answer->statuses[f][row]]++;
+    }
+    return SS_OK;
+}
+
+static void progress(void *context, int64_t done, int64_t total)
+{
+    const struct run *run = context;
+    if (run->train->progress) run->train->progress(run->train->progress_context, done, total);
+}
+
+static bool same_file(const char *a, const char *b)
+{
+    struct stat x, y;
+    return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+static bool is_own_spine(const char *output, const char *spine)
+{
+    struct ss_table_place out, in;
+    const bool out_is_table = ss_table_place_parse(output, &out),
+               in_is_table = ss_table_place_parse(spine, &in);
+    if (out_is_table != in_is_table) return false;
+    if (!out_is_table) return same_file(output, spine);
+    char *out_path = strndup(out.path.data, out.path.size), *in_path = strndup(in.path.data, in.path.size);
+    const bool same =
+        out_path && in_path && same_file(out_path, in_path) && strcasecmp(out.table.data, in.table.data) == 0;
+    free(out_path);
+    free(in_path);
+    return same;
+}
+
+static bool ends_like_database(const char *path)
+{
+    const char *dot = strrchr(path, '.');
+    return dot && (strcasecmp(dot, ".db") == 0 || strcasecmp(dot, ".sqlite") == 0 ||
+                   strcasecmp(dot, ".sqlite3") == 0);
+}
+
+static enum ss_status check_place(const char *what, const char *place, struct ss_error *error)
+{
+    struct ss_table_place parsed;
+    if (ss_table_place_parse(place, &parsed) || !ends_like_database(place)) return SS_OK;
+    return ss_fail(error, SS_INVALID, "%s '%s': name a table of this database, as in %s:TABLE", what, place,
+                   place);
+}
+
+static enum ss_status check_request(const struct ss_train *train, struct ss_error *error)
+{
+    SS_TRY(check_place("spine", train->spine.place, error));
+    SS_TRY(check_place("output", train->output, error));
+    if (train->inclusive && !train->as_of_event_time)
+        return ss_fail(
+            error, SS_INVALID,
+            "--inclusive goes with --mode as-of-event-time only: as-known rows see what a lookup at t saw");
+    if (!is_own_spine(train->output, train->spine.place)) return SS_OK;
+    return ss_fail(error, SS_INVALID, "output '%s': it is the spine itself; name another one", train->output);
+}
+
+static void format_maps(const struct ss_spine_source *source, struct ss_buffer *maps)
+{
+    for (size_t i = 0; i < source->map_count; i++)
+        ss_buffer_format(maps, "%s%s=%s", i ? "\n" : "", source->maps[i].name, source->maps[i].column);
+    ss_buffer_byte(maps, 0);
+}
+
+static const char *unit_name(enum ss_time_unit unit)
+{
+    switch (unit) {
+    case SS_UNIT_TEXT: return "";
+    case SS_UNIT_S: return "s";
+    case SS_UNIT_MS: return "ms";
+    case SS_UNIT_US: return "us";
+    }
+    return "";
+}
+
+static enum ss_status name_parts(const struct ss_definitions *definitions, const struct ss_service *service,
+                                 struct ss_arena *arena, struct ss_manifest *manifest, struct ss_error *error)
+{
+    struct ss_named_text *files = ss_arena_array(arena, definitions->file_count + 1, sizeof *files);
+    struct ss_named_text *views = ss_arena_array(arena, service->view_count + 1, sizeof *views);
+    if (!files || !views) return ss_fail_memory(error, "a manifest");
+    for (size_t i = 0; i < definitions->file_count; i++)
+        files[i] = (struct ss_named_text){definitions->files[i].path, definitions->files[i].text};
+    for (size_t i = 0; i < service->view_count; i++) {
+        char *text = ss_arena_alloc(arena, SS_SHA256_TEXT_SIZE);
+        if (!text) return ss_fail_memory(error, "a manifest");
+        views[i] = (struct ss_named_text){
+            service->views[i]->name, ss_bytes_of(ss_sha256_format(&service->views[i]->fingerprint, text))};
+    }
+    manifest->files = files;
+    manifest->file_count = definitions->file_count;
+    manifest->views = views;
+    manifest->view_count = service->view_count;
+    return SS_OK;
+}
+
+static enum ss_status finish(struct run *run, const struct ss_materializer *materializer, int64_t read_at_us,
+                             struct ss_error *error)
+{
+    const struct ss_train *train = run->train;
+    struct ss_buffer maps = {0};
+    enum ss_status status = SS_OK;
+    struct ss_manifest manifest = {
+        .service = run->service->name,
+        .definitions_fingerprint = materializer->definitions->fingerprint,
+        .service_fingerprint = run->service->fingerprint,
+        .spine = train->spine.place,
+        .time_column = train->spine.time_column,
+        .time_unit = unit_name(train->spine.time_unit),
+        .spine_hash = run->rows->hash,
+        .mode = train->as_of_event_time ? "as-of-event-time" : "as-known",
+        .inclusive = train->inclusive,
+        .with_status = train->with_status,
+        .newest_seq = run->rows->spine.newest_s,
+        .read_at_us = read_at_us,
+        .version = train->version,
+    };
+    format_maps(&train->spine, &maps);
+    if (maps.failed) status = ss_fail_memory(error, "a manifest");
+    manifest.maps = (const char *)maps.data;
+    if (status == SS_OK)
+        status = name_parts(materializer->definitions, run->service, &run->rows->arena, &manifest, error);
+    if (status == SS_OK) status = ss_train_output_finish(run->output, &manifest, error);
+    ss_buffer_release(&maps);
+    run->result->row_count = manifest.row_count;
+    run->result->digest = manifest.digest;
+    return status;
+}
+
+static enum ss_status join_and_write(struct run *run, struct ss_materializer *materializer,
+                                     struct ss_error *error)
+{
+    const struct ss_train *train = run->train;
+    struct ss_spine *spine = &run->rows->spine;
+    const struct ss_point_in_time_sink sink = {emit, progress, run};
+    const struct ss_train_layout layout = {train->output, run->rows->columns, run->rows->column_count,
+                                           run->service, train->with_status};
+    struct ss_commit newest;
+    enum ss_status status;
+    spine->as_of_event_time = train->as_of_event_time;
+    spine->inclusive = train->inclusive;
+    const int64_t read_at_us = ss_clock_now(materializer->store->clock);
+    SS_TRY(ss_history_newest_commit(materializer->store->history, &newest, error));
+    spine->newest_s = newest.last_seq;
+    run->result->newest_seq = newest.last_seq;
+    run->cells = ss_arena_array(&run->rows->arena, run->rows->column_count + 1, sizeof *run->cells);
+    if (!run->cells) return ss_fail_memory(error, "a training table");
+    SS_TRY(ss_train_output_open(&layout, &run->output, error));
+    SS_TRY_GOTO(ss_point_in_time(materializer->store->history, run->service, spine, &sink, error), out);
+    SS_TRY_GOTO(finish(run, materializer, read_at_us, error), out);
+out:
+    ss_train_output_close(run->output);
+    return status;
+}
+
+enum ss_status ss_train(struct ss_materializer *materializer, const struct ss_train *train,
+                        struct ss_train_result *result, struct ss_error *error)
+{
+    struct ss_train_result filled = {0};
+    struct ss_spine_rows rows = {0};
+    struct run run = {.train = train, .result = &filled, .rows = &rows};
+    SS_TRY(check_request(train, error));
+    SS_TRY(ss_require_service(materializer, train->service, &run.service, error));
+    SS_TRY(ss_spine_read(&train->spine, run.service, &rows, error));
+    const enum ss_status status = join_and_write(&run, materializer, error);
+    ss_spine_release(&rows);
+    if (status != SS_OK) return status;
+    filled.feature_count = run.service->feature_count;
+    *result = filled;
+    return SS_OK;
+}

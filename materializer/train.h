@@ -1,0 +1,34 @@
+// Train: a spine in, the same rows with the service's features out, as a SQLite table or a CSV file (DESIGN
+// C4).
+#ifndef SS_MATERIALIZER_TRAIN_H
+#define SS_MATERIALIZER_TRAIN_H
+
+#include "materializer/materializer.h"
+#include "materializer/spine.h"
+
+struct ss_train {
+    const char *service;
+    struct ss_spine_source spine;
+    const char *output; // FILE.db:TABLE or FILE.csv
+    bool as_of_event_time, inclusive;
+    bool with_status;    // a column `feature__status` behind each feature
+    const char *version; // of selfsame, for the manifest
+    // NULL: none. Called now and then with how much is done of `total`.
+    void (*progress)(void *context, int64_t done, int64_t total);
+    void *progress_context;
+};
+
+struct ss_train_result {
+    int64_t row_count;
+    size_t feature_count;
+    uint64_t statuses[4]; // cells by enum ss_cell_status
+    uint64_t newest_seq;
+    struct ss_sha256 digest;
+};
+
+// One output row per spine row, in spine order. Reads history alone. On failure the output is as it was
+// before.
+enum ss_status ss_train(struct ss_materializer *materializer, const struct ss_train *train,
+                        struct ss_train_result *result, struct ss_error *error);
+
+#endif
