@@ -129,6 +129,12 @@ struct ss_run {
     struct ss_arena *arena;
 };
 
+static inline const struct ss_register *ss_operand(const struct ss_run *run,
+                                                   const struct ss_instruction *instruction, int k)
+{
+    return &run->registers[instruction->operands[k]];
+}
+
 // Fills `out` (whose memory holds run->rows rows). False: out of memory.
 typedef bool ss_kernel(const struct ss_run *run, const struct ss_instruction *instruction,
                        struct ss_register *out);
