@@ -1,0 +1,194 @@
+// Columns and single values: types, appending, text in and out.
+
+#include "engine/base/column.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "engine/base/number.h"
+#include "engine/base/time.h"
+
+bool ss_type_equal(struct ss_type a, struct ss_type b)
+{
+    return a.id == b.id && a.scale == b.scale;
+}
+
+bool ss_type_is_numeric(struct ss_type type)
+{
+    return type.id == SS_INT64 || type.id == SS_FLOAT64 || type.id == SS_DECIMAL;
+}
+
+static const char *const type_names[] = {"bool", "int64", "float64", "decimal", "string", "timestamp"};
+
+const char *ss_type_format(struct ss_type type, char text[SS_TYPE_TEXT_SIZE])
+{
+    if (type.id == SS_DECIMAL)
+        snprintf(text, SS_TYPE_TEXT_SIZE, "decimal(%u)", type.scale);
+    else
+        snprintf(text, SS_TYPE_TEXT_SIZE, "%s", type_names[type.id]);
+    return text;
+}
+
+static bool parse_decimal_type(struct ss_bytes text, struct ss_type *type)
+{
+    int64_t scale;
+    if (text.size < 10 || memcmp(text.data, "decimal(", 8) != 0 || text.data[text.size - 1] != ')')
+        return false;
+    if (!ss_int64_parse((struct ss_bytes){text.data + 8, text.size - 9}, &scale) || scale < 0 || scale > 18)
+        return false;
+    *type = (struct ss_type){SS_DECIMAL, (uint8_t)scale};
+    return true;
+}
+
+bool ss_type_parse(struct ss_bytes text, struct ss_type *type)
+{
+    for (int id = SS_BOOL; id <= SS_TIMESTAMP; id++) {
+        if (id == SS_DECIMAL || !ss_bytes_equal(text, ss_bytes_of(type_names[id]))) continue;
+        *type = (struct ss_type){(enum ss_type_id)id, 0};
+        return true;
+    }
+    return parse_decimal_type(text, type);
+}
+
+bool ss_value_equal(struct ss_type type, struct ss_value a, struct ss_value b)
+{
+    if (!a.present || !b.present) return a.present == b.present;
+    if (type.id == SS_STRING) return ss_bytes_equal(a.text, b.text);
+    if (type.id == SS_BOOL) return a.boolean == b.boolean;
+    return memcmp(&a.i64, &b.i64, sizeof a.i64) == 0;
+}
+
+static size_t bitmap_bytes(int32_t rows)
+{
+    return ((size_t)rows + 7) / 8;
+}
+
+bool ss_column_init(struct ss_column *column, struct ss_type type, int32_t capacity, struct ss_arena *arena)
+{
+    struct ss_column made = {.type = type, .capacity = capacity};
+    const size_t rows = (size_t)capacity;
+    made.validity = ss_arena_alloc(arena, bitmap_bytes(capacity));
+    if (type.id == SS_BOOL)
+        made.bits = ss_arena_alloc(arena, bitmap_bytes(capacity));
+    else if (type.id == SS_STRING)
+        made.offsets = ss_arena_array(arena, rows + 1, sizeof *made.offsets);
+    else
+        made.i64 = ss_arena_array(arena, rows, sizeof *made.i64);
+    if (!made.validity || !made.bits) return false;
+    *column = made;
+    return true;
+}
+
+static bool append_text(struct ss_column *column, struct ss_bytes text, struct ss_arena *arena)
+{
+    const int32_t used = column->offsets[column->length];
+    if (text.size > (size_t)(INT32_MAX - used)) return false;
+    const int32_t needed = used + (int32_t)text.size;
+    if (needed > column->data_capacity) {
+        const int32_t doubled = column->data_capacity > INT32_MAX / 2 ? INT32_MAX : column->data_capacity * 2;
+        const int32_t capacity = needed > doubled ? (needed < 64 ? 64 : needed) : doubled;
+        char *data = ss_arena_alloc(arena, (size_t)capacity);
+        if (!data) return false;
+        if (used) memcpy(data, column->data, (size_t)used);
+        column->data = data;
+        column->data_capacity = capacity;
+    }
+    if (text.size) memcpy(column->data + used, text.data, text.size);
+    column->offsets[column->length + 1] = needed;
+    return true;
+}
+
+bool ss_column_append(struct ss_column *column, struct ss_value value, struct ss_arena *arena)
+{
+    const int32_t row = column->length;
+    const bool present = value.present;
+    switch (column->type.id) {
+    case SS_BOOL: ss_bit_set(column->bits, row, present && value.boolean); break;
+    case SS_STRING:
+        if (!append_text(column, present ? value.text : (struct ss_bytes){0}, arena)) return false;
+        break;
+    case SS_FLOAT64: column->f64[row] = present ? value.f64 : 0; break;
+    default: column->i64[row] = present ? value.i64 : 0; break;
+    }
+    ss_bit_set(column->validity, row, present);
+    column->length++;
+    return true;
+}
+
+void ss_column_clear(struct ss_column *column)
+{
+    column->length = 0;
+}
+
+struct ss_value ss_column_get(const struct ss_column *column, int32_t row)
+{
+    struct ss_value value = {.present = ss_bit_get(column->validity, row)};
+    if (!value.present) return value;
+    switch (column->type.id) {
+    case SS_BOOL: value.boolean = ss_bit_get(column->bits, row); break;
+    case SS_STRING:
+        value.text.data = column->data ? column->data + column->offsets[row] : "";
+        value.text.size = (size_t)(column->offsets[row + 1] - column->offsets[row]);
+        break;
+    case SS_FLOAT64: value.f64 = column->f64[row]; break;
+    default: value.i64 = column->i64[row]; break;
+    }
+    return value;
+}
+
+static bool parse_bool(struct ss_bytes text, bool *value)
+{
+    *value = ss_bytes_equal(text, ss_bytes_of("true"));
+    return *value || ss_bytes_equal(text, ss_bytes_of("false"));
+}
+
+static const char *parse_text(struct ss_bytes text, struct ss_value *value)
+{
+    if (!ss_utf8_valid(text)) return "not valid UTF-8 without U+0000";
+    value->text = text;
+    return NULL;
+}
+
+// NULL, or why it does not parse.
+static const char *parse_value(struct ss_type type, struct ss_bytes text, int unit,
+                               const struct ss_zone *zone, struct ss_value *value)
+{
+    switch (type.id) {
+    case SS_BOOL: return parse_bool(text, &value->boolean) ? NULL : "not a bool (true or false)";
+    case SS_INT64: return ss_int64_parse(text, &value->i64) ? NULL : "not an int64";
+    case SS_FLOAT64:
+        if (!ss_float64_parse(text, &value->f64)) return "not a float64";
+        if (!ss_float64_normalise(&value->f64)) *value = (struct ss_value){0};
+        return NULL;
+    case SS_DECIMAL:
+        return ss_decimal_parse(text, type.scale, &value->i64) ? NULL : "not a decimal of that scale";
+    case SS_STRING: return parse_text(text, value);
+    case SS_TIMESTAMP:
+        return ss_time_parse(text, (enum ss_time_unit)unit, zone, &value->i64) ? NULL : "not a time";
+    }
+    return "of no known type";
+}
+
+bool ss_value_parse(struct ss_type type, struct ss_bytes text, int unit, const struct ss_zone *zone,
+                    struct ss_value *value, const char **reason)
+{
+    struct ss_value parsed = {.present = true};
+    *reason = parse_value(type, text, unit, zone, &parsed);
+    if (*reason) return false;
+    *value = parsed;
+    return true;
+}
+
+void ss_value_format(struct ss_type type, struct ss_value value, struct ss_buffer *buffer)
+{
+    char number[SS_NUMBER_TEXT_SIZE], time[SS_TIME_TEXT_SIZE];
+    if (!value.present) return;
+    switch (type.id) {
+    case SS_BOOL: ss_buffer_text(buffer, value.boolean ? "true" : "false"); break;
+    case SS_INT64: ss_buffer_text(buffer, ss_decimal_format(value.i64, 0, number)); break;
+    case SS_FLOAT64: ss_buffer_text(buffer, ss_float64_format(value.f64, number)); break;
+    case SS_DECIMAL: ss_buffer_text(buffer, ss_decimal_format(value.i64, type.scale, number)); break;
+    case SS_STRING: ss_buffer_append(buffer, value.text.data, value.text.size); break;
+    case SS_TIMESTAMP: ss_buffer_text(buffer, ss_time_format(value.i64, time)); break;
+    }
+}

@@ -1,0 +1,69 @@
+// Hashes, pinned by name: SHA-256 by OpenSSL, XXH3 by libxxhash.
+
+#include "engine/base/hash.h"
+
+#include <openssl/evp.h>
+#include <xxhash.h>
+
+#include "engine/base/error.h"
+
+struct ss_hasher; // an EVP_MD_CTX under another name
+
+struct ss_sha256 ss_sha256_of(const void *data, size_t size)
+{
+    struct ss_sha256 hash;
+    const int done = EVP_Digest(data, size, hash.bytes, NULL, EVP_sha256(), NULL);
+    SS_ASSERT(done == 1);
+    return hash;
+}
+
+struct ss_hasher *ss_hasher_create(void)
+{
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    if (context && EVP_DigestInit_ex(context, EVP_sha256(), NULL) == 1) return (struct ss_hasher *)context;
+    EVP_MD_CTX_free(context);
+    return NULL;
+}
+
+void ss_hasher_add(struct ss_hasher *hasher, const void *data, size_t size)
+{
+    const int done = EVP_DigestUpdate((EVP_MD_CTX *)hasher, data, size);
+    SS_ASSERT(done == 1);
+}
+
+struct ss_sha256 ss_hasher_end(struct ss_hasher *hasher)
+{
+    struct ss_sha256 hash;
+    const int done = EVP_DigestFinal_ex((EVP_MD_CTX *)hasher, hash.bytes, NULL);
+    SS_ASSERT(done == 1);
+    ss_hasher_destroy(hasher);
+    return hash;
+}
+
+void ss_hasher_destroy(struct ss_hasher *hasher)
+{
+    EVP_MD_CTX_free((EVP_MD_CTX *)hasher);
+}
+
+const char *ss_sha256_format(const struct ss_sha256 *hash, char text[SS_SHA256_TEXT_SIZE])
+{
+    static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < sizeof hash->bytes; i++) {
+        text[2 * i] = digits[hash->bytes[i] >> 4];
+        text[2 * i + 1] = digits[hash->bytes[i] & 15];
+    }
+    text[2 * sizeof hash->bytes] = 0;
+    return text;
+}
+
+uint64_t ss_hash64(const void *data, size_t size)
+{
+    return XXH3_64bits(data, size);
+}
+
+void ss_hash128(const void *data, size_t size, uint64_t words[2])
+{
+    const XXH128_hash_t hash = XXH3_128bits(data, size);
+    words[0] = hash.low64;
+    words[1] = hash.high64;
+}

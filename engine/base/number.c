@@ -1,0 +1,250 @@
+// Numbers as text. Parsing is exact: integers and decimals digit by digit, floats by the C library's
+// correctly rounded strtod in the C locale (or, where mantissa and power of ten are both exact doubles, by
+// one IEEE operation).
+
+#include "engine/base/number.h"
+
+#include <locale.h>
+#include <math.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DECIMAL_DIGITS 18
+
+static const int64_t powers[] = {1,
+                                 10,
+                                 100,
+                                 1000,
+                                 10000,
+                                 100000,
+                                 1000000,
+                                 10000000,
+                                 100000000,
+                                 1000000000,
+                                 10000000000,
+                                 100000000000,
+                                 1000000000000,
+                                 10000000000000,
+                                 100000000000000,
+                                 1000000000000000,
+                                 10000000000000000,
+                                 100000000000000000,
+                                 1000000000000000000};
+
+int64_t ss_power_of_ten(unsigned exponent)
+{
+    return powers[exponent];
+}
+
+bool ss_int64_parse(struct ss_bytes text, int64_t *value)
+{
+    const bool negative = text.size > 0 && text.data[0] == '-';
+    int64_t parsed = 0;
+    if (text.size == (size_t)negative) return false;
+    for (size_t i = negative; i < text.size; i++) {
+        const unsigned digit = (unsigned char)text.data[i] - (unsigned)'0';
+        if (digit > 9 || __builtin_mul_overflow(parsed, INT64_C(10), &parsed) ||
+            __builtin_sub_overflow(parsed, (int64_t)digit, &parsed))
+            return false; // gathered negative, so that the least int64 fits
+    }
+    if (!negative && parsed == INT64_MIN) return false;
+    *value = negative ? parsed : -parsed;
+    return true;
+}
+
+// A number's text taken apart: digits (with the point left out) times 10^exponent.
+struct parts {
+    bool negative;
+    const char *digits; // as they stand in the text, maybe with a point among them
+    size_t size;
+    int64_t exponent; // counts the digits after the point too
+};
+
+static bool take_exponent(struct ss_bytes text, size_t at, int64_t *exponent)
+{
+    int64_t value = 0;
+    const bool negative = at < text.size && text.data[at] == '-';
+    if (at < text.size && (text.data[at] == '-' || text.data[at] == '+')) at++;
+    if (at == text.size) return false;
+    for (; at < text.size; at++) {
+        if (text.data[at] < '0' || text.data[at] > '9') return false;
+        if (value < 1000000) value = value * 10 + (text.data[at] - '0');
+    }
+    *exponent += negative ? -value : value;
+    return true;
+}
+
+static bool take_apart(struct ss_bytes text, struct parts *parts)
+{
+    size_t at = 0, digits = 0;
+    bool point = false;
+    *parts = (struct parts){.negative = text.size > 0 && text.data[0] == '-'};
+    if (parts->negative) at++;
+    parts->digits = text.data + at;
+    for (; at < text.size; at++) {
+        if (text.data[at] == '.' && !point) {
+            point = true;
+            continue;
+        }
+        if (text.data[at] < '0' || text.data[at] > '9') break;
+        digits++;
+        parts->exponent -= point;
+    }
+    parts->size = (size_t)(text.data + at - parts->digits);
+    if (digits == 0) return false;
+    if (at == text.size) return true;
+    return (text.data[at] == 'e' || text.data[at] == 'E') && take_exponent(text, at + 1, &parts->exponent);
+}
+
+bool ss_decimal_parse(struct ss_bytes text, unsigned scale, int64_t *value)
+{
+    struct parts parts;
+    int64_t parsed = 0;
+    if (!take_apart(text, &parts)) return false;
+    // Trailing zeros only move the exponent.
+    while (parts.size > 0 && (parts.digits[parts.size - 1] == '0' || parts.digits[parts.size - 1] == '.'))
+        parts.exponent += parts.digits[--parts.size] == '0';
+    for (size_t i = 0; i < parts.size; i++) {
+        if (parts.digits[i] == '.') continue;
+        if (parsed >= powers[DECIMAL_DIGITS - 1]) return false;
+        parsed = parsed * 10 + (parts.digits[i] - '0');
+    }
+    const int64_t shift = parsed ? parts.exponent + (int64_t)scale : 0;
+    if (shift < 0 || shift > DECIMAL_DIGITS) return false;
+    if (__builtin_mul_overflow(parsed, powers[shift], &parsed) || parsed >= powers[DECIMAL_DIGITS])
+        return false;
+    *value = parts.negative ? -parsed : parsed;
+    return true;
+}
+
+static locale_t c_locale;
+
+static void make_c_locale(void)
+{
+    c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+}
+
+static double slow_parse(const char *text)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, make_c_locale);
+    return c_locale ? strtod_l(text, NULL, c_locale) : strtod(text, NULL);
+}
+
+static bool is_named(struct ss_bytes text, const char *name)
+{
+    return text.size == strlen(name) && strncasecmp(text.data, name, text.size) == 0;
+}
+
+// True if mantissa and power of ten are exact doubles: then one IEEE operation rounds correctly (Clinger's
+// fast path).
+static bool fast_parse(const struct parts *parts, double *value)
+{
+    uint64_t mantissa = 0;
+    int count = 0;
+    for (size_t i = 0; i < parts->size; i++) {
+        if (parts->digits[i] == '.') continue;
+        if (++count > DECIMAL_DIGITS) return false;
+        mantissa = mantissa * 10 + (uint64_t)(parts->digits[i] - '0');
+    }
+    if (mantissa > UINT64_C(1) << 53 || parts->exponent > 15 || parts->exponent < -15) return false;
+    const double power = (double)powers[parts->exponent < 0 ? -parts->exponent : parts->exponent];
+    const double magnitude = parts->exponent < 0 ? (double)mantissa / power : (double)mantissa * power;
+    *value = parts->negative ? -magnitude : magnitude;
+    return true;
+}
+
+bool ss_float64_parse(struct ss_bytes text, double *value)
+{
+    struct parts parts;
+    const struct ss_bytes bare = text.size && (text.data[0] == '-' || text.data[0] == '+')
+                                     ? (struct ss_bytes){text.data + 1, text.size - 1}
+                                     : text;
+    if (is_named(bare, "nan") || is_named(bare, "inf") || is_named(bare, "infinity")) {
+        *value = is_named(bare, "nan") ? (double)NAN
+                 : text.data[0] == '-' ? -(double)INFINITY
+                                       : (double)INFINITY;
+        return true;
+    }
+    if (!take_apart(text, &parts)) return false;
+    if (fast_parse(&parts, value)) return true;
+    char small[128];
+    char *copy = text.size < sizeof small ? small : malloc(text.size + 1);
+    if (!copy) return false;
+    memcpy(copy, text.data, text.size);
+    copy[text.size] = 0;
+    *value = slow_parse(copy);
+    if (copy != small) free(copy);
+    return true;
+}
+
+// The shortest digits that read back: at 15 digits a normal double's decimal is unique, so trailing zeros can
+// go; a subnormal has fewer, so there all lengths are tried.
+static void shortest_digits(double value, char scientific[32])
+{
+    for (int digits = fabs(value) < 2.3e-308 ? 1 : 15; digits <= 17; digits++) {
+        snprintf(scientific, 32, "%.*e", digits - 1, value);
+        if (slow_parse(scientific) == value) return;
+    }
+}
+
+const char *ss_float64_format(double value, char text[SS_NUMBER_TEXT_SIZE])
+{
+    char scientific[32], digits[20];
+    size_t count = 0;
+    char *out = text;
+    if (!isfinite(value)) return strcpy(text, isnan(value) ? "nan" : value < 0 ? "-inf" : "inf");
+    if (value == 0) return strcpy(text, signbit(value) ? "-0.0" : "0.0");
+    shortest_digits(fabs(value), scientific);
+    for (const char *at = scientific; *at != 'e'; at++)
+        if (*at != '.' && *at != ',') digits[count++] = *at;
+    while (count > 1 && digits[count - 1] == '0') count--;
+    const int exponent = atoi(strchr(scientific, 'e') + 1);
+    if (value < 0) *out++ = '-';
+    if (exponent < -4 || exponent >= 16) {
+        *out++ = digits[0];
+        if (count > 1) *out++ = '.';
+        memcpy(out, digits + 1, count - 1);
+        sprintf(out + count - 1, "e%c%02d", exponent < 0 ? '-' : '+', abs(exponent));
+        return text;
+    }
+    if (exponent < 0) {
+        out += sprintf(out, "0.%.*s", -exponent - 1, "000");
+        memcpy(out, digits, count);
+        out[count] = 0;
+        return text;
+    }
+    const size_t whole = (size_t)exponent + 1;
+    for (size_t i = 0; i < whole || i < count; i++) {
+        if (i == whole) *out++ = '.';
+        *out++ = i < count ? digits[i] : '0';
+    }
+    if (count <= whole) {
+        *out++ = '.';
+        *out++ = '0';
+    }
+    *out = 0;
+    return text;
+}
+
+const char *ss_decimal_format(int64_t value, unsigned scale, char text[SS_NUMBER_TEXT_SIZE])
+{
+    const uint64_t magnitude = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+    const uint64_t unit = (uint64_t)powers[scale];
+    const char *sign = value < 0 ? "-" : "";
+    if (scale == 0)
+        snprintf(text, SS_NUMBER_TEXT_SIZE, "%s%llu", sign, (unsigned long long)magnitude);
+    else
+        snprintf(text, SS_NUMBER_TEXT_SIZE, "%s%llu.%0*llu", sign, (unsigned long long)(magnitude / unit),
+                 (int)scale, (unsigned long long)(magnitude % unit));
+    return text;
+}
+
+bool ss_float64_normalise(double *value)
+{
+    if (!isfinite(*value)) return false;
+    if (*value == 0) *value = 0; // -0 too
+    return true;
+}

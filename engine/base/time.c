@@ -1,0 +1,213 @@
+// Times: the proleptic Gregorian calendar in 64-bit microseconds, and the text forms of CLI.md.
+
+#include "engine/base/time.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "engine/base/number.h"
+
+int64_t ss_floor_to(int64_t time_us, int64_t step_us)
+{
+    const int64_t past = time_us % step_us;
+    const int64_t back = past < 0 ? past + step_us : past;
+    return time_us < INT64_MIN + back ? INT64_MIN : time_us - back;
+}
+
+// Days since 1970-01-01 of a date of the proleptic Gregorian calendar: years counted from March, in eras of
+// 400 years.
+static int64_t days_of(int64_t year, int64_t month, int64_t day)
+{
+    const int64_t march_year = year - (month <= 2);
+    const int64_t era = (march_year >= 0 ? march_year : march_year - 399) / 400;
+    const int64_t year_of_era = march_year - era * 400;
+    const int64_t day_of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
+    return era * 146097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719468;
+}
+
+static void date_of(int64_t days, int64_t *year, int64_t *month, int64_t *day)
+{
+    const int64_t shifted = days + 719468;
+    const int64_t era = (shifted >= 0 ? shifted : shifted - 146096) / 146097;
+    const int64_t day_of_era = shifted - era * 146097;
+    const int64_t year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+    const int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    const int64_t shifted_month = (5 * day_of_year + 2) / 153;
+    *day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
+    *month = shifted_month + (shifted_month < 10 ? 3 : -9);
+    *year = year_of_era + era * 400 + (*month <= 2);
+}
+
+static bool take_digits(const char **at, const char *end, int count, int64_t *value)
+{
+    if (end - *at < count) return false;
+    *value = 0;
+    for (int i = 0; i < count; i++, (*at)++) {
+        if (**at < '0' || **at > '9') return false;
+        *value = *value * 10 + (**at - '0');
+    }
+    return true;
+}
+
+static bool take_char(const char **at, const char *end, const char *any_of)
+{
+    if (*at == end || !strchr(any_of, **at) || !**at) return false;
+    (*at)++;
+    return true;
+}
+
+static bool take_date(const char **at, const char *end, int64_t *days)
+{
+    static const int64_t lengths[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    int64_t year, month, day;
+    if (!take_digits(at, end, 4, &year) || !take_char(at, end, "-") || !take_digits(at, end, 2, &month) ||
+        !take_char(at, end, "-") || !take_digits(at, end, 2, &day))
+        return false;
+    if (year < 1 || month < 1 || month > 12 || day < 1) return false;
+    const bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+    if (day > lengths[month - 1] + (leap && month == 2)) return false;
+    *days = days_of(year, month, day);
+    return true;
+}
+
+// HH:MM:SS[.digits], finer than a microsecond floored.
+static bool take_clock(const char **at, const char *end, int64_t *us)
+{
+    int64_t hour, minute, second, fraction = 0, unit = 100000;
+    if (!take_digits(at, end, 2, &hour) || !take_char(at, end, ":") || !take_digits(at, end, 2, &minute) ||
+        !take_char(at, end, ":") || !take_digits(at, end, 2, &second))
+        return false;
+    if (hour > 23 || minute > 59 || second > 59) return false;
+    if (take_char(at, end, ".")) {
+        const char *start = *at;
+        for (; *at < end && **at >= '0' && **at <= '9'; (*at)++, unit /= 10) fraction += (**at - '0') * unit;
+        if (*at == start) return false;
+    }
+    *us = hour * SS_HOUR_US + minute * SS_MINUTE_US + second * SS_SECOND_US + fraction;
+    return true;
+}
+
+static bool take_offset(const char **at, const char *end, int64_t *offset_us)
+{
+    int64_t hours, minutes;
+    *offset_us = 0;
+    if (take_char(at, end, "Zz")) return true;
+    const bool west = *at < end && **at == '-';
+    if (!take_char(at, end, "+-") || !take_digits(at, end, 2, &hours) || !take_char(at, end, ":") ||
+        !take_digits(at, end, 2, &minutes) || hours > 23 || minutes > 59)
+        return false;
+    *offset_us = (west ? -1 : 1) * (hours * SS_HOUR_US + minutes * SS_MINUTE_US);
+    return true;
+}
+
+static bool in_range(int64_t time_us)
+{
+    return time_us >= SS_TIME_MIN_US && time_us <= SS_TIME_MAX_US;
+}
+
+static bool parse_text(struct ss_bytes text, const struct ss_zone *zone, int64_t *time_us)
+{
+    const char *at = text.data, *end = text.data + text.size;
+    int64_t days, clock_us = 0, offset_us;
+    if (text.size == 0 || !take_date(&at, end, &days)) return false;
+    if (at < end && (!take_char(&at, end, "Tt ") || !take_clock(&at, end, &clock_us))) return false;
+    const int64_t local_us = days * SS_DAY_US + clock_us;
+    if (at == end) {
+        *time_us = ss_zone_to_utc(zone, local_us);
+        return true;
+    }
+    if (!take_offset(&at, end, &offset_us) || at != end) return false;
+    *time_us = local_us - offset_us;
+    return true;
+}
+
+static bool parse_epoch(struct ss_bytes text, int64_t unit_us, int64_t *time_us)
+{
+    int64_t count;
+    return ss_int64_parse(text, &count) && !__builtin_mul_overflow(count, unit_us, time_us);
+}
+
+bool ss_time_parse(struct ss_bytes text, enum ss_time_unit unit, const struct ss_zone *zone, int64_t *time_us)
+{
+    int64_t parsed = 0;
+    bool ok = false;
+    switch (unit) {
+    case SS_UNIT_TEXT: ok = parse_text(text, zone, &parsed); break;
+    case SS_UNIT_S: ok = parse_epoch(text, SS_SECOND_US, &parsed); break;
+    case SS_UNIT_MS: ok = parse_epoch(text, 1000, &parsed); break;
+    case SS_UNIT_US: ok = parse_epoch(text, 1, &parsed); break;
+    }
+    if (!ok || !in_range(parsed)) return false;
+    *time_us = parsed;
+    return true;
+}
+
+const char *ss_time_format(int64_t time_us, char text[SS_TIME_TEXT_SIZE])
+{
+    int64_t year, month, day;
+    if (!in_range(time_us)) {
+        snprintf(text, SS_TIME_TEXT_SIZE, "%lld us", (long long)time_us);
+        return text;
+    }
+    const int64_t midnight_us = ss_floor_to(time_us, SS_DAY_US);
+    const int64_t second = (time_us - midnight_us) / SS_SECOND_US;
+    const int fraction = (int)((time_us - midnight_us) % SS_SECOND_US);
+    date_of(midnight_us / SS_DAY_US, &year, &month, &day);
+    int length = snprintf(text, SS_TIME_TEXT_SIZE, "%04d-%02d-%02dT%02d:%02d:%02d", (int)year, (int)month,
+                          (int)day, (int)(second / 3600), (int)(second / 60 % 60), (int)(second % 60));
+    if (fraction) {
+        length += snprintf(text + length, SS_TIME_TEXT_SIZE - (size_t)length, ".%06d", fraction);
+        while (text[length - 1] == '0') length--;
+    }
+    text[length] = 'Z';
+    text[length + 1] = 0;
+    return text;
+}
+
+static const struct unit {
+    const char *name;
+    int64_t us;
+} units[] = {{"d", SS_DAY_US},    {"h", SS_HOUR_US}, {"m", SS_MINUTE_US},
+             {"s", SS_SECOND_US}, {"ms", 1000},      {"us", 1}};
+#define UNIT_COUNT (sizeof units / sizeof *units)
+
+bool ss_duration_parse(struct ss_bytes text, int64_t *duration_us)
+{
+    int64_t sum = 0;
+    size_t at = 0, unit = 0; // the first unit that may still come
+    while (at < text.size) {
+        size_t digits = at, letters;
+        int64_t count, part;
+        while (digits < text.size && text.data[digits] >= '0' && text.data[digits] <= '9') digits++;
+        for (letters = digits; letters < text.size && (text.data[letters] < '0' || text.data[letters] > '9');)
+            letters++;
+        const struct ss_bytes name = {text.data + digits, letters - digits};
+        if (digits == at || !ss_int64_parse((struct ss_bytes){text.data + at, digits - at}, &count))
+            return false;
+        while (unit < UNIT_COUNT && !ss_bytes_equal(name, ss_bytes_of(units[unit].name))) unit++;
+        if (unit == UNIT_COUNT || __builtin_mul_overflow(count, units[unit].us, &part) ||
+            __builtin_add_overflow(sum, part, &sum))
+            return false;
+        unit++;
+        at = letters;
+    }
+    if (sum <= 0) return false;
+    *duration_us = sum;
+    return true;
+}
+
+const char *ss_duration_format(int64_t duration_us, char text[SS_TIME_TEXT_SIZE])
+{
+    size_t length = 0;
+    text[0] = 0;
+    if (duration_us <= 0) snprintf(text, SS_TIME_TEXT_SIZE, "%lldus", (long long)duration_us);
+    for (size_t i = 0; duration_us > 0 && i < UNIT_COUNT; i++) {
+        const int64_t count = duration_us / units[i].us;
+        if (count == 0) continue;
+        length += (size_t)snprintf(text + length, SS_TIME_TEXT_SIZE - length, "%lld%s", (long long)count,
+                                   units[i].name);
+        duration_us -= count * units[i].us;
+    }
+    return text;
+}
