@@ -103,7 +103,7 @@ static enum ss_status fold_batch(struct fold *fold, const struct ss_event_batch 
     for (int32_t row = 0; row < batch->length; row++) {
         struct ss_event event;
         struct ss_key key;
-        struct ss_state *state;
+        struct ss_state *state = NULL;
         if (!ss_view_rows_event(&fold->rows, row, &event)) continue;
         if (ss_view_rows_key(&fold->rows, row, &key) != SS_KEY_OK) continue;
         SS_TRY(touch(fold, &key, &state, error));
