@@ -25,6 +25,7 @@ struct ss_store_options {       // zeroed: as in production
     bool no_sync;               // tests: history without fsync
     struct ss_wall_source wall; // now_us NULL: the machine's
     struct ss_online_options online;
+    bool replace_online; // a writer removes what is in online/, damaged or not, and starts it anew
     void (*fault_point)(void *context,
                         const char *name); // called at named points of a commit (tests); NULL: not
     void *fault_context;
