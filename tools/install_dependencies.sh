@@ -1,0 +1,47 @@
+#!/bin/sh
+# Installs the Debian 12 packages that Selfsame is built, tested and shown with: only those that are missing, and
+# without asking for rights when none is. Needs root or sudo otherwise.
+set -eu
+
+packages='
+    gcc              # the compiler
+    libc6-dev        # its headers
+    cmake            # the build
+    ninja-build      # what the presets build with
+    pkg-config       # finds the libraries below
+    python3          # tests/program, the oracle, the generator of the example data
+    tzdata           # time zones of sources with a timezone
+    libsqlite3-dev   # history, catalog and training tables
+    liblmdb-dev      # online rows
+    libyaml-dev      # definition files
+    libcsv-dev       # CSV in
+    libjson-c-dev    # --json
+    libmpfr-dev      # exp, log, pow rounded correctly
+    libgmp-dev       # exact numbers wider than 128 bits
+    libxxhash-dev    # checksums and sketches
+    libssl-dev       # SHA-256: fingerprints, digests, batches
+    libcmocka-dev    # unit tests
+'
+
+missing=
+for package in $(printf '%s' "$packages" | sed 's/#.*//'); do
+    state=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)
+    [ "$state" = installed ] || missing="$missing $package"
+done
+[ -n "$missing" ] || exit 0
+
+as_root=
+if [ "$(id -u)" -ne 0 ]; then
+    if ! command -v sudo >/dev/null; then
+        echo "install_dependencies.sh: these packages are missing and need root or sudo to install:$missing" >&2
+        exit 2
+    fi
+    as_root=sudo
+fi
+echo "installing:$missing" >&2
+export DEBIAN_FRONTEND=noninteractive
+# shellcheck disable=SC2086 # the lists are words
+{
+    $as_root apt-get update -qq
+    $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
+}
