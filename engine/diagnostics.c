@@ -13,9 +13,9 @@
 
 #include "engine/base/error.h"
 
-#define SHOWN_BEFORE 70 // code points of a long line that are shown before the caret, and after it
-#define SHOWN_AFTER  30
-#define NAME_MAX     64 // longer names get no "did you mean"
+#define SHOWN        100 // code points of a long line that are shown
+#define SHOWN_BEFORE 70  // of them before the caret
+#define NAME_MAX     64  // longer names get no "did you mean"
 
 void ss_diagnostics_init(struct ss_diagnostics *diagnostics, const struct ss_file *files, size_t file_count,
                          struct ss_arena *arena)
@@ -175,7 +175,7 @@ void ss_diagnostic_format(const struct ss_diagnostics *diagnostics, size_t index
                      column, item->message);
     const size_t caret = line.place_offset < line.text.size ? line.place_offset : line.text.size;
     const size_t start = back_code_points(line.text, caret, SHOWN_BEFORE);
-    const size_t end = forward_code_points(line.text, caret, SHOWN_AFTER);
+    const size_t end = forward_code_points(line.text, start, SHOWN);
     const char *cut_start = start > 0 ? "..." : "";
     ss_buffer_format(buffer, "  %s", cut_start);
     append_visible(buffer, line.text.data + start, end - start);

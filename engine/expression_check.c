@@ -421,6 +421,7 @@ static bool check_form(struct checker *checker, struct ss_node *call, const stru
 {
     const size_t count = call->argument_count;
     const struct some_arguments all = {0, count, 1, SIZE_MAX};
+    if (function->form == SS_FORM_PLAIN) return check_plain(checker, call);
     if (count < function->argument_min || count > function->argument_max) return fail_count(checker, call);
     switch (function->form) {
     case SS_FORM_COALESCE: return check_results(checker, call, all);
@@ -435,7 +436,7 @@ static bool check_form(struct checker *checker, struct ss_node *call, const stru
         return check_compared(checker, call, all) && check_ordered(checker, call);
     case SS_FORM_PLAIN: break;
     }
-    return check_plain(checker, call);
+    return false;
 }
 
 // ---- The tree
