@@ -91,7 +91,7 @@ struct ss_cell {
     X(SS_OP_SUBSTR, "substr", ss_kernel_substr, 3)                                     \
     X(SS_OP_EXACT_TO_FLOAT64, "exact_to_float64", ss_kernel_exact_to_float64, 1)       \
     X(SS_OP_RESCALE, "rescale", ss_kernel_rescale, 1)                                  \
-    X(SS_OP_TRUNCATE_DECIMAL, "truncate_decimal", ss_kernel_truncate_decimal, 1)       \
+    X(SS_OP_EXACT_TO_INT64, "exact_to_int64", ss_kernel_exact_to_int64, 1)             \
     X(SS_OP_FLOOR_DECIMAL, "floor_decimal", ss_kernel_floor_decimal, 1)                \
     X(SS_OP_CEIL_DECIMAL, "ceil_decimal", ss_kernel_ceil_decimal, 1)                   \
     X(SS_OP_FLOAT64_TO_INT64, "float64_to_int64", ss_kernel_float64_to_int64, 1)       \

@@ -78,7 +78,8 @@ bool ss_kernel_text_to_int64(const struct ss_run *run, const struct ss_instructi
     const struct ss_register *a = ss_operand(run, instruction, 0);
     for (int32_t row = 0; row < run->rows; row++) {
         int64_t value = 0;
-        store(out, row, a->valid[row] && ss_int64_parse(a->text[row], &value), value);
+        const bool valid = a->valid[row] && ss_int64_parse(a->text[row], &value);
+        store(out, row, valid, value);
     }
     return true;
 }
@@ -103,8 +104,8 @@ bool ss_kernel_text_to_decimal(const struct ss_run *run, const struct ss_instruc
     const struct ss_register *a = ss_operand(run, instruction, 0);
     for (int32_t row = 0; row < run->rows; row++) {
         int64_t value = 0;
-        store(out, row, a->valid[row] && ss_decimal_parse(a->text[row], instruction->type.scale, &value),
-              value);
+        const bool valid = a->valid[row] && ss_decimal_parse(a->text[row], instruction->type.scale, &value);
+        store(out, row, valid, value);
     }
     return true;
 }

@@ -222,7 +222,7 @@ static int64_t floor_quotient(int64_t value, int64_t unit)
     return value / unit - (value % unit < 0);
 }
 
-bool ss_kernel_truncate_decimal(const struct ss_run *run, const struct ss_instruction *instruction,
+bool ss_kernel_exact_to_int64(const struct ss_run *run, const struct ss_instruction *instruction,
                                 struct ss_register *out)
 {
     const struct ss_register *a = ss_operand(run, instruction, 0);

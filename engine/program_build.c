@@ -205,7 +205,10 @@ static bool wants_factors(enum ss_opcode opcode)
 static int32_t emit_opcode(struct builder *builder, enum ss_opcode opcode, struct ss_type type,
                            const int32_t *registers)
 {
-    if (opcode == SS_OP_SAME) return registers[0];
+    if (opcode == SS_OP_SAME) {
+        SS_ASSERT(registers[0] == FAILED || ss_type_equal(type_of(builder, registers[0]), type));
+        return registers[0];
+    }
     struct ss_instruction instruction = blank(opcode, type);
     const int operands = ss_opcode_operands(opcode);
     for (int k = 0; k < operands; k++) {
