@@ -1,0 +1,123 @@
+"""What the whole-program tests share: stores in temporary directories, and the built binary that the environment variable
+SELFSAME names."""
+import csv
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+SHARED = ROOT.parent / "shared"
+SKIPPED = 77  # what CTest takes for a skipped test
+sys.path.insert(0, str(ROOT / "tests"))
+
+
+def binary():
+    path = os.environ.get("SELFSAME", "")
+    if not path or not os.access(path, os.X_OK):
+        sys.exit("the environment variable SELFSAME has to name the built binary, as in SELFSAME=build/dev/selfsame")
+    return os.path.abspath(path)
+
+
+class Result:
+    def __init__(self, done):
+        self.status = done.returncode
+        self.out = done.stdout.decode("utf-8", "surrogateescape")
+        self.err = done.stderr.decode("utf-8", "surrogateescape")
+
+    def json(self):
+        return json.loads(self.out)
+
+    def __str__(self):
+        return f"exit {self.status}\n--- out\n{self.out}--- err\n{self.err}"
+
+
+class StoreTest(unittest.TestCase):
+    """A temporary folder per test, in which the binary runs; self.store is the store's folder in it."""
+
+    def setUp(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="selfsame-test-"))
+        self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
+        self.store = self.folder / "store"
+
+    def start(self, *arguments, **options):
+        """The process, not waited for."""
+        environment = {k: v for k, v in os.environ.items() if k != "SELFSAME_DIR"}
+        return subprocess.Popen([binary(), "--dir", str(options.pop("store", self.store)), *map(str, arguments)],
+                                cwd=self.folder, env=environment, stdin=options.pop("stdin", subprocess.PIPE),
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
+
+    def run_any(self, *arguments, input=b"", **options):
+        process = self.start(*arguments, **options)
+        out, err = process.communicate(input)
+        return Result(subprocess.CompletedProcess(process.args, process.returncode, out, err))
+
+    def run_ok(self, *arguments, **options):
+        result = self.run_any(*arguments, **options)
+        self.assertEqual(result.status, 0, f"{' '.join(map(str, arguments))}: {result}")
+        return result
+
+    def run_fails(self, status, *arguments, **options):
+        """Expects that exit status, a message and no result; returns the message."""
+        result = self.run_any(*arguments, **options)
+        self.assertEqual(result.status, status, f"{' '.join(map(str, arguments))}: {result}")
+        self.assertEqual(result.out, "", "a failure prints no result")
+        self.assertNotEqual(result.err, "")
+        return result.err
+
+    def write(self, name, text):
+        path = self.folder / name
+        path.write_bytes(text if isinstance(text, bytes) else text.encode("utf-8"))
+        return path
+
+    def write_csv(self, name, header, rows):
+        with open(self.folder / name, "w", newline="", encoding="utf-8") as file:
+            out = csv.writer(file, lineterminator="\n")
+            out.writerow(header)
+            out.writerows(rows)
+        return self.folder / name
+
+    def read_csv(self, name):
+        """[{column: text}], in order."""
+        with open(self.folder / name, newline="", encoding="utf-8") as file:
+            return list(csv.DictReader(file))
+
+    def make_store(self, definitions, *options):
+        self.write("features.yaml", definitions)
+        self.run_ok(*(options or ("init", "--clock", "replay")))
+        self.run_ok("apply", "features.yaml", "--yes")
+
+    def digest(self, view, side="--online"):
+        answer = self.run_ok("--json", "digest", view, side).json()
+        return answer["online" if side == "--online" else "offline"]["digest"]
+
+    def assert_parity(self, service, views):
+        """skew finds nothing, and online and offline digests are equal."""
+        report = self.run_ok("--json", "skew", service, "--probe", "all").json()
+        self.assertEqual(report["differences"], 0)
+        self.assertGreater(report["rows"], 0, "a probe of nothing proves nothing")
+        for view in views:
+            self.assertEqual(self.digest(view, "--online"), self.digest(view, "--offline"), view)
+
+
+def shared(name):
+    """A file of real data that stands beside the project, or a skip that says so."""
+    path = SHARED / name
+    if not path.exists():
+        raise unittest.SkipTest(f"../shared/{name} is not there: this test needs the real data beside the project")
+    return path
+
+
+def main():
+    """Runs the tests of the calling file; CTest sees a skip only when nothing ran."""
+    binary()
+    outcome = unittest.main(verbosity=2, exit=False).result
+    if not outcome.wasSuccessful():
+        sys.exit(1)
+    for _, reason in outcome.skipped:
+        print(f"skipped: {reason}")
+    sys.exit(SKIPPED if outcome.testsRun and len(outcome.skipped) == outcome.testsRun else 0)
