@@ -1,0 +1,292 @@
+// Exact numbers. See exact.h.
+//
+// Invariant: the two highest bits of a window are alike. A term of which the same is true then adds without
+// overflow, and one limb of sign restores the invariant.
+
+#include "engine/exact.h"
+
+#include "engine/base/error.h"
+#include "engine/read_inline.h"
+
+#include <string.h>
+
+__extension__ typedef unsigned __int128 uint128;
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "mantissas are copied into limbs");
+
+#define LOWEST_EXPONENT  (-2148) // of a square of the least double
+#define HIGHEST_EXPONENT 2176    // above the sum of 2^63 squares of the greatest
+#define LIMB_BIAS        64      // makes any limb position positive
+#define MANTISSA_BYTES   ((HIGHEST_EXPONENT - LOWEST_EXPONENT + 7) / 8)
+
+static inline uint64_t *limbs_of(struct ss_exact *number)
+{
+    return number->wide ? number->wide : number->small;
+}
+
+static inline const uint64_t *limbs_in(const struct ss_exact *number)
+{
+    return number->wide ? number->wide : number->small;
+}
+
+static bool grow(struct ss_exact *number, uint32_t needed, struct ss_arena *arena)
+{
+    const uint32_t have = number->wide ? number->capacity : SS_EXACT_INLINE_LIMBS;
+    if (needed <= have) return true;
+    SS_ASSERT(needed <= SS_EXACT_MAX_LIMBS);
+    const uint32_t capacity = needed > SS_EXACT_MAX_LIMBS / 2 ? SS_EXACT_MAX_LIMBS
+                              : needed * 2 > 8                ? needed * 2
+                                                              : 8;
+    uint64_t *wide = ss_arena_array(arena, capacity, sizeof *wide);
+    if (!wide) return false;
+    memcpy(wide, limbs_in(number), number->count * sizeof *wide);
+    number->wide = wide;
+    number->capacity = (uint16_t)capacity;
+    return true;
+}
+
+// Makes the window hold the limbs [low, high).
+static bool reserve(struct ss_exact *number, int32_t low, int32_t high, struct ss_arena *arena)
+{
+    if (number->count == 0) {
+        if (!grow(number, (uint32_t)(high - low), arena)) return false;
+        number->low = low;
+        number->count = (uint16_t)(high - low);
+        memset(limbs_of(number), 0, number->count * sizeof(uint64_t));
+        return true;
+    }
+    const int32_t old_high = number->low + number->count;
+    if (low > number->low) low = number->low;
+    if (high < old_high) high = old_high;
+    if (!grow(number, (uint32_t)(high - low), arena)) return false;
+    uint64_t *limbs = limbs_of(number);
+    const uint32_t below = (uint32_t)(number->low - low);
+    const uint64_t sign = limbs[number->count - 1] >> 63 ? UINT64_MAX : 0;
+    memmove(limbs + below, limbs, number->count * sizeof *limbs);
+    for (uint32_t i = 0; i < below; i++) limbs[i] = 0;
+    for (uint32_t i = below + number->count; i < (uint32_t)(high - low); i++) limbs[i] = sign;
+    number->low = low;
+    number->count = (uint16_t)(high - low);
+    return true;
+}
+
+static inline bool window_holds(const struct ss_exact *number, int32_t low, int32_t high)
+{
+    return number->count && low >= number->low && high <= number->low + number->count;
+}
+
+static inline bool settle(struct ss_exact *number, struct ss_arena *arena)
+{
+    const uint64_t top = limbs_in(number)[number->count - 1];
+    if (((top ^ (top << 1)) >> 63) == 0) return true;
+    return reserve(number, number->low, number->low + number->count + 1, arena);
+}
+
+// Adds or subtracts `count` limbs, of which the highest may be 0, at limb position `low`.
+static inline bool add_words(struct ss_exact *number, int32_t low, const uint64_t *words, uint32_t count,
+                             bool subtract, struct ss_arena *arena)
+{
+    while (count > 1 && words[count - 1] == 0) count--;
+    const int32_t high = low + (int32_t)count + (words[count - 1] >> 62 != 0);
+    if (!window_holds(number, low, high) && !reserve(number, low, high, arena)) return false;
+    uint64_t *limb = limbs_of(number) + (low - number->low);
+    uint64_t *const end = limbs_of(number) + number->count;
+    bool carry = false;
+    if (subtract) {
+        for (uint32_t i = 0; i < count; i++, limb++) {
+            const bool first = __builtin_sub_overflow(*limb, words[i], limb);
+            carry = __builtin_sub_overflow(*limb, (uint64_t)carry, limb) || first;
+        }
+        for (; carry && limb < end; limb++) carry = (*limb)-- == 0;
+    } else {
+        for (uint32_t i = 0; i < count; i++, limb++) {
+            const bool first = __builtin_add_overflow(*limb, words[i], limb);
+            carry = __builtin_add_overflow(*limb, (uint64_t)carry, limb) || first;
+        }
+        for (; carry && limb < end; limb++) carry = ++(*limb) == 0;
+    }
+    return settle(number, arena);
+}
+
+// Splits a bit position into limb and shift.
+static inline int32_t limb_of(int32_t exponent, unsigned *shift)
+{
+    const uint32_t position = (uint32_t)(exponent + 64 * LIMB_BIAS);
+    *shift = position & 63;
+    return (int32_t)(position >> 6) - LIMB_BIAS;
+}
+
+static inline uint64_t take_apart(double term, int32_t *exponent, bool *negative)
+{
+    uint64_t bits;
+    memcpy(&bits, &term, sizeof bits);
+    const uint32_t biased = (bits >> 52) & 0x7ff;
+    SS_ASSERT(biased != 0x7ff);
+    *negative = bits >> 63;
+    *exponent = (int32_t)(biased ? biased : 1) - 1075;
+    return (bits & UINT64_C(0xfffffffffffff)) | (biased ? UINT64_C(1) << 52 : 0);
+}
+
+bool ss_exact_add_double(struct ss_exact *number, double term, bool subtract, struct ss_arena *arena)
+{
+    int32_t exponent;
+    unsigned shift;
+    bool negative;
+    const uint64_t mantissa = take_apart(term, &exponent, &negative);
+    if (mantissa == 0) return true;
+    const int32_t low = limb_of(exponent, &shift);
+    const uint64_t words[2] = {mantissa << shift, (mantissa >> 1) >> (63 - shift)};
+    return add_words(number, low, words, 2, subtract != negative, arena);
+}
+
+bool ss_exact_add_double_squared(struct ss_exact *number, double term, bool subtract, struct ss_arena *arena)
+{
+    int32_t exponent;
+    unsigned shift;
+    bool negative;
+    const uint64_t mantissa = take_apart(term, &exponent, &negative);
+    if (mantissa == 0) return true;
+    const int32_t low = limb_of(2 * exponent, &shift);
+    const uint128 square = (uint128)mantissa * mantissa;
+    const uint128 shifted = square << shift;
+    const uint64_t words[3] = {(uint64_t)shifted, (uint64_t)(shifted >> 64),
+                               (uint64_t)((square >> 1) >> (127 - shift))};
+    return add_words(number, low, words, 3, subtract, arena);
+}
+
+bool ss_exact_add_int64(struct ss_exact *number, int64_t term, bool subtract, struct ss_arena *arena)
+{
+    if (term == 0) return true;
+    const uint64_t word = term < 0 ? 0 - (uint64_t)term : (uint64_t)term;
+    return add_words(number, 0, &word, 1, subtract != (term < 0), arena);
+}
+
+bool ss_exact_add_int64_squared(struct ss_exact *number, int64_t term, bool subtract, struct ss_arena *arena)
+{
+    if (term == 0) return true;
+    const uint64_t word = term < 0 ? 0 - (uint64_t)term : (uint64_t)term;
+    const uint128 square = (uint128)word * word;
+    const uint64_t words[2] = {(uint64_t)square, (uint64_t)(square >> 64)};
+    return add_words(number, 0, words, 2, subtract, arena);
+}
+
+bool ss_exact_merge(struct ss_exact *number, const struct ss_exact *other, struct ss_arena *arena)
+{
+    if (other->count == 0) return true;
+    const int32_t high = other->low + other->count;
+    if (!window_holds(number, other->low, high) && !reserve(number, other->low, high, arena)) return false;
+    const uint64_t *words = limbs_in(other);
+    const uint64_t sign = words[other->count - 1] >> 63 ? UINT64_MAX : 0;
+    uint64_t *limb = limbs_of(number) + (other->low - number->low);
+    const uint32_t length = (uint32_t)(number->low + number->count - other->low);
+    bool carry = false;
+    for (uint32_t i = 0; i < length; i++) {
+        const bool first = __builtin_add_overflow(limb[i], i < other->count ? words[i] : sign, &limb[i]);
+        carry = __builtin_add_overflow(limb[i], (uint64_t)carry, &limb[i]) || first;
+    }
+    return settle(number, arena);
+}
+
+void ss_exact_clear(struct ss_exact *number)
+{
+    number->count = 0;
+    number->low = 0;
+}
+
+int ss_exact_sign(const struct ss_exact *number)
+{
+    const uint64_t *limbs = limbs_in(number);
+    if (number->count == 0) return 0;
+    if (limbs[number->count - 1] >> 63) return -1;
+    for (uint32_t i = 0; i < number->count; i++)
+        if (limbs[i]) return 1;
+    return 0;
+}
+
+int32_t ss_exact_exponent(const struct ss_exact *number)
+{
+    const uint64_t *limbs = limbs_in(number);
+    for (int32_t i = 0; i < number->count; i++)
+        if (limbs[i]) return 64 * (number->low + i) + __builtin_ctzll(limbs[i]);
+    return 0;
+}
+
+void ss_exact_magnitude(const struct ss_exact *number, uint64_t *limbs, size_t *count, int32_t *low)
+{
+    const uint64_t *from = limbs_in(number);
+    uint32_t start = 0, length = number->count;
+    while (start < length && from[start] == 0) start++;
+    *low = start < length ? number->low + (int32_t)start : 0;
+    const bool negative = start < length && from[length - 1] >> 63;
+    length -= start;
+    bool carry = true;
+    for (uint32_t i = 0; i < length; i++) {
+        limbs[i] = from[start + i];
+        if (!negative) continue;
+        limbs[i] = ~limbs[i] + carry;
+        carry = carry && limbs[i] == 0;
+    }
+    while (length && limbs[length - 1] == 0) length--;
+    *count = length;
+}
+
+void ss_exact_encode(const struct ss_exact *number, int32_t base_exponent, struct ss_buffer *buffer)
+{
+    uint64_t limbs[SS_EXACT_MAX_LIMBS + 1];
+    uint8_t bytes[sizeof limbs];
+    size_t count;
+    int32_t low;
+    ss_exact_magnitude(number, limbs, &count, &low);
+    if (count == 0) {
+        ss_buffer_byte(buffer, 0);
+        return;
+    }
+    const unsigned shift = (unsigned)__builtin_ctzll(limbs[0]);
+    limbs[count] = 0;
+    for (size_t i = 0; shift && i < count; i++) limbs[i] = limbs[i] >> shift | limbs[i + 1] << (64 - shift);
+    if (limbs[count - 1] == 0) count--;
+    const size_t size = count * 8 - (size_t)__builtin_clzll(limbs[count - 1]) / 8;
+    for (size_t i = 0; i < size; i++) bytes[i] = (uint8_t)(limbs[i / 8] >> (i % 8 * 8));
+    ss_buffer_varint(buffer, (uint64_t)size << 1 | (ss_exact_sign(number) < 0));
+    ss_buffer_zigzag(buffer, 64 * low + (int32_t)shift - base_exponent);
+    ss_buffer_append(buffer, bytes, size);
+}
+
+// Loads the mantissa and shifts it into limbs: floor((size + 7) / 8) + 1 of them.
+static uint32_t load(const uint8_t *mantissa, size_t size, unsigned shift, uint64_t *words)
+{
+    const uint32_t count = (uint32_t)((size + 7) / 8);
+    words[count - 1] = 0;
+    memcpy(words, mantissa, size);
+    words[count] = 0;
+    if (shift == 0) return count + 1;
+    for (uint32_t i = count; i > 0; i--) words[i] = words[i] << shift | words[i - 1] >> (64 - shift);
+    words[0] <<= shift;
+    return count + 1;
+}
+
+bool ss_exact_merge_bytes(struct ss_exact *number, int32_t base_exponent, struct ss_reader *reader,
+                          int32_t *exponent, struct ss_arena *arena)
+{
+    uint64_t words[SS_EXACT_MAX_LIMBS + 1];
+    *exponent = 0;
+    const uint64_t tag = ss_read_varint_inline(reader);
+    if (tag == 0) return true;
+    const uint64_t size = tag >> 1;
+    const int64_t distance = ss_read_zigzag_inline(reader);
+    const uint8_t *mantissa = ss_read_span_inline(reader, size);
+    if (!mantissa) return true;
+    const int64_t lowest =
+        distance < INT16_MIN || distance > INT16_MAX ? INT16_MIN : distance + base_exponent;
+    if (size == 0 || size > MANTISSA_BYTES || lowest < LOWEST_EXPONENT ||
+        lowest + 8 * (int64_t)size > HIGHEST_EXPONENT || !(mantissa[0] & 1) || mantissa[size - 1] == 0) {
+        reader->failed = true;
+        return true;
+    }
+    *exponent = (int32_t)lowest;
+    if (!number) return true;
+    unsigned shift;
+    const int32_t low = limb_of(*exponent, &shift);
+    const uint32_t count = load(mantissa, size, shift, words);
+    return add_words(number, low, words, count, tag & 1, arena);
+}

@@ -1,0 +1,228 @@
+// The state of one entity as bytes (docs/FORMAT.md "Entity state").
+//
+//   version(1) = 1
+//   per level of the plan, finest first, `all` last:
+//     varint tile count | zigzag index of the first tile | tiles
+//   tile: varint size << 1 | gap, [varint index - previous index - 2 if gap], `size` bytes: the kept groups
+//
+// A tile without a gap is the next one after the previous (the first has none). Decoding walks the frame and
+// leaves the tiles in bytes, but for the first group of `all`, which says how many events there are.
+
+#include "engine/read_inline.h"
+#include "engine/state_internal.h"
+
+#include <string.h>
+
+#define FORMAT_VERSION 1
+
+enum ss_status ss_tile_damaged(const struct ss_state_level *level, int64_t index, struct ss_error *error)
+{
+    char hop[SS_TIME_TEXT_SIZE], start[SS_TIME_TEXT_SIZE];
+    if (level->plan->hop_us == SS_HOP_ALL)
+        return ss_fail(error, SS_DAMAGED, "entity state: the tile of all time is damaged; rebuild the view");
+    return ss_fail(error, SS_DAMAGED, "entity state: the %s tile at %s is damaged; rebuild the view",
+                   ss_duration_format(level->plan->hop_us, hop),
+                   ss_time_format(ss_tile_start(level->plan, index), start));
+}
+
+enum ss_status ss_tile_decode(const struct ss_state *state, const struct ss_state_level *level,
+                              const struct ss_tile *tile, struct ss_group_state **groups,
+                              struct ss_error *error)
+{
+    struct ss_reader reader = {tile->bytes, tile->bytes + tile->size, false};
+    struct ss_group_state *decoded = ss_arena_array(state->arena, level->kept_count, sizeof *decoded);
+    if (!decoded) return ss_fail_memory(error, "an entity's state");
+    for (uint32_t k = 0; k < level->kept_count && !reader.failed; k++) {
+        const struct ss_group_kind kind = ss_tile_kind(state, level->plan, level->kept[k], tile->index);
+        if (!ss_group_merge_bytes(&decoded[k], &kind, kind.parts, &reader, state->arena))
+            return ss_fail_memory(error, "an entity's state");
+    }
+    if (reader.failed || reader.at != reader.end) return ss_tile_damaged(level, tile->index, error);
+    *groups = decoded;
+    return SS_OK;
+}
+
+void ss_tile_encode(const struct ss_state *state, const struct ss_state_level *level,
+                    const struct ss_tile *tile, struct ss_buffer *buffer)
+{
+    if (tile->form == SS_TILE_ENCODED) {
+        ss_buffer_append(buffer, tile->bytes, tile->size);
+        return;
+    }
+    for (uint32_t k = 0; k < level->kept_count; k++) {
+        const struct ss_group_kind kind = ss_tile_kind(state, level->plan, level->kept[k], tile->index);
+        ss_group_encode(&tile->groups[k], &kind, buffer);
+    }
+}
+
+// Puts the tile's head before its body, which stands at `body` to the end of the buffer.
+static void prepend_head(struct ss_buffer *buffer, size_t body, uint64_t gap)
+{
+    uint8_t head[20];
+    const size_t end = buffer->size;
+    ss_buffer_varint(buffer, (uint64_t)(end - body) << 1 | (gap != 0));
+    if (gap) ss_buffer_varint(buffer, gap - 1);
+    if (buffer->failed) return;
+    const size_t size = buffer->size - end;
+    memcpy(head, buffer->data + end, size);
+    memmove(buffer->data + body + size, buffer->data + body, end - body);
+    memcpy(buffer->data + body, head, size);
+}
+
+static void encode_level(const struct ss_state *state, const struct ss_state_level *level,
+                         struct ss_buffer *buffer)
+{
+    ss_buffer_varint(buffer, level->count);
+    const struct ss_tile *tile = level->tiles + level->first;
+    if (level->count) ss_buffer_zigzag(buffer, tile->index);
+    for (uint32_t i = 0; i < level->count && !buffer->failed; i++, tile++) {
+        const uint64_t gap = i ? (uint64_t)tile->index - (uint64_t)tile[-1].index - 1 : 0;
+        const size_t body = buffer->size;
+        ss_tile_encode(state, level, tile, buffer);
+        prepend_head(buffer, body, gap);
+    }
+}
+
+enum ss_status ss_state_encode(const struct ss_state *state, struct ss_buffer *buffer, struct ss_error *error)
+{
+    SS_ASSERT(state->dirty_count == 0);
+    ss_buffer_byte(buffer, FORMAT_VERSION);
+    for (size_t l = 0; l < state->view->level_count; l++) encode_level(state, &state->levels[l], buffer);
+    return buffer->failed ? ss_fail_memory(error, "an entity's state as bytes") : SS_OK;
+}
+
+static enum ss_status damaged_level(const struct ss_state_level *level, const char *what,
+                                    struct ss_error *error)
+{
+    char hop[SS_TIME_TEXT_SIZE];
+    const bool all = level->plan->hop_us == SS_HOP_ALL;
+    return ss_fail(error, SS_DAMAGED, "entity state: level %s is damaged (%s); rebuild the view",
+                   all ? "all" : ss_duration_format(level->plan->hop_us, hop), what);
+}
+
+static bool index_possible(const struct ss_level *plan, int64_t index)
+{
+    if (plan->hop_us == SS_HOP_ALL) return index == 0;
+    return index >= SS_TIME_MIN_US / plan->hop_us - 1 && index <= SS_TIME_MAX_US / plan->hop_us;
+}
+
+// One tile's frame; `index` is the previous tile's (of the first: its own).
+static bool decode_tile(const struct ss_level *plan, bool first, int64_t index, struct ss_reader *reader,
+                        struct ss_tile *tile)
+{
+    const uint64_t head = ss_read_varint_inline(reader);
+    const uint64_t gap = head & 1 ? ss_read_varint_inline(reader) : 0;
+    if ((first && (head & 1)) || gap > (uint64_t)INT64_MAX - 2 || head >> 1 > UINT32_MAX) return false;
+    const int64_t step = first ? 0 : head & 1 ? (int64_t)gap + 2 : 1;
+    if (__builtin_add_overflow(index, step, &tile->index) || !index_possible(plan, tile->index)) return false;
+    tile->size = (uint32_t)(head >> 1);
+    tile->bytes = ss_read_span_inline(reader, head >> 1);
+    tile->form = SS_TILE_ENCODED;
+    return tile->bytes != NULL && tile->size > 0;
+}
+
+static enum ss_status decode_level(struct ss_state *state, struct ss_state_level *level,
+                                   struct ss_reader *reader, struct ss_error *error)
+{
+    const uint64_t count = ss_read_varint_inline(reader);
+    if (reader->failed || count > (uint64_t)(reader->end - reader->at) / 2 || count > UINT32_MAX / 4)
+        return damaged_level(level, "its tile count", error);
+    if (count == 0) return SS_OK;
+    int64_t index = ss_read_zigzag_inline(reader);
+    level->tiles = ss_arena_array(state->arena, count, sizeof *level->tiles);
+    if (!level->tiles) return ss_fail_memory(error, "an entity's state");
+    level->capacity = (uint32_t)count;
+    for (uint32_t i = 0; i < count; i++) {
+        if (!decode_tile(level->plan, i == 0, index, reader, &level->tiles[i]))
+            return damaged_level(level, "the frame of its tiles", error);
+        index = level->tiles[i].index;
+    }
+    level->count = (uint32_t)count;
+    return SS_OK;
+}
+
+// Group 0 of the level `all`, where it is in bytes or open. False: no events.
+static bool read_group_zero(const struct ss_state *state, struct ss_group_state *group,
+                            struct ss_group_ends *ends, bool *damaged)
+{
+    const struct ss_state_level *level = &state->levels[state->view->level_count - 1];
+    *damaged = false;
+    if (level->count == 0 || level->kept_count == 0 || level->kept[0] != 0) return false;
+    const struct ss_tile *tile = &level->tiles[level->first];
+    if (tile->form != SS_TILE_ENCODED) {
+        *group = tile->groups[0];
+        return true;
+    }
+    struct ss_reader reader = {tile->bytes, tile->bytes + tile->size, false};
+    const struct ss_group_kind kind = ss_tile_kind(state, level->plan, 0, 0);
+    *group = (struct ss_group_state){.ends = ends};
+    ss_group_merge_bytes(group, &kind, SS_PART_N | SS_PART_LAST, &reader, state->arena);
+    *damaged = reader.failed;
+    return !reader.failed;
+}
+
+bool ss_state_newest(const struct ss_state *state, int64_t *event_time_us, uint64_t *seq)
+{
+    struct ss_group_state group;
+    struct ss_group_ends ends = {0};
+    bool damaged;
+    if (!read_group_zero(state, &group, &ends, &damaged) || !group.ends || !group.ends->last.there)
+        return false;
+    *event_time_us = group.ends->last.event_time_us;
+    *seq = group.ends->last.seq;
+    return true;
+}
+
+int64_t ss_state_event_count(const struct ss_state *state)
+{
+    struct ss_group_state group;
+    struct ss_group_ends ends = {0};
+    bool damaged;
+    return read_group_zero(state, &group, &ends, &damaged) ? (int64_t)group.n : 0;
+}
+
+bool ss_state_empty(const struct ss_state *state)
+{
+    return ss_state_event_count(state) == 0;
+}
+
+enum ss_status ss_state_decode(const struct ss_view *view, struct ss_bytes bytes, struct ss_arena *arena,
+                               struct ss_state **state, struct ss_error *error)
+{
+    const uint8_t *data = (const uint8_t *)bytes.data;
+    struct ss_reader reader = {data, data + bytes.size, false};
+    struct ss_group_state group;
+    struct ss_group_ends ends = {0};
+    bool damaged;
+    const uint8_t version = ss_read_byte(&reader);
+    if (reader.failed) return ss_fail(error, SS_DAMAGED, "entity state: it has no bytes; rebuild the view");
+    if (version != FORMAT_VERSION)
+        return ss_fail(error, SS_DAMAGED, "entity state: expected format %d, got %d; rebuild the view",
+                       FORMAT_VERSION, version);
+    struct ss_state *decoded = ss_state_frame(view, arena);
+    if (!decoded) return ss_fail_memory(error, "an entity's state");
+    for (size_t l = 0; l < view->level_count; l++)
+        SS_TRY(decode_level(decoded, &decoded->levels[l], &reader, error));
+    if (reader.at != reader.end)
+        return ss_fail(error, SS_DAMAGED, "entity state: %zu bytes follow its end; rebuild the view",
+                       (size_t)(reader.end - reader.at));
+    read_group_zero(decoded, &group, &ends, &damaged);
+    if (damaged) return damaged_level(&decoded->levels[view->level_count - 1], "its event count", error);
+    *state = decoded;
+    return SS_OK;
+}
+
+enum ss_status ss_state_move(const struct ss_state *state, struct ss_arena *to, struct ss_state **moved,
+                             struct ss_error *error)
+{
+    struct ss_buffer buffer = {0};
+    struct ss_bytes bytes;
+    enum ss_status status;
+    SS_TRY_GOTO(ss_state_encode(state, &buffer, error), out);
+    bytes = (struct ss_bytes){ss_arena_copy(to, buffer.data, buffer.size), buffer.size};
+    status = bytes.data ? ss_state_decode(state->view, bytes, to, moved, error)
+                        : ss_fail_memory(error, "an entity's state");
+out:
+    ss_buffer_release(&buffer);
+    return status;
+}

@@ -1,0 +1,82 @@
+// What a state looks like in memory. For state.c, state_bytes.c, state_print.c and window.c only.
+#ifndef SS_ENGINE_STATE_INTERNAL_H
+#define SS_ENGINE_STATE_INTERNAL_H
+
+#include "engine/group.h"
+#include "engine/state.h"
+
+enum ss_tile_form {
+    SS_TILE_ENCODED, // `bytes`: as decoded, untouched
+    SS_TILE_OPEN,    // `groups`
+    SS_TILE_DIRTY    // `groups`, worthless until folded again
+};
+
+struct ss_tile {
+    int64_t index; // start_us / hop_us; 0 in the level `all`
+    union {
+        const uint8_t *bytes;
+        struct ss_group_state *groups; // one per kept group of the level
+    };
+    uint32_t size; // of bytes
+    uint8_t form;
+};
+
+struct ss_state_level {
+    const struct ss_level *plan;
+    const int *kept; // the groups that its tiles keep, ascending
+    uint32_t kept_count;
+    uint32_t first, count, capacity; // the tiles are tiles[first .. first + count)
+    struct ss_tile *tiles;           // by index, no two alike
+};
+
+// One distinct window that some aggregate reads; window_us 0 is the level `all`.
+struct ss_fold {
+    int64_t window_us, hop_us;
+    const struct ss_aggregate *aggregate; // any of them: they have the same cover
+    uint8_t *parts;                       // group_count: what it needs
+    int last_group;
+};
+
+struct ss_read_scratch { // made by the first read, used by every later one
+    size_t fold_count;
+    struct ss_fold *folds;
+    uint16_t *fold_of;             // aggregate_count
+    struct ss_group_state *totals; // group_count
+};
+
+struct ss_state {
+    const struct ss_view *view;
+    struct ss_arena *arena;
+    struct ss_state_level *levels; // level_count
+    size_t dirty_count;
+    struct ss_state_level *refold_level; // NULL: no refold under way
+    int64_t refold_index;
+    struct ss_read_scratch *scratch; // never NULL
+};
+
+static inline int64_t ss_tile_start(const struct ss_level *plan, int64_t index)
+{
+    return plan->hop_us == SS_HOP_ALL ? SS_TIME_MIN_US : index * plan->hop_us;
+}
+
+static inline struct ss_group_kind ss_tile_kind(const struct ss_state *state, const struct ss_level *plan,
+                                                int group, int64_t tile_index)
+{
+    const struct ss_group *of = &state->view->groups[group];
+    return (struct ss_group_kind){of->type, of->argument >= 0, plan->parts[group],
+                                  plan->hop_us == SS_HOP_ALL ? 0 : tile_index * plan->hop_us};
+}
+
+// The first tile with an index of at least `index`, as a position in level->tiles.
+uint32_t ss_level_search(const struct ss_state_level *level, int64_t index);
+// A state without tiles.
+struct ss_state *ss_state_frame(const struct ss_view *view, struct ss_arena *arena);
+// The groups of an encoded tile.
+enum ss_status ss_tile_decode(const struct ss_state *state, const struct ss_state_level *level,
+                              const struct ss_tile *tile, struct ss_group_state **groups,
+                              struct ss_error *error);
+enum ss_status ss_tile_damaged(const struct ss_state_level *level, int64_t index, struct ss_error *error);
+void ss_tile_encode(const struct ss_state *state, const struct ss_state_level *level,
+                    const struct ss_tile *tile, struct ss_buffer *buffer);
+
+#endif
