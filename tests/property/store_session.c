@@ -1,0 +1,372 @@
+#include "store_session.h"
+
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "materializer/apply.h"
+#include "materializer/compare.h"
+
+static const char *failed(struct session *session, const char *what)
+{
+    return pool_format(session->pool, "%s: %s: %s", what, ss_status_name(session->error.status),
+                       session->error.message);
+}
+
+// ---- Cells and columns
+
+static struct ss_type type_of(struct kind kind)
+{
+    static const enum ss_type_id ids[] = {
+        [KIND_BOOL] = SS_BOOL,       [KIND_INT64] = SS_INT64,   [KIND_FLOAT64] = SS_FLOAT64,
+        [KIND_DECIMAL] = SS_DECIMAL, [KIND_STRING] = SS_STRING, [KIND_TIMESTAMP] = SS_TIMESTAMP};
+    return (struct ss_type){ids[kind.id], (uint8_t)kind.scale};
+}
+
+static struct ss_value value_of(struct kind kind, struct cell cell)
+{
+    struct ss_value value = {.present = cell.present};
+    if (!cell.present) return value;
+    if (kind.id == KIND_BOOL)
+        value.boolean = cell.i != 0;
+    else if (kind.id == KIND_FLOAT64)
+        value.f64 = cell.f;
+    else if (kind.id == KIND_STRING)
+        value.text = ss_bytes_of(cell.text);
+    else
+        value.i64 = cell.i;
+    return value;
+}
+
+static struct cell cell_of(struct session *session, struct ss_type type, struct ss_value value)
+{
+    struct cell cell = {.present = value.present};
+    if (!value.present) return cell;
+    if (type.id == SS_BOOL)
+        cell.i = value.boolean;
+    else if (type.id == SS_FLOAT64)
+        cell.f = value.f64;
+    else if (type.id == SS_STRING)
+        cell.text = pool_format(session->pool, "%.*s", (int)value.text.size, value.text.data);
+    else
+        cell.i = value.i64;
+    return cell;
+}
+
+static void make_column(struct ss_column *column, struct kind kind, int capacity, struct ss_arena *arena)
+{
+    if (!ss_column_init(column, type_of(kind), capacity ? capacity : 1, arena)) abort();
+}
+
+static void append(struct ss_column *column, struct kind kind, struct cell cell, struct ss_arena *arena)
+{
+    if (!ss_column_append(column, value_of(kind, cell), arena)) abort();
+}
+
+static void keep_answer(struct session *session, const struct ss_answer *answer, int first,
+                        struct table *table)
+{
+    for (int f = 0; f < table->feature_count; f++)
+        for (int r = 0; r < answer->length; r++) {
+            const int at = (first + r) * table->feature_count + f;
+            table->cells[at] =
+                cell_of(session, answer->columns[f].type, ss_column_get(&answer->columns[f], r));
+            table->statuses[at] = (enum naive_status)answer->statuses[f][r];
+        }
+}
+
+static void make_table(struct session *session, int row_count, struct table *table)
+{
+    const size_t cells = (size_t)(row_count * session->plan->feature_count) + 1;
+    *table = (struct table){.row_count = row_count,
+                            .feature_count = session->plan->feature_count,
+                            .cells = pool_take(session->pool, cells * sizeof *table->cells),
+                            .statuses = pool_take(session->pool, cells * sizeof *table->statuses)};
+}
+
+// ---- Life
+
+static int64_t wall_now(void *context)
+{
+    return ((struct session *)context)->wall_us;
+}
+
+static const char *open_store(struct session *session)
+{
+    if (ss_materializer_open(session->directory, SS_STORE_WRITE, &session->options, &session->materializer,
+                             &session->error) != SS_OK)
+        return failed(session, "open");
+    return NULL;
+}
+
+static const char *check_types(struct session *session)
+{
+    const struct ss_service *service = session_service(session);
+    if (!service || (int)service->feature_count != session->plan->feature_count)
+        return "the service has other features";
+    for (int f = 0; f < session->plan->feature_count; f++) {
+        const struct feature *feature = &session->plan->features[f];
+        char text[SS_TYPE_TEXT_SIZE];
+        if (strcmp(service->features[f].name, feature->name) == 0 &&
+            ss_type_equal(service->features[f].type, type_of(feature->expression->kind)))
+            continue;
+        return pool_format(session->pool, "feature %d: the plan has %s %s, the engine %s %s", f,
+                           feature->name, kind_text(session->pool, feature->expression->kind),
+                           service->features[f].name, ss_type_format(service->features[f].type, text));
+    }
+    return NULL;
+}
+
+static const char *apply_yaml(struct session *session, const char *yaml)
+{
+    const struct ss_file file = {"random.yaml", ss_bytes_of(yaml)};
+    struct ss_definitions *definitions = NULL;
+    struct ss_buffer report = {0};
+    size_t error_count = 0;
+    const enum ss_status status =
+        ss_definitions_compile(&file, 1, NULL, &definitions, &report, &error_count, &session->error);
+    const char *text = NULL;
+    if (status == SS_FOUND)
+        text = pool_format(session->pool, "compile:\n%.*s", (int)report.size, (const char *)report.data);
+    else if (status != SS_OK)
+        text = failed(session, "compile");
+    ss_buffer_release(&report);
+    if (text) return text;
+    if (ss_apply(session->materializer, definitions, &session->error) == SS_OK) return check_types(session);
+    ss_definitions_destroy(definitions);
+    return failed(session, "apply");
+}
+
+const char *session_create(struct session *session, const struct plan *plan, const char *yaml,
+                           struct pool *pool, const char *directory, bool sync)
+{
+    static unsigned made;
+    *session = (struct session){.plan = plan, .pool = pool};
+    session->directory = pool_format(pool, "%s/store%u", directory, made++);
+    session->options.no_sync = !sync;
+    session->options.wall = (struct ss_wall_source){wall_now, session};
+    session->wall_us = -INT64_C(50000000000000000);
+    if (ss_store_create(session->directory, plan->wall ? SS_CLOCK_WALL : SS_CLOCK_REPLAY, &session->options,
+                        &session->error) != SS_OK)
+        return failed(session, "create");
+    const char *problem = open_store(session);
+    return problem ? problem : apply_yaml(session, yaml);
+}
+
+const char *session_reopen(struct session *session)
+{
+    ss_materializer_close(session->materializer);
+    session->materializer = NULL;
+    return open_store(session);
+}
+
+static int remove_entry(const char *path, const struct stat *stat, int kind, struct FTW *place)
+{
+    (void)stat, (void)kind, (void)place;
+    return remove(path);
+}
+
+void session_remove(struct session *session)
+{
+    ss_materializer_close(session->materializer);
+    session->materializer = NULL;
+    if (session->directory) nftw(session->directory, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+void session_move_clock(struct session *session, int64_t time_us)
+{
+    if (time_us > session->wall_us) session->wall_us = time_us;
+    if (!session->plan->wall) ss_clock_advance(session->materializer->store->clock, time_us);
+}
+
+const struct ss_service *session_service(const struct session *session)
+{
+    return ss_find_service(session->materializer->definitions, "everything");
+}
+
+// ---- Push
+
+static const char *push_once(struct session *session, struct ss_push *push, struct ss_push_result *result)
+{
+    memset(result, 0, sizeof *result);
+    if (ss_push(session->materializer, push, result, &session->error) != SS_OK)
+        return failed(session, "push");
+    return NULL;
+}
+
+static const char *push_again(struct session *session, struct ss_push *push,
+                              const struct ss_push_result *before)
+{
+    struct ss_push_result result;
+    const char *problem = push_once(session, push, &result);
+    if (problem) return problem;
+    if (result.repeated && result.seq == before->seq) return NULL;
+    return pool_format(session->pool, "the same batch again: repeated %d, seq %llu, was %llu",
+                       result.repeated, (unsigned long long)result.seq, (unsigned long long)before->seq);
+}
+
+const char *session_push(struct session *session, const struct naive_batch *batch, bool again,
+                         struct ss_push_result *result)
+{
+    const struct source *source = &session->plan->sources[batch->source];
+    struct ss_arena arena = {0};
+    struct ss_column columns[MAX_COLUMNS];
+    for (int c = 0; c < source->column_count; c++) {
+        make_column(&columns[c], source->columns[c].kind, batch->row_count, &arena);
+        for (int r = 0; r < batch->row_count; r++)
+            append(&columns[c], source->columns[c].kind, batch->rows[r]->cells[c], &arena);
+    }
+    struct ss_push push = {
+        .source = ss_find_source(session->materializer->definitions, source->name),
+        .length = batch->row_count,
+        .columns = columns,
+        .live = batch->live,
+    };
+    if (again) {
+        push.producer = "again";
+        push.number = ++session->producer_number;
+        push.hash = ss_sha256_of(&push.number, sizeof push.number);
+    }
+    session_move_clock(session, batch->clock);
+    const char *problem = push_once(session, &push, result);
+    if (!problem && again) problem = push_again(session, &push, result);
+    ss_arena_release(&arena);
+    return problem;
+}
+
+// ---- Reading
+
+static int plan_key_place(const struct plan *plan, const char *name)
+{
+    for (int k = 0; k < plan->service_key_count; k++)
+        if (strcmp(plan->key_names[plan->service_keys[k]], name) == 0) return k;
+    abort();
+}
+
+static void make_query_columns(const struct session *session, const struct queries *queries,
+                               struct ss_arena *arena, struct ss_column *keys, struct ss_column *request)
+{
+    const struct plan *plan = session->plan;
+    const struct ss_service *service = session_service(session);
+    if ((int)service->key_count != plan->service_key_count) abort();
+    for (size_t i = 0; i < service->key_count; i++) {
+        const int k = plan_key_place(plan, service->key_names[i]);
+        const struct kind kind = plan->key_kinds[plan->service_keys[k]];
+        make_column(&keys[i], kind, queries->count, arena);
+        for (int q = 0; q < queries->count; q++) append(&keys[i], kind, queries->keys[q][k], arena);
+    }
+    for (int i = 0; i < plan->request_count; i++) {
+        make_column(&request[i], plan->request[i].kind, queries->count, arena);
+        for (int q = 0; q < queries->count; q++)
+            append(&request[i], plan->request[i].kind, queries->request[q][i], arena);
+    }
+}
+
+const char *session_lookup(struct session *session, const struct queries *queries, int64_t ahead,
+                           int64_t *t_us, uint64_t *s, struct table *table)
+{
+    struct ss_arena arena = {0};
+    struct ss_column keys[MAX_KEYS], request[3];
+    struct ss_answer answer;
+    struct ss_pinned pinned;
+    const int64_t at = ss_clock_now(session->materializer->store->clock) + ahead;
+    if (ss_pin(session->materializer, ahead > 0, at, &pinned, &session->error) != SS_OK)
+        return failed(session, "pin");
+    const struct ss_lookup lookup = {queries->count, keys, request};
+    make_query_columns(session, queries, &arena, keys, request);
+    make_table(session, queries->count, table);
+    const enum ss_status status =
+        ss_lookup(&pinned, session_service(session), &lookup, &arena, &answer, &session->error);
+    if (status == SS_OK) keep_answer(session, &answer, 0, table);
+    *t_us = pinned.t_us;
+    *s = pinned.applied.seq;
+    ss_unpin(&pinned);
+    ss_arena_release(&arena);
+    return status == SS_OK ? NULL : failed(session, "lookup");
+}
+
+struct collect {
+    struct session *session;
+    struct table *table;
+    int64_t next;
+};
+
+static enum ss_status collect_rows(void *context, int64_t first_row, const struct ss_answer *answer,
+                                   struct ss_error *error)
+{
+    struct collect *collect = context;
+    if (first_row != collect->next) return ss_fail(error, SS_INVALID, "rows out of order");
+    keep_answer(collect->session, answer, (int)first_row, collect->table);
+    collect->next += answer->length;
+    return SS_OK;
+}
+
+const char *session_join(struct session *session, const struct queries *queries, uint64_t s, bool s_by_row,
+                         struct spine_mode mode, struct table *table)
+{
+    struct ss_arena arena = {0};
+    struct ss_column keys[MAX_KEYS], request[3];
+    struct collect collect = {session, table, 0};
+    const struct ss_point_in_time_sink sink = {collect_rows, NULL, &collect};
+    uint64_t *by_row = ss_arena_array(&arena, (size_t)queries->count + 1, sizeof *by_row);
+    if (!by_row) abort();
+    for (int q = 0; q < queries->count; q++) by_row[q] = s;
+    make_query_columns(session, queries, &arena, keys, request);
+    make_table(session, queries->count, table);
+    const struct ss_spine spine = {.length = queries->count,
+                                   .keys = keys,
+                                   .request = request,
+                                   .t_us = queries->t,
+                                   .s = s_by_row ? by_row : NULL,
+                                   .newest_s = s,
+                                   .as_of_event_time = mode.as_of_event_time,
+                                   .inclusive = mode.inclusive};
+    const enum ss_status status = ss_point_in_time(session->materializer->store->history,
+                                                   session_service(session), &spine, &sink, &session->error);
+    ss_arena_release(&arena);
+    if (status != SS_OK) return failed(session, "join");
+    return collect.next == queries->count ? NULL : "join: not every row came out";
+}
+
+// ---- Digests
+
+static const char *digest_view(struct session *session, const struct ss_pinned *pinned,
+                               const struct ss_view *view, struct ss_sha256 *hash, uint64_t *entities)
+{
+    struct ss_digest online, offline;
+    char a[SS_SHA256_TEXT_SIZE], b[SS_SHA256_TEXT_SIZE];
+    const struct ss_read_point point = {.t_us = pinned->t_us, .s = pinned->applied.seq};
+    if (ss_digest_online(pinned->txn, view, pinned->t_us, pinned->applied.seq, &online, &session->error) !=
+        SS_OK)
+        return failed(session, "digest online");
+    if (ss_digest_offline(session->materializer->store->history, view, point, &offline, &session->error) !=
+        SS_OK)
+        return failed(session, "digest offline");
+    *hash = online.hash;
+    *entities = online.entities;
+    if (memcmp(&online.hash, &offline.hash, sizeof online.hash) == 0 && online.entities == offline.entities)
+        return NULL;
+    return pool_format(session->pool, "digest of %s: online %s (%llu entities), offline %s (%llu)",
+                       view->name, ss_sha256_format(&online.hash, a), (unsigned long long)online.entities,
+                       ss_sha256_format(&offline.hash, b), (unsigned long long)offline.entities);
+}
+
+const char *session_digest(struct session *session, struct digests *digests)
+{
+    struct ss_pinned pinned;
+    const char *problem = NULL;
+    if (ss_pin(session->materializer, false, 0, &pinned, &session->error) != SS_OK)
+        return failed(session, "pin");
+    digests->t_us = pinned.t_us;
+    digests->s = pinned.applied.seq;
+    for (int v = 0; v < session->plan->view_count && !problem; v++) {
+        const struct ss_view *view =
+            ss_find_view(session->materializer->definitions, session->plan->views[v].name);
+        problem = digest_view(session, &pinned, view, &digests->views[v], &digests->entities[v]);
+    }
+    ss_unpin(&pinned);
+    return problem;
+}

@@ -1,0 +1,65 @@
+// A store under test with a replay: opened, closed and moved in time; cells of the scenario become columns
+// and back.
+#ifndef SS_TESTS_PROPERTY_STORE_SESSION_H
+#define SS_TESTS_PROPERTY_STORE_SESSION_H
+
+#include "materializer/lookup.h"
+#include "materializer/point_in_time.h"
+#include "materializer/push.h"
+#include "naive.h"
+#include "scenario.h"
+
+struct session {
+    const struct plan *plan;
+    struct pool *pool;
+    char *directory;
+    struct ss_store_options options;
+    struct ss_materializer *materializer; // NULL: closed
+    int64_t wall_us;                      // the fake wall clock
+    uint64_t producer_number;
+    struct ss_error error; // of the call that failed last
+};
+
+struct table { // answers as cells, row by row
+    int row_count, feature_count;
+    struct cell *cells;
+    enum naive_status *statuses;
+};
+
+// Each returns NULL, or what went wrong (in the session's pool).
+const char *session_create(struct session *session, const struct plan *plan, const char *yaml,
+                           struct pool *pool, const char *directory, bool sync);
+const char *session_reopen(struct session *session);
+void session_remove(struct session *session); // closes it and removes its files
+void session_move_clock(struct session *session, int64_t time_us);
+const struct ss_service *session_service(const struct session *session);
+
+const char *session_push(struct session *session, const struct naive_batch *batch, bool again,
+                         struct ss_push_result *result);
+
+struct queries { // keys in the order of the plan's service_keys
+    int count;
+    const struct cell (*keys)[MAX_KEYS];
+    const struct cell (*request)[3];
+    const int64_t *t; // of a spine
+};
+const char *session_lookup(struct session *session, const struct queries *queries, int64_t ahead,
+                           int64_t *t_us, uint64_t *s, struct table *table);
+// `s` for every row; SIZE: of queries.
+struct spine_mode {
+    bool as_of_event_time, inclusive;
+};
+const char *session_join(struct session *session, const struct queries *queries, uint64_t s, bool s_by_row,
+                         struct spine_mode mode, struct table *table);
+
+#define MAX_DIGESTS MAX_VIEWS
+struct digests {
+    int64_t t_us;
+    uint64_t s;
+    struct ss_sha256 views[MAX_DIGESTS];
+    uint64_t entities[MAX_DIGESTS];
+};
+// Of every view at the clock, online; compared with the ones from history.
+const char *session_digest(struct session *session, struct digests *digests);
+
+#endif
