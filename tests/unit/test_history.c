@@ -749,10 +749,10 @@ static void many_events_of_one_key_at_one_time_come_in_pages(void **state)
     enum { ROWS = 5000 };
     struct payment *rows = calloc(ROWS, sizeof *rows);
     struct model model = {.rows = calloc(ROWS, sizeof *model.rows)};
-    char *texts = calloc(ROWS, 8);
+    char(*texts)[16] = calloc(ROWS, sizeof *texts);
     for (int i = 0; i < ROWS; i++) {
-        rows[i] = pay(texts + 8 * i, "u", i % 3);
-        snprintf(texts + 8 * i, 8, "%d", i);
+        rows[i] = pay(texts[i], "u", i % 3);
+        snprintf(texts[i], sizeof texts[i], "%d", i);
         model.rows[model.count] =
             (struct model_row){.row = rows[i], .seq = model.count + 1, .deleted_arrival_us = SS_NEVER_US};
         model.count++;
@@ -776,7 +776,7 @@ static void a_reader_shows_its_own_seq_whatever_is_committed_meanwhile(void **st
     struct ss_event_reader *reader;
     const struct ss_event_batch *batch;
     enum { ROWS = 3000 };
-    char texts[ROWS][8];
+    char texts[ROWS][16];
     struct payment rows[ROWS];
     uint64_t next = 1;
     for (int i = 0; i < ROWS; i++) {
