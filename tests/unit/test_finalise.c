@@ -1,0 +1,284 @@
+// Finalisers against MPFR: the definition computed from the terms at a precision where it is exact (or whose
+// double rounding is told by the ternary value), then rounded once to a double, subnormals too.
+
+#include "engine/finalise.h"
+
+#include <math.h>
+#include <mpfr.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "samples.h"
+
+#define EXACT_BITS    13000 // n S2 - S1^2 of any doubles
+#define QUOTIENT_BITS 8000  // more than a quotient or root can hide a tie behind
+
+struct set {
+    size_t count;
+    bool integers;
+    double reals[40];
+    int64_t scaled[40];
+    unsigned scale;
+};
+
+// From MPFR to a double, rounded to nearest even once more; `ternary` says how `value` was rounded before.
+static double to_double(mpfr_t value, int ternary)
+{
+    mpfr_t narrow;
+    mpfr_init2(narrow, 53);
+    const mpfr_exp_t emin = mpfr_get_emin(), emax = mpfr_get_emax();
+    mpfr_set_emin(-1073);
+    mpfr_set_emax(1024);
+    // a value that was rounded is not on a tie it seems to be on: push it off
+    mpfr_t pushed;
+    mpfr_init2(pushed, QUOTIENT_BITS + 64);
+    int inexact = 0;
+    mpfr_set_emin(emin);
+    mpfr_set_emax(emax);
+    mpfr_set(pushed, value, MPFR_RNDN);
+    if (ternary > 0) mpfr_nextbelow(pushed);
+    if (ternary < 0) mpfr_nextabove(pushed);
+    mpfr_set_emin(-1073);
+    mpfr_set_emax(1024);
+    inexact = mpfr_set(narrow, pushed, MPFR_RNDN);
+    inexact = mpfr_check_range(narrow, inexact, MPFR_RNDN);
+    mpfr_subnormalize(narrow, inexact, MPFR_RNDN);
+    const double result = mpfr_get_d(narrow, MPFR_RNDN);
+    mpfr_set_emin(emin);
+    mpfr_set_emax(emax);
+    mpfr_clears(narrow, pushed, (mpfr_ptr)0);
+    return result + 0.0;
+}
+
+struct expected {
+    double sum, mean, variance, stddev;
+};
+
+static struct expected oracle(const struct set *set)
+{
+    struct expected expected = {0};
+    mpfr_t s1, s2, term, spread, divisor, value;
+    mpfr_inits2(EXACT_BITS, s1, s2, term, spread, (mpfr_ptr)0);
+    mpfr_init2(divisor, 512);
+    mpfr_init2(value, QUOTIENT_BITS);
+    mpfr_set_zero(s1, 1);
+    mpfr_set_zero(s2, 1);
+    for (size_t i = 0; i < set->count; i++) {
+        if (set->integers)
+            mpfr_set_si(term, set->scaled[i], MPFR_RNDN);
+        else
+            mpfr_set_d(term, set->reals[i], MPFR_RNDN);
+        mpfr_add(s1, s1, term, MPFR_RNDN);
+        mpfr_sqr(term, term, MPFR_RNDN);
+        mpfr_add(s2, s2, term, MPFR_RNDN);
+    }
+    expected.sum = to_double(s1, 0);
+    mpfr_ui_pow_ui(divisor, 10, set->scale, MPFR_RNDN);
+    mpfr_mul_ui(divisor, divisor, set->count, MPFR_RNDN);
+    expected.mean = to_double(value, mpfr_div(value, s1, divisor, MPFR_RNDN));
+    if (set->count > 1) {
+        mpfr_mul_ui(spread, s2, set->count, MPFR_RNDN);
+        mpfr_sqr(term, s1, MPFR_RNDN);
+        mpfr_sub(spread, spread, term, MPFR_RNDN);
+        mpfr_ui_pow_ui(divisor, 10, 2 * set->scale, MPFR_RNDN);
+        mpfr_mul_ui(divisor, divisor, set->count, MPFR_RNDN);
+        mpfr_mul_ui(divisor, divisor, set->count - 1, MPFR_RNDN);
+        const int ternary = mpfr_div(value, spread, divisor, MPFR_RNDN);
+        expected.variance = to_double(value, ternary);
+        // the root of a quotient rounded at 8000 bits differs from the true root by far less than a tie
+        const int root_ternary = mpfr_sqrt(value, value, MPFR_RNDN);
+        expected.stddev = to_double(value, root_ternary ? root_ternary : ternary);
+    }
+    mpfr_clears(s1, s2, term, spread, divisor, value, (mpfr_ptr)0);
+    return expected;
+}
+
+static void assert_same(bool present, double got, double want, const char *what)
+{
+    const bool finite = want - want == 0;
+    if (present != finite || (finite && memcmp(&got, &want, sizeof got) != 0))
+        fail_msg("%s: got %s%a, want %a", what, present ? "" : "null ", got, want);
+}
+
+static void check(const struct set *set)
+{
+    struct ss_arena arena = {0};
+    struct ss_exact s1 = {0}, s2 = {0};
+    const struct expected expected = oracle(set);
+    double value;
+    for (size_t i = 0; i < set->count; i++) {
+        if (set->integers) {
+            assert_true(ss_exact_add_int64(&s1, set->scaled[i], false, &arena));
+            assert_true(ss_exact_add_int64_squared(&s2, set->scaled[i], false, &arena));
+        } else {
+            assert_true(ss_exact_add_double(&s1, set->reals[i], false, &arena));
+            assert_true(ss_exact_add_double_squared(&s2, set->reals[i], false, &arena));
+        }
+    }
+    bool present = ss_finalise_double(&s1, &value);
+    assert_same(present, value, expected.sum, "sum");
+    present = ss_finalise_mean(&s1, set->count, set->scale, &value);
+    assert_same(present, value, expected.mean, "mean");
+    if (set->count > 1) {
+        present = ss_finalise_variance(&s1, &s2, set->count, set->scale, &value);
+        assert_same(present, value, expected.variance, "variance");
+        present = ss_finalise_stddev(&s1, &s2, set->count, set->scale, &value);
+        assert_same(present, value, expected.stddev, "stddev");
+    }
+    ss_arena_release(&arena);
+}
+
+static void doubles_of_every_kind_round_once(void **state)
+{
+    (void)state;
+    struct samples samples = samples_begin("finalise doubles", 11);
+    for (int trial = 0; trial < 1800; trial++) {
+        struct set set = {.count = 1 + samples_below(&samples, trial % 2 ? 6 : 40)};
+        for (size_t i = 0; i < set.count; i++)
+            set.reals[i] = samples_double(&samples, (enum samples_kind)(trial % SAMPLES_KINDS));
+        check(&set);
+    }
+    mpfr_free_cache();
+}
+
+static void integers_and_decimals_round_once(void **state)
+{
+    (void)state;
+    struct samples samples = samples_begin("finalise integers", 12);
+    for (int trial = 0; trial < 1500; trial++) {
+        struct set set = {.count = 1 + samples_below(&samples, 40), .integers = true};
+        set.scale = (unsigned)samples_below(&samples, 19);
+        const unsigned shift = (unsigned)samples_below(&samples, 64);
+        for (size_t i = 0; i < set.count; i++) {
+            set.scaled[i] = (int64_t)samples_bits(&samples) >> shift;
+            if (samples_below(&samples, 9) == 0)
+                set.scaled[i] = samples_below(&samples, 2) ? INT64_MAX : INT64_MIN;
+        }
+        check(&set);
+    }
+    mpfr_free_cache();
+}
+
+// Products of the least doubles: variances and means far below the normals, on and beside their ties.
+static void subnormal_results_round_once(void **state)
+{
+    (void)state;
+    struct samples samples = samples_begin("finalise subnormal", 13);
+    for (int trial = 0; trial < 1500; trial++) {
+        struct set set = {.count = 2 + samples_below(&samples, 4)};
+        const int exponent = -545 + (int)samples_below(&samples, 40);
+        for (size_t i = 0; i < set.count; i++)
+            set.reals[i] = trial % 3 ? samples_scaled(&samples, exponent)
+                                     : samples_from_bits(samples_below(&samples, 9));
+        check(&set);
+    }
+    mpfr_free_cache();
+}
+
+static void sums_out_of_int64_are_null(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t terms[3];
+        bool present;
+        int64_t value;
+    } rows[] = {
+        {{0, 0, 0}, true, 0},
+        {{INT64_MAX, 0, 0}, true, INT64_MAX},
+        {{INT64_MAX, 1, 0}, false, 0},
+        {{INT64_MAX, 1, -1}, true, INT64_MAX},
+        {{INT64_MIN, 0, 0}, true, INT64_MIN},
+        {{INT64_MIN, -1, 0}, false, 0},
+        {{INT64_MIN, INT64_MIN, 0}, false, 0},
+        {{INT64_MIN, INT64_MAX, -7}, true, -8},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct ss_arena arena = {0};
+        struct ss_exact sum = {0};
+        int64_t value;
+        for (int k = 0; k < 3; k++) assert_true(ss_exact_add_int64(&sum, rows[i].terms[k], false, &arena));
+        assert_int_equal(ss_finalise_int64(&sum, &value), rows[i].present);
+        if (rows[i].present) assert_true(value == rows[i].value);
+        ss_arena_release(&arena);
+    }
+}
+
+static void too_few_terms_have_no_variance_and_equal_terms_have_none_to_measure(void **state)
+{
+    (void)state;
+    struct ss_arena arena = {0};
+    struct ss_exact s1 = {0}, s2 = {0};
+    double value = 1;
+    for (uint64_t n = 1; n <= 50; n++) {
+        assert_true(ss_exact_add_double(&s1, 0.1, false, &arena));
+        assert_true(ss_exact_add_double_squared(&s2, 0.1, false, &arena));
+        assert_int_equal(ss_finalise_variance(&s1, &s2, n, 0, &value), n > 1);
+        assert_true(value == 0 && !signbit(value));
+        assert_int_equal(ss_finalise_stddev(&s1, &s2, n, 0, &value), n > 1);
+        assert_true(value == 0 && !signbit(value));
+    }
+    assert_false(ss_finalise_variance(&s1, &s2, 0, 0, &value));
+    ss_arena_release(&arena);
+}
+
+static void results_beyond_the_greatest_double_are_null_and_zero_has_no_sign(void **state)
+{
+    (void)state;
+    struct ss_arena arena = {0};
+    struct ss_exact sum = {0}, squares = {0};
+    double value;
+    const double greatest = samples_from_bits(UINT64_C(0x7fefffffffffffff));
+    assert_true(ss_exact_add_double(&sum, greatest, false, &arena));
+    assert_true(ss_exact_add_double_squared(&squares, greatest, false, &arena));
+    assert_true(ss_finalise_double(&sum, &value));
+    assert_true(value == greatest);
+    assert_true(ss_exact_add_double(&sum, -greatest, true, &arena));
+    assert_false(ss_finalise_double(&sum, &value));
+    assert_true(ss_finalise_mean(&sum, 2, 0, &value));
+    assert_true(value == greatest);
+    assert_true(ss_exact_add_double(&sum, greatest, true, &arena));
+    assert_true(ss_exact_add_double(&sum, greatest, true, &arena));
+    assert_false(ss_finalise_variance(&sum, &squares, 2, 0, &value));
+    assert_true(ss_finalise_stddev(&sum, &squares, 2, 0, &value));
+    assert_true(value == greatest);
+    assert_true(ss_exact_add_double(&sum, 5e-324, true, &arena));
+    assert_true(ss_finalise_mean(&sum, 2, 0, &value)); // a tie between -5e-324 and 0
+    assert_true(value == 0 && !signbit(value));
+    ss_arena_release(&arena);
+}
+
+// The root of (2^53 + 1)^2 lies between two doubles and goes to the even one; the root of anything more goes
+// up.
+static void a_root_just_above_a_tie_rounds_up(void **state)
+{
+    (void)state;
+    struct ss_arena arena = {0};
+    struct ss_exact sum = {0}, squares = {0};
+    double value;
+    assert_true(ss_exact_add_double(&squares, 0x1p106, false, &arena));
+    assert_true(ss_exact_add_double(&squares, 0x1p54, false, &arena));
+    assert_true(ss_exact_add_double(&squares, 1, false, &arena));
+    assert_true(ss_finalise_stddev(&sum, &squares, 2, 0, &value));
+    assert_true(value == 0x1p53);
+    assert_true(ss_exact_add_double(&squares, 0x1p-300, false, &arena));
+    assert_true(ss_finalise_stddev(&sum, &squares, 2, 0, &value));
+    assert_true(value == 0x1p53 + 2);
+    ss_arena_release(&arena);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(doubles_of_every_kind_round_once),
+        cmocka_unit_test(integers_and_decimals_round_once),
+        cmocka_unit_test(subnormal_results_round_once),
+        cmocka_unit_test(a_root_just_above_a_tie_rounds_up),
+        cmocka_unit_test(sums_out_of_int64_are_null),
+        cmocka_unit_test(too_few_terms_have_no_variance_and_equal_terms_have_none_to_measure),
+        cmocka_unit_test(results_beyond_the_greatest_double_are_null_and_zero_has_no_sign),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
