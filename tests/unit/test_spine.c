@@ -1,0 +1,287 @@
+// Spines: columns found and typed exactly, cells kept as they were, and the exact words for what is wrong.
+
+// clang-format off
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+// clang-format on
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "materializer/spine.h"
+#include "tests/unit/allocation_sweep.h"
+
+static char path[64], place[128];
+
+static const char *const key_names[] = {"user_id", "shop"};
+static const struct ss_type key_types[] = {{SS_STRING, 0}, {SS_INT64, 0}};
+static const struct ss_request_input request[] = {{.name = "amount", .type = {SS_DECIMAL, 2}},
+                                                  {.name = "ratio", .type = {SS_FLOAT64, 0}}};
+static const struct ss_service service = {.name = "fraud",
+                                          .key_count = 2,
+                                          .key_names = key_names,
+                                          .key_types = key_types,
+                                          .request_count = 2,
+                                          .request = request};
+
+static int make_path(void **state)
+{
+    (void)state;
+    strcpy(path, "/tmp/selfsame-spine-XXXXXX");
+    const int file = mkstemp(path);
+    if (file < 0) return -1;
+    close(file);
+    strcpy(place, path);
+    return 0;
+}
+
+static int drop_path(void **state)
+{
+    (void)state;
+    unlink(path);
+    return 0;
+}
+
+static void write_csv(const char *text)
+{
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+static void write_sql(const char *sql)
+{
+    sqlite3 *db = NULL;
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK) fail_msg("%s: %s", sql, sqlite3_errmsg(db));
+    sqlite3_close(db);
+    snprintf(place, sizeof place, "%s:labels", path);
+}
+
+static enum ss_status read_spine(const char *time_column, enum ss_time_unit unit, struct ss_spine_rows *rows,
+                                 struct ss_error *error)
+{
+    const struct ss_spine_source source = {.place = place, .time_column = time_column, .time_unit = unit};
+    *rows = (struct ss_spine_rows){0};
+    *error = (struct ss_error){0};
+    return ss_spine_read(&source, &service, rows, error);
+}
+
+static void must_read(const char *time_column, enum ss_time_unit unit, struct ss_spine_rows *rows)
+{
+    struct ss_error error;
+    if (read_spine(time_column, unit, rows, &error) != SS_OK) fail_msg("%s", error.message);
+}
+
+// `want` starts behind the path.
+static void must_fail(const char *time_column, enum ss_time_unit unit, const char *before, const char *after)
+{
+    struct ss_spine_rows rows;
+    struct ss_error error;
+    char want[1024];
+    assert_int_equal(read_spine(time_column, unit, &rows, &error), SS_INVALID);
+    snprintf(want, sizeof want, "%s%s%s", before, place, after);
+    assert_string_equal(error.message, want);
+    assert_null(rows.cells.data);
+}
+
+static void csv_columns_are_typed_and_cells_kept(void **state)
+{
+    struct ss_spine_rows rows;
+    struct ss_spine_cursor cursor = {0};
+    struct ss_cell cells[6];
+    (void)state;
+    write_csv(
+        "label,at,user_id,shop,amount,ratio\n"
+        "\"a,\"\"b\n\",2026-01-31T10:00:00.5Z,\xc3\xa9,7,12.5,1e3\n"
+        "\"\",1969-12-31 23:59:59,,-5,,\n");
+    must_read("at", SS_UNIT_TEXT, &rows);
+    assert_int_equal(rows.spine.length, 2);
+    assert_int_equal(rows.spine.t_us[0], INT64_C(1769853600500000));
+    assert_int_equal(rows.spine.t_us[1], -1000000);
+    assert_memory_equal(ss_column_get(&rows.spine.keys[0], 0).text.data, "\xc3\xa9", 2);
+    assert_false(ss_column_get(&rows.spine.keys[0], 1).present);
+    assert_int_equal(ss_column_get(&rows.spine.keys[1], 1).i64, -5);
+    assert_int_equal(ss_column_get(&rows.spine.request[0], 0).i64, 1250);
+    assert_true(ss_column_get(&rows.spine.request[1], 0).f64 == 1000);
+    assert_false(ss_column_get(&rows.spine.request[1], 1).present);
+    assert_int_equal(rows.column_count, 6);
+    ss_spine_next(&rows, &cursor, cells);
+    assert_int_equal(cells[0].text.size, 5);
+    assert_memory_equal(cells[0].text.data, "a,\"b\n", 5);
+    ss_spine_next(&rows, &cursor, cells);
+    assert_int_equal(cells[0].kind, SS_CELL_KIND_TEXT); // "" is an empty string
+    assert_int_equal(cells[0].text.size, 0);
+    assert_int_equal(cells[2].kind, SS_CELL_KIND_NULL); // an empty field is null
+    ss_spine_release(&rows);
+}
+
+static void an_epoch_is_read_in_its_unit(void **state)
+{
+    struct ss_spine_rows rows;
+    (void)state;
+    write_csv("at,user_id,shop,amount,ratio\n-1,u,1,,\n");
+    must_read("at", SS_UNIT_MS, &rows);
+    assert_int_equal(rows.spine.t_us[0], -1000);
+    ss_spine_release(&rows);
+    must_fail("at", SS_UNIT_TEXT, "", ":2: column 'at': not a time: '-1'");
+}
+
+static void table_cells_are_typed_by_what_they_are(void **state)
+{
+    struct ss_spine_rows rows;
+    struct ss_spine_cursor cursor = {0};
+    struct ss_cell cells[6];
+    (void)state;
+    write_sql(
+        "CREATE TABLE labels(at, user_id, shop, amount, ratio, blob);"
+        "INSERT INTO labels VALUES (3, 'u', '7', 0.1, 2, x'01'), (4, NULL, 8, 12, 0.5, NULL),"
+        "                          ('5', 'v', 9, '1.25', '0.5', 1);");
+    must_read("at", SS_UNIT_S, &rows);
+    assert_int_equal(rows.spine.length, 3);
+    assert_int_equal(rows.spine.t_us[2], 5000000);
+    assert_int_equal(ss_column_get(&rows.spine.keys[1], 0).i64, 7);
+    assert_int_equal(ss_column_get(&rows.spine.request[0], 0).i64, 10); // 0.1 by its shortest text
+    assert_int_equal(ss_column_get(&rows.spine.request[0], 1).i64, 1200);
+    assert_true(ss_column_get(&rows.spine.request[1], 0).f64 == 2);
+    ss_spine_next(&rows, &cursor, cells);
+    assert_int_equal(cells[5].kind, SS_CELL_KIND_BLOB);
+    assert_int_equal(cells[2].kind, SS_CELL_KIND_TEXT);
+    assert_true(cells[3].kind == SS_CELL_KIND_REAL && cells[3].real == 0.1);
+    ss_spine_release(&rows);
+}
+
+static void the_hash_follows_the_cells(void **state)
+{
+    struct ss_spine_rows one, two;
+    (void)state;
+    write_csv("at,user_id,shop,amount,ratio\n2026-01-31,u,1,,\n");
+    must_read("at", SS_UNIT_TEXT, &one);
+    write_csv("at,user_id,shop,amount,ratio\n\n2026-01-31,\"u\",1,,\n");
+    must_read("at", SS_UNIT_TEXT, &two);
+    assert_memory_equal(&one.hash, &two.hash, sizeof one.hash);
+    ss_spine_release(&two);
+    write_csv("at,user_id,shop,amount,ratio\n2026-01-31,u,1,,\"\"\n");
+    struct ss_error error;
+    assert_int_equal(read_spine("at", SS_UNIT_TEXT, &two, &error), SS_INVALID); // "" is no float64
+    write_csv("at,user_id,shop,amount,ratio\n2026-01-31,v,1,,\n");
+    must_read("at", SS_UNIT_TEXT, &two);
+    assert_memory_not_equal(&one.hash, &two.hash, sizeof one.hash);
+    ss_spine_release(&one);
+    ss_spine_release(&two);
+}
+
+static void a_value_that_is_not_of_its_type_names_its_place(void **state)
+{
+    (void)state;
+    write_csv("at,user_id,shop,amount,ratio\n2026-01-31,\"u\nv\",1,,\n2026-01-31,u,7.0,,\n");
+    must_fail("at", SS_UNIT_TEXT, "", ":4: column 'shop': not an int64: '7.0'");
+    write_csv("at,user_id,shop,amount,ratio\n2026-01-31,u, 7,,\n");
+    must_fail("at", SS_UNIT_TEXT, "", ":2: column 'shop': not an int64: ' 7'");
+    write_csv("at,user_id,shop,amount,ratio\nyesterday,u,7,,\n");
+    must_fail("at", SS_UNIT_TEXT, "", ":2: column 'at': not a time: 'yesterday'");
+    write_csv("at,user_id,shop,amount,ratio\n,u,7,,\n");
+    must_fail("at", SS_UNIT_TEXT, "", ":2: column 'at': the time of a spine row may not be null");
+    write_csv("at,user_id,shop,amount,ratio\n2026-01-31,u\n");
+    struct ss_spine_rows rows;
+    struct ss_error error;
+    assert_int_equal(read_spine("at", SS_UNIT_TEXT, &rows, &error), SS_INVALID);
+    assert_non_null(strstr(error.message, ":2: "));
+}
+
+static void a_table_value_of_another_type_names_its_row(void **state)
+{
+    (void)state;
+    write_sql(
+        "CREATE TABLE labels(at, user_id, shop, amount, ratio);"
+        "INSERT INTO labels VALUES (1, 'u', 7, 1, 1), (2, 'u', 7.0, 1, 1);");
+    must_fail("at", SS_UNIT_S, "", ": row 2: column 'shop': expected int64: '7.0'");
+    write_sql("UPDATE labels SET shop = 7, user_id = 5");
+    must_fail("at", SS_UNIT_S, "", ": row 1: column 'user_id': expected string: '5'");
+    write_sql("UPDATE labels SET user_id = x'00'");
+    must_fail("at", SS_UNIT_S, "", ": row 1: column 'user_id': expected a value, got a BLOB: ''");
+    must_fail("at", SS_UNIT_TEXT, "",
+              ": row 1: column 'at': expected a time as text, or give the unit of its numbers: '1'");
+}
+
+static void a_missing_column_is_named_with_what_to_do(void **state)
+{
+    (void)state;
+    write_csv("at,user,shop,amount,ratio\n");
+    must_fail("at", SS_UNIT_TEXT, "spine '",
+              "': there is no column 'user_id' for key 'user_id' of service 'fraud'; add it, or name another "
+              "one with --map "
+              "user_id=COLUMN");
+    write_csv("at,user_id,shop,amounts,ratio\n");
+    must_fail("at", SS_UNIT_TEXT, "spine '",
+              "': there is no column 'amount' for request input 'amount' of service 'fraud'; add it, or name "
+              "another one "
+              "with --map amount=COLUMN; did you mean 'amounts'?");
+    must_fail("att", SS_UNIT_TEXT, "spine '", "': there is no column 'att' for its time; did you mean 'at'?");
+    write_csv("at,user_id,shop,amount,ratio,AT\n");
+    must_fail("at", SS_UNIT_TEXT, "spine '",
+              "': columns 'at' and 'AT' have one name (case does not count); rename one");
+}
+
+static void a_mapped_column_is_used(void **state)
+{
+    const struct ss_spine_map maps[] = {{"user_id", "who"}, {"nobody", "who"}, {"user_id", "at"}};
+    struct ss_spine_source source = {.place = place, .time_column = "at", .maps = maps, .map_count = 1};
+    struct ss_spine_rows rows;
+    struct ss_error error;
+    (void)state;
+    write_csv("at,who,shop,amount,ratio\n2026-01-31,u,1,,\n");
+    assert_int_equal(ss_spine_read(&source, &service, &rows, &error), SS_OK);
+    assert_memory_equal(ss_column_get(&rows.spine.keys[0], 0).text.data, "u", 1);
+    ss_spine_release(&rows);
+    source.map_count = 2;
+    assert_int_equal(ss_spine_read(&source, &service, &rows, &error), SS_INVALID);
+    assert_string_equal(error.message,
+                        "--map nobody=who: service 'fraud' has no key or request input 'nobody'");
+    source.maps = (const struct ss_spine_map[]){maps[0], maps[2]};
+    assert_int_equal(ss_spine_read(&source, &service, &rows, &error), SS_INVALID);
+    assert_string_equal(error.message, "--map user_id=at: 'user_id' is mapped twice, to 'who' before");
+}
+
+static void every_failed_allocation_ends_as_an_error(void **state)
+{
+    struct ss_error error;
+    (void)state;
+    write_csv("at,user_id,shop,amount,ratio\n2026-01-31,u,1,2.5,\n2026-01-31,v,1,2.5,\n");
+    for (long k = 1;; k++) {
+        struct ss_spine_rows rows;
+        ss_fail_allocation_at(k);
+        const enum ss_status status = read_spine("at", SS_UNIT_TEXT, &rows, &error);
+        const bool swept = ss_allocations_made() < k;
+        ss_fail_allocation_at(0);
+        if (status == SS_OK) { // libcsv tries again with less
+            assert_int_equal(rows.spine.length, 2);
+            ss_spine_release(&rows);
+        }
+        if (swept) break;
+        assert_true(status == SS_OUT_OF_MEMORY || (status == SS_OK && k < 10));
+    }
+}
+
+int main(void)
+{
+#define TEST(test) cmocka_unit_test_setup_teardown(test, make_path, drop_path)
+    const struct CMUnitTest tests[] = {
+        TEST(csv_columns_are_typed_and_cells_kept),
+        TEST(an_epoch_is_read_in_its_unit),
+        TEST(table_cells_are_typed_by_what_they_are),
+        TEST(the_hash_follows_the_cells),
+        TEST(a_value_that_is_not_of_its_type_names_its_place),
+        TEST(a_table_value_of_another_type_names_its_row),
+        TEST(a_missing_column_is_named_with_what_to_do),
+        TEST(a_mapped_column_is_used),
+        TEST(every_failed_allocation_ends_as_an_error),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
