@@ -1,0 +1,48 @@
+// Ingest of CSV: a file's rows become typed batches and are pushed (CLI.md "ingest", DESIGN C1, C7).
+#ifndef SS_MATERIALIZER_INGEST_CSV_H
+#define SS_MATERIALIZER_INGEST_CSV_H
+
+#include "materializer/push.h"
+
+#define SS_INGEST_BATCH_ROWS 10000
+
+struct ss_ingest_map {  // --map COLUMN=HEADER
+    const char *column; // of the source
+    const char *header; // of the file
+};
+
+struct ss_ingest {
+    const char *source;
+    const char *path; // "-": standard input
+    bool live;
+    bool strict; // any bad row refuses the whole file
+    bool again;  // load a file that was loaded before once more
+    const struct ss_ingest_map *maps;
+    size_t map_count;
+    const char *producer; // NULL: the file is its own producer; else the whole file is its batch `number`
+    uint64_t number;
+    // NULL: none. Called after every batch: bytes done of all (a second pass counts too), rows pushed.
+    void (*progress)(void *context, uint64_t done_bytes, uint64_t total_bytes, uint64_t rows);
+    void *progress_context;
+};
+
+struct ss_ingest_result {
+    uint64_t rows; // read and pushed, bad ones too
+    uint64_t accepted, duplicate, conflicting, quarantined, warned;
+    uint64_t batches,
+        repeated_batches;   // repeated: acknowledged by an earlier load that did not come to its end
+    bool already_loaded;    // nothing changed: `again` would load it once more
+    uint64_t seq;           // of the newest commit afterwards
+    char first_reason[256]; // of the first violation
+    size_t ignored_count;   // columns of the file that the source does not have
+    char ignored[200];      // their names, as many as fit
+    double seconds;
+};
+
+// Loads the file. Memory does not grow with it, unless `strict` or `producer` make it one batch. When it
+// fails half-way the batches before are kept, and loading the same file again resumes behind them. The
+// materializer is open for writing.
+enum ss_status ss_ingest_csv(struct ss_materializer *materializer, const struct ss_ingest *ingest,
+                             struct ss_ingest_result *result, struct ss_error *error);
+
+#endif
