@@ -21,13 +21,20 @@ enum ss_status ss_digest_offline(struct ss_history *history, const struct ss_vie
                                  struct ss_read_point point, struct ss_digest *digest,
                                  struct ss_error *error);
 
-enum ss_difference { SS_DIFFERENCE_NONE, SS_DIFFERENCE_NULL, SS_DIFFERENCE_STATUS, SS_DIFFERENCE_VALUE };
+enum ss_difference {
+    SS_DIFFERENCE_NONE,
+    SS_DIFFERENCE_NULL,   // null on one side
+    SS_DIFFERENCE_STATUS, // null on both, for other reasons
+    SS_DIFFERENCE_VALUE,
+    SS_DIFFERENCE_DAMAGED // an online row that the feature reads cannot be read
+};
+#define SS_DIFFERENCE_COUNT 5
 const char *ss_difference_name(enum ss_difference difference);
 
 struct ss_skew_feature { // per feature of the service
     uint64_t compared;
-    uint64_t counts[4];     // by enum ss_difference
-    uint64_t greatest_ulps; // of float64 differences
+    uint64_t counts[SS_DIFFERENCE_COUNT]; // by enum ss_difference
+    uint64_t greatest_ulps;               // of float64 differences
 };
 
 struct ss_skew_cell {           // one difference, handed to the caller as it is found

@@ -227,18 +227,18 @@ static bool is_used(const struct load *load, size_t position)
 static void note_ignored(struct load *load, const struct ss_csv_reader *reader)
 {
     const struct ss_bytes *names;
-    struct ss_ingest_result *result = &load->result;
+    char *text = load->result.ignored;
+    const size_t room = sizeof load->result.ignored - sizeof ", ...";
     const size_t count = ss_csv_reader_header(reader, &names);
     size_t used = 0;
+    bool is_full = false;
     for (size_t i = 0; i < count; i++) {
         if (is_used(load, i)) continue;
-        const bool fits = used + names[i].size + sizeof ", , ..." <= sizeof result->ignored;
-        if (fits)
-            used += (size_t)snprintf(result->ignored + used, sizeof result->ignored - used, "%s%.*s",
-                                     result->ignored_count ? ", " : "", (int)names[i].size, names[i].data);
-        else if (!strstr(result->ignored, ", ..."))
-            snprintf(result->ignored + used, sizeof result->ignored - used, ", ...");
-        result->ignored_count++;
+        const char *comma = load->result.ignored_count++ ? ", " : "";
+        if (is_full) continue;
+        is_full = used + strlen(comma) + names[i].size > room;
+        used += (size_t)sprintf(text + used, "%s%.*s", comma, is_full ? 3 : (int)names[i].size,
+                                is_full ? "..." : names[i].data);
     }
 }
 
@@ -426,12 +426,20 @@ static enum ss_status prepare(struct load *load, struct ss_error *error)
     return ss_csv_batch_init(&load->batch, load->source, load->name, load->positions, capacity, error);
 }
 
+static enum ss_status note_newest(struct load *load, struct ss_error *error)
+{
+    struct ss_commit newest;
+    SS_TRY(ss_history_newest_commit(load->materializer->store->history, &newest, error));
+    load->result.seq = newest.last_seq;
+    return SS_OK;
+}
+
 static enum ss_status run(struct load *load, struct ss_error *error)
 {
     SS_TRY(ss_require_source(load->materializer, load->ingest->source, &load->source, error));
     SS_TRY(open_file(load, error));
     SS_TRY(choose_producer(load, error));
-    if (load->result.already_loaded) return SS_OK;
+    if (load->result.already_loaded) return note_newest(load, error);
     SS_TRY(prepare(load, error));
     const bool two_passes = load->source->op_column >= 0 && !load->ingest->live && !is_whole(load);
     load->total_bytes = two_passes ? load->file_bytes * 2 : load->file_bytes;

@@ -68,6 +68,7 @@ struct view_lookup {
     const struct ss_column *keys[SS_MAX_KEYS];
     struct ss_column *features;
     uint8_t **marks;
+    bool *damaged; // [row], or NULL
 };
 
 static enum ss_status read_row(const struct ss_pinned *pinned, const struct view_lookup *part, int32_t row,
@@ -91,15 +92,28 @@ static enum ss_status read_row(const struct ss_pinned *pinned, const struct view
     return *state ? SS_OK : ss_fail_memory(error, "an entity's state");
 }
 
+static enum ss_status add_row(const struct ss_pinned *pinned, const struct view_lookup *part, int32_t row,
+                              struct ss_readings *readings, struct ss_arena *arena, struct ss_error *error)
+{
+    struct ss_state *state = NULL;
+    SS_TRY(read_row(pinned, part, row, arena, &state, error));
+    return ss_readings_add(readings, state, pinned->t_us, arena, error);
+}
+
 static enum ss_status look_up_view(const struct ss_pinned *pinned, struct view_lookup *part, int32_t length,
                                    const struct ss_column *t, struct ss_arena *arena, struct ss_error *error)
 {
     struct ss_readings readings;
     if (!ss_readings_init(&readings, part->view, length, arena)) return ss_fail_memory(error, "a lookup");
     for (int32_t row = 0; row < length; row++) {
-        struct ss_state *state;
-        SS_TRY(read_row(pinned, part, row, arena, &state, error));
-        SS_TRY(ss_readings_add(&readings, state, pinned->t_us, arena, error));
+        enum ss_status status = add_row(pinned, part, row, &readings, arena, error);
+        if (status == SS_DAMAGED && part->damaged) {
+            struct ss_state *empty = ss_state_create(part->view, arena);
+            if (!empty) return ss_fail_memory(error, "an entity's state");
+            part->damaged[row] = true;
+            status = ss_readings_add(&readings, empty, pinned->t_us, arena, error);
+        }
+        SS_TRY(status);
     }
     return ss_readings_evaluate(&readings, part->keys, t, arena, &part->features, &part->marks, error);
 }
@@ -137,6 +151,7 @@ static enum ss_status look_up_views(const struct ss_pinned *pinned, const struct
 {
     for (size_t v = 0; v < service->view_count; v++) {
         parts[v].view = service->views[v];
+        if (lookup->damaged) parts[v].damaged = &lookup->damaged[v * (size_t)lookup->length];
         for (size_t i = 0; i < parts[v].view->entity->key_count; i++)
             parts[v].keys[i] = &lookup->keys[service->view_keys[v][i]];
         SS_TRY(look_up_view(pinned, &parts[v], lookup->length, t, arena, error));

@@ -23,6 +23,8 @@ struct ss_lookup {
     int32_t length;                  // rows, at most SS_BATCH_ROWS
     const struct ss_column *keys;    // one column per key part of the service, in its order
     const struct ss_column *request; // one per request input, in order; NULL: all null
+    bool *damaged; // NULL: a damaged row is an error. Else [view * length + row] is set for one, which reads
+                   // as empty
 };
 
 // The service's features for every row, in the arena. An unknown or null key is a row of not_found; a key

@@ -28,6 +28,8 @@ struct probe {
     size_t entity_count;
     struct ss_column *columns; // of the service's keys: the rows of the probe
     struct ss_column *page;    // of up to SS_BATCH_ROWS of them
+    bool *damaged;             // of the page: [view * length + row]
+    struct ss_value *key;      // of one row
     struct ss_arena page_arena;
     void (*each)(void *context, const struct ss_skew_cell *cell);
     void *context;
@@ -42,6 +44,7 @@ const char *ss_difference_name(enum ss_difference difference)
     case SS_DIFFERENCE_NULL: return "null on one side";
     case SS_DIFFERENCE_STATUS: return "other reason for null";
     case SS_DIFFERENCE_VALUE: return "other value";
+    case SS_DIFFERENCE_DAMAGED: return "damaged online row";
     }
     return "?";
 }
@@ -164,7 +167,7 @@ static enum ss_status gather_rows(struct probe *probe)
     return ok ? SS_OK : ss_fail_memory(probe->error, "the rows of a probe");
 }
 
-// How many doubles lie between the two, plus one; 0 when they are the same.
+// How many steps from double to double lie between the two; 0 when they are the same.
 static uint64_t ulps_between(double a, double b)
 {
     int64_t x, y;
@@ -182,32 +185,38 @@ static enum ss_difference difference_of(struct ss_type type, const struct ss_ske
     return cell->online_status == cell->offline_status ? SS_DIFFERENCE_NONE : SS_DIFFERENCE_STATUS;
 }
 
-static void compare_row(struct probe *probe, const struct ss_answer *online, const struct ss_answer *offline,
-                        int32_t row)
+static bool reads_damage(const struct probe *probe, size_t feature, int32_t length, int32_t row)
 {
-    struct ss_value key[SS_MAX_KEYS * 8];
     const struct ss_service *service = probe->service;
-    const size_t parts = service->key_count < SS_MAX_KEYS * 8 ? service->key_count : SS_MAX_KEYS * 8;
-    for (size_t k = 0; k < parts; k++) key[k] = ss_column_get(&probe->page[k], row);
-    for (size_t f = 0; f < service->feature_count; f++) {
-        struct ss_skew_feature *feature = &probe->report->features[f];
-        struct ss_skew_cell cell = {
-            .key = key,
-            .feature = f,
-            .online = ss_column_get(&online->columns[f], row),
-            .offline = ss_column_get(&offline->columns[f], row),
-            .online_status = online->statuses[f][row],
-            .offline_status = offline->statuses[f][row],
-        };
-        cell.difference = difference_of(service->features[f].type, &cell);
-        feature->compared++;
-        feature->counts[cell.difference]++;
-        if (cell.difference == SS_DIFFERENCE_VALUE && service->features[f].type.id == SS_FLOAT64) {
-            const uint64_t ulps = ulps_between(cell.online.f64, cell.offline.f64);
-            if (ulps > feature->greatest_ulps) feature->greatest_ulps = ulps;
-        }
-        if (cell.difference != SS_DIFFERENCE_NONE && probe->each) probe->each(probe->context, &cell);
+    const uint64_t *reads = service->features[feature].reads;
+    for (size_t r = 0; r < service->read_count; r++)
+        if ((reads[r / 64] >> (r % 64) & 1) && probe->damaged[service->reads[r].view * length + row])
+            return true;
+    return false;
+}
+
+static void compare_cell(struct probe *probe, const struct ss_answer *online, const struct ss_answer *offline,
+                         int32_t row, size_t f)
+{
+    const struct ss_type type = probe->service->features[f].type;
+    struct ss_skew_feature *feature = &probe->report->features[f];
+    struct ss_skew_cell cell = {
+        .key = probe->key,
+        .feature = f,
+        .online = ss_column_get(&online->columns[f], row),
+        .offline = ss_column_get(&offline->columns[f], row),
+        .online_status = online->statuses[f][row],
+        .offline_status = offline->statuses[f][row],
+    };
+    cell.difference = difference_of(type, &cell);
+    if (reads_damage(probe, f, offline->length, row)) cell.difference = SS_DIFFERENCE_DAMAGED;
+    feature->compared++;
+    feature->counts[cell.difference]++;
+    if (cell.difference == SS_DIFFERENCE_VALUE && type.id == SS_FLOAT64) {
+        const uint64_t ulps = ulps_between(cell.online.f64, cell.offline.f64);
+        if (ulps > feature->greatest_ulps) feature->greatest_ulps = ulps;
     }
+    if (cell.difference != SS_DIFFERENCE_NONE && probe->each) probe->each(probe->context, &cell);
 }
 
 // The offline rows come here; their online twins are looked up in the snapshot.
@@ -219,13 +228,20 @@ static enum ss_status compare_page(void *context, int64_t first, const struct ss
     struct ss_answer online;
     ss_arena_reset(&probe->page_arena);
     probe->page = ss_arena_array(&probe->page_arena, service->key_count + 1, sizeof *probe->page);
-    if (!probe->page) return ss_fail_memory(error, "the rows of a probe");
+    probe->key = ss_arena_array(&probe->page_arena, service->key_count + 1, sizeof *probe->key);
+    probe->damaged = ss_arena_array(&probe->page_arena, service->view_count * (size_t)offline->length + 1,
+                                    sizeof *probe->damaged);
+    if (!probe->page || !probe->key || !probe->damaged) return ss_fail_memory(error, "the rows of a probe");
     for (size_t k = 0; k < service->key_count; k++)
         if (!ss_column_slice(&probe->columns[k], first, offline->length, &probe->page_arena, &probe->page[k]))
             return ss_fail_memory(error, "the rows of a probe");
-    const struct ss_lookup lookup = {.length = offline->length, .keys = probe->page};
+    const struct ss_lookup lookup = {
+        .length = offline->length, .keys = probe->page, .damaged = probe->damaged};
     SS_TRY(ss_lookup(&probe->pinned, service, &lookup, &probe->page_arena, &online, error));
-    for (int32_t row = 0; row < offline->length; row++) compare_row(probe, &online, offline, row);
+    for (int32_t row = 0; row < offline->length; row++) {
+        for (size_t k = 0; k < service->key_count; k++) probe->key[k] = ss_column_get(&probe->page[k], row);
+        for (size_t f = 0; f < service->feature_count; f++) compare_cell(probe, &online, offline, row, f);
+    }
     return SS_OK;
 }
 

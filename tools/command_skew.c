@@ -78,9 +78,9 @@ static void print_report(const struct ss_skew_report *report)
 {
     char rows[SS_COUNT_TEXT_SIZE], count[SS_COUNT_TEXT_SIZE], time[SS_TIME_TEXT_SIZE];
     struct ss_table table;
-    ss_table_init(&table, 6,
+    ss_table_init(&table, 7,
                   (const char *const[]){"feature", ">compared", ">differ", ">null on one side",
-                                        ">other reason", ">max ulps"});
+                                        ">other reason", ">damaged", ">max ulps"});
     for (size_t f = 0; f < report->service->feature_count; f++) {
         const struct ss_skew_feature *feature = &report->features[f];
         ss_table_cell(&table, "%s", report->service->features[f].name);
@@ -88,6 +88,7 @@ static void print_report(const struct ss_skew_report *report)
         ss_table_cell(&table, "%s", ss_count_format(differences(feature), count));
         ss_table_cell(&table, "%llu", (unsigned long long)feature->counts[SS_DIFFERENCE_NULL]);
         ss_table_cell(&table, "%llu", (unsigned long long)feature->counts[SS_DIFFERENCE_STATUS]);
+        ss_table_cell(&table, "%llu", (unsigned long long)feature->counts[SS_DIFFERENCE_DAMAGED]);
         ss_table_cell(&table, "%llu", (unsigned long long)feature->greatest_ulps);
     }
     ss_table_print(&table, stdout);
@@ -116,6 +117,8 @@ static void print_report_json(const struct ss_skew_report *report, struct json_o
                                json_object_new_int64((int64_t)from->counts[SS_DIFFERENCE_NULL]));
         json_object_object_add(feature, "other_reason",
                                json_object_new_int64((int64_t)from->counts[SS_DIFFERENCE_STATUS]));
+        json_object_object_add(feature, "damaged",
+                               json_object_new_int64((int64_t)from->counts[SS_DIFFERENCE_DAMAGED]));
         json_object_object_add(feature, "max_ulps", json_object_new_int64((int64_t)from->greatest_ulps));
         json_object_array_add(features, feature);
     }
