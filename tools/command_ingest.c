@@ -116,11 +116,12 @@ static int ingest(struct ss_cli *cli, struct ss_ingest *request)
     else
         print_summary(request, &result);
     print_notes(request, &result);
-    return result.conflicting || result.quarantined || result.warned ? SS_EXIT_FOUND : SS_EXIT_OK;
+    return result.conflicting || result.quarantined ? SS_EXIT_FOUND : SS_EXIT_OK;
 }
 
 enum option_code {
     OPTION_LIVE = 256,
+    OPTION_BULK,
     OPTION_STRICT,
     OPTION_AGAIN,
     OPTION_MAP,
@@ -129,6 +130,7 @@ enum option_code {
 };
 
 static const struct option options[] = {{"live", no_argument, NULL, OPTION_LIVE},
+                                        {"bulk", no_argument, NULL, OPTION_BULK},
                                         {"strict", no_argument, NULL, OPTION_STRICT},
                                         {"again", no_argument, NULL, OPTION_AGAIN},
                                         {"map", required_argument, NULL, OPTION_MAP},
@@ -168,6 +170,7 @@ static int take_option(const struct ss_cli *cli, struct arguments *arguments, in
     struct ss_ingest *ingest = &arguments->ingest;
     switch (option) {
     case OPTION_LIVE: ingest->live = true; return 0;
+    case OPTION_BULK: return 0; // every load is one
     case OPTION_STRICT: ingest->strict = true; return 0;
     case OPTION_AGAIN: ingest->again = true; return 0;
     case OPTION_PRODUCER:
