@@ -296,6 +296,7 @@ static void add_result(struct load *load, const struct ss_push_result *pushed, i
     result->rows += (uint64_t)rows;
     result->batches++;
     result->repeated_batches += pushed->repeated;
+    result->already_loaded = pushed->repeated && load->ingest->producer;
     result->accepted += pushed->accepted;
     result->duplicate += pushed->duplicate;
     result->conflicting += pushed->conflicting;
