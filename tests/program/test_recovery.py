@@ -9,7 +9,7 @@ import time
 import harness
 
 ROUNDS = int(os.environ.get("SELFSAME_KILLS", "50"))
-ROWS = 30_000
+ROWS = 60_000
 DEFINITIONS = """
 entities:
   user: {user: int64}
