@@ -14,12 +14,19 @@
 #define BUCKET_COUNT 1024
 #define FAILED       (-1)
 
+struct known_call {
+    struct ss_node *const *arguments;
+    int32_t reg;
+    struct known_call *next;
+};
+
 struct builder {
     struct ss_arena *arena;
     struct ss_instruction *instructions;
     int32_t *next_in_bucket;
     int32_t count, capacity;
     int32_t buckets[BUCKET_COUNT]; // first instruction, -1: none
+    struct known_call *known_calls[BUCKET_COUNT];
 };
 
 int32_t ss_value_width(struct ss_type type)
@@ -349,6 +356,15 @@ static int32_t emit_call(struct builder *builder, const struct ss_node *node, co
 
 // ---- The tree
 
+static int32_t emit_arguments(struct builder *builder, const struct ss_node *node);
+
+static struct known_call **find_known_call(struct builder *builder, const struct ss_node *node)
+{
+    struct known_call **at = &builder->known_calls[((uintptr_t)node->arguments >> 4) % BUCKET_COUNT];
+    while (*at && (*at)->arguments != node->arguments) at = &(*at)->next;
+    return at;
+}
+
 static int32_t emit_node(struct builder *builder, const struct ss_node *node)
 {
     if (node->kind == SS_NODE_LITERAL) return emit_constant(builder, node->type, node->value);
@@ -358,6 +374,18 @@ static int32_t emit_node(struct builder *builder, const struct ss_node *node)
         return intern(builder, &instruction);
     }
     SS_ASSERT(node->kind == SS_NODE_CALL);
+    const struct known_call *const known = *find_known_call(builder, node);
+    if (known) return known->reg;
+    const int32_t reg = emit_arguments(builder, node);
+    struct known_call *const call = ss_arena_alloc(builder->arena, sizeof(*call));
+    if (reg == FAILED || !call) return FAILED;
+    *call = (struct known_call){.arguments = node->arguments, .reg = reg};
+    *find_known_call(builder, node) = call;
+    return reg;
+}
+
+static int32_t emit_arguments(struct builder *builder, const struct ss_node *node)
+{
     int32_t *registers = ss_arena_array(builder->arena, node->argument_count, sizeof(*registers));
     if (!registers) return FAILED;
     for (size_t i = 0; i < node->argument_count; i++) {

@@ -5,8 +5,8 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <pthread.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "engine/program.h"
 #include "tests/unit/allocation_sweep.h"
@@ -567,6 +567,74 @@ static void common_subtrees_are_computed_once(void **state)
                 "output 2 = r9\n");
 }
 
+static void shared_nodes_cost_their_number_and_not_their_paths(void **state)
+{
+    (void)state;
+    struct harness harness;
+    harness_start(&harness, ss_bytes_of("f + f"));
+    struct ss_node *node = harness_compile(&harness, &harness_scope);
+    assert_non_null(node);
+    for (int level = 0; level < 60; level++) { // 2^60 paths
+        struct ss_node *copies = ss_arena_array(&harness.arena, 2, sizeof(*copies));
+        struct ss_node **arguments = ss_arena_array(&harness.arena, 2, sizeof(*arguments));
+        struct ss_node *sum = ss_arena_copy(&harness.arena, node, sizeof(*node));
+        copies[0] = copies[1] = *node;
+        arguments[0] = &copies[0];
+        arguments[1] = &copies[1];
+        sum->arguments = arguments;
+        node = sum;
+    }
+    struct ss_program *program = ss_program_build(&node, 1, &harness.arena);
+    assert_non_null(program);
+    struct inputs inputs;
+    struct ss_column output;
+    fill_inputs(&inputs, 1, &harness.arena);
+    assert_int_equal(ss_program_run(program, inputs.pointers, 1, &harness.arena, &output, NULL), SS_OK);
+    assert_true(output.f64[0] == 2.5 * 0x1p61);
+    ss_arena_release(&harness.arena);
+}
+
+struct thread_run {
+    const struct ss_program *program;
+    const struct inputs *inputs;
+    int wrong;
+};
+
+static void *run_many_times(void *context)
+{
+    struct thread_run *run = context;
+    struct ss_arena arena = {0};
+    for (int round = 0; round < 300; round++) {
+        struct ss_column output;
+        ss_arena_reset(&arena);
+        const enum ss_status status =
+            ss_program_run(run->program, run->inputs->pointers, 9, &arena, &output, NULL);
+        run->wrong += status != SS_OK || output.length != 9 || output.f64[8] != 12.182493960703473;
+    }
+    ss_arena_release(&arena);
+    return NULL;
+}
+
+static void threads_may_run_one_program_at_once(void **state)
+{
+    (void)state;
+    struct harness harness;
+    struct inputs inputs;
+    struct ss_program *program = build(&harness, "if(lower(trim(name)) = 'x', 0e0, exp(f))");
+    fill_inputs(&inputs, 9, &harness.arena);
+    pthread_t threads[4];
+    struct thread_run runs[4];
+    for (int i = 0; i < 4; i++) {
+        runs[i] = (struct thread_run){program, &inputs, 0};
+        assert_int_equal(pthread_create(&threads[i], NULL, run_many_times, &runs[i]), 0);
+    }
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+        assert_int_equal(runs[i].wrong, 0);
+    }
+    ss_arena_release(&harness.arena);
+}
+
 static void constants_are_computed_when_the_program_is_built(void **state)
 {
     (void)state;
@@ -679,6 +747,8 @@ int main(void)
         cmocka_unit_test(casts_that_do_not_fit_are_null),
         cmocka_unit_test(inputs_and_constants_are_outputs_too),
         cmocka_unit_test(common_subtrees_are_computed_once),
+        cmocka_unit_test(shared_nodes_cost_their_number_and_not_their_paths),
+        cmocka_unit_test(threads_may_run_one_program_at_once),
         cmocka_unit_test(constants_are_computed_when_the_program_is_built),
         cmocka_unit_test(run_of_no_rows_gives_empty_columns),
         cmocka_unit_test(values_under_nulls_are_zero_or_empty),
