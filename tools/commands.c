@@ -103,7 +103,7 @@ static const struct ss_command commands[] = {
      "                 folder, with fsync: events per second through history and online rows\n\n"
      "examples:\n"
      "  selfsame bench ingest --events 1000000\n"},
-    {"completion", ss_command_completion, "completion bash", "print a completion script for the shell",
+    {"completion", ss_command_completion, "completion bash|man", "print a completion script, or the man page",
      "examples:\n"
      "  source <(selfsame completion bash)\n"},
 };
@@ -114,9 +114,8 @@ const struct ss_command *ss_commands(size_t *count)
     return commands;
 }
 
-int ss_command_completion(struct ss_cli *cli, int argc, char **argv)
+static void print_bash(void)
 {
-    if (argc != 2 || strcmp(argv[1], "bash") != 0) return ss_cli_usage(cli, "expected: completion bash");
     printf(
         "_selfsame() {\n"
         "    local word=${COMP_WORDS[COMP_CWORD]} commands='");
@@ -132,11 +131,63 @@ int ss_command_completion(struct ss_cli *cli, int argc, char **argv)
         "        COMPREPLY=($(compgen -W \"$commands --dir --json --now --help --version\" -- \"$word\"))\n"
         "    elif [[ $word == -* ]]; then\n"
         "        COMPREPLY=($(compgen -W \"$(selfsame \"$command\" --help | grep -oE -- '--?[a-z]+' | sort "
-        "-u)\" -- \"$word\"))\n"
+        "-u)\" "
+        "-- \"$word\"))\n"
         "    else\n"
         "        COMPREPLY=($(compgen -f -- \"$word\"))\n"
         "    fi\n"
         "}\n"
         "complete -o filenames -F _selfsame selfsame\n");
+}
+
+// Text for roff: backslashes and hyphens escaped, no line taken for a request.
+static void print_roff(const char *text)
+{
+    for (bool start = true; *text; start = *text++ == '\n') {
+        if (start && (*text == '.' || *text == '\'')) fputs("\\&", stdout);
+        if (*text == '\\')
+            fputs("\\e", stdout);
+        else if (*text == '-')
+            fputs("\\-", stdout);
+        else
+            putchar(*text);
+    }
+}
+
+static void print_man(void)
+{
+    puts(".TH SELFSAME 1 \"\" \"selfsame " SS_VERSION_TEXT
+         "\" \"User Commands\"\n"
+         ".SH NAME\nselfsame \\- a feature store: training and serving see the selfsame bits\n"
+         ".SH SYNOPSIS\n.B selfsame\n[\\-\\-dir DIR] [\\-\\-json] [\\-\\-now TIME] COMMAND ...\n"
+         ".SH OPTIONS\n"
+         ".TP\n.B \\-\\-dir DIR\nthe store; the default is $SELFSAME_DIR, else ./selfsame\\-store\n"
+         ".TP\n.B \\-\\-json\nresults as JSON\n"
+         ".TP\n.B \\-\\-now TIME\nmove a replay clock forward to TIME first\n"
+         ".SH COMMANDS");
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+        printf(".SS ");
+        print_roff(commands[i].usage);
+        putchar('\n');
+        print_roff(commands[i].summary);
+        puts("\n.PP\n.nf");
+        print_roff(commands[i].help);
+        puts(".fi");
+    }
+    puts(
+        ".SH EXIT STATUS\n"
+        "0 fine; 1 the command worked and what it looks for is there (compile errors, skew, violations); "
+        "2 wrong use or failure.\n"
+        ".SH ENVIRONMENT\n.TP\n.B SELFSAME_DIR\nthe store when \\-\\-dir is not given");
+}
+
+int ss_command_completion(struct ss_cli *cli, int argc, char **argv)
+{
+    if (argc == 2 && strcmp(argv[1], "bash") == 0)
+        print_bash();
+    else if (argc == 2 && strcmp(argv[1], "man") == 0)
+        print_man();
+    else
+        return ss_cli_usage(cli, "expected: completion bash|man");
     return SS_EXIT_OK;
 }
