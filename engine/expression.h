@@ -52,7 +52,7 @@ struct ss_node {
     enum ss_node_kind kind;
     struct ss_place place;      // where its text starts
     struct ss_type type;        // set by ss_expression_check; literals from the start
-    bool null_literal;          // `null`, which takes the type that is needed
+    bool null_literal;          // `null` that has no type yet; the check gives it the one that is needed
     struct ss_value value;      // literal
     const char *name;           // name, or function name in lower case
     struct ss_node **arguments; // call; aggregate: the argument (count 0 or 1)

@@ -631,6 +631,27 @@ static void reserved_words_and_tokens_are_known(void **state)
     assert_false(ss_is_reserved_word(ss_bytes_of("")));
 }
 
+static void every_function_is_in_the_reference(void **state)
+{
+    (void)state;
+    FILE *file = fopen("docs/DEFINITIONS.md", "r");
+    if (!file) skip(); // not run from the root of the project
+    char *text = calloc(1, 1 << 20);
+    assert_non_null(text);
+    const size_t size = fread(text, 1, (1 << 20) - 1, file);
+    assert_int_equal(fclose(file), 0);
+    assert_true(size > 0);
+    size_t count;
+    const struct ss_function *functions = ss_function_table(&count);
+    for (size_t i = 0; i < count; i++) {
+        char wanted[40];
+        if (functions[i].written != SS_WRITTEN_CALL) continue;
+        snprintf(wanted, sizeof(wanted), "`%s(", functions[i].name);
+        if (!strstr(text, wanted)) fail_msg("docs/DEFINITIONS.md has no %s", wanted);
+    }
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -650,6 +671,7 @@ int main(void)
         cmocka_unit_test(random_bytes_and_mutated_expressions_never_crash),
         cmocka_unit_test(every_failing_allocation_is_reported),
         cmocka_unit_test(reserved_words_and_tokens_are_known),
+        cmocka_unit_test(every_function_is_in_the_reference),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
