@@ -33,7 +33,10 @@ static struct ss_value sum_value(const struct ss_exact *sum, struct ss_type type
 {
     int64_t integer = 0;
     double real = 0;
-    if (type.id == SS_FLOAT64) return float64_value(ss_finalise_double(sum, &real), real);
+    if (type.id == SS_FLOAT64) {
+        const bool fits = ss_finalise_double(sum, &real);
+        return float64_value(fits, real);
+    }
     if (!ss_finalise_int64(sum, &integer)) return (struct ss_value){0};
     if (type.id == SS_DECIMAL && (integer >= DECIMAL_END || integer <= -DECIMAL_END))
         return (struct ss_value){0};
@@ -51,16 +54,16 @@ static struct ss_value sums_value(const struct ss_group_sums *sums, uint64_t n, 
 {
     const unsigned scale = type.id == SS_DECIMAL ? type.scale : 0;
     double value = 0;
+    bool present;
     switch (fn) {
     case SS_AGG_SUM: return sum_value(&sums->s1, type);
-    case SS_AGG_MEAN: return float64_value(ss_finalise_mean(&sums->s1, n, scale, &value), value);
-    case SS_AGG_VAR:
-        return float64_value(ss_finalise_variance(&sums->s1, &sums->s2, n, scale, &value), value);
-    case SS_AGG_STDDEV:
-        return float64_value(ss_finalise_stddev(&sums->s1, &sums->s2, n, scale, &value), value);
+    case SS_AGG_MEAN: present = ss_finalise_mean(&sums->s1, n, scale, &value); break;
+    case SS_AGG_VAR: present = ss_finalise_variance(&sums->s1, &sums->s2, n, scale, &value); break;
+    case SS_AGG_STDDEV: present = ss_finalise_stddev(&sums->s1, &sums->s2, n, scale, &value); break;
     case SS_AGG_MIN: return bound_value(type, sums->min);
     default: return bound_value(type, sums->max);
     }
+    return float64_value(present, value);
 }
 
 static int64_t distinct_count(const struct ss_group_state *state, const struct ss_group_kind *kind)
