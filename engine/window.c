@@ -10,16 +10,28 @@
 
 #include <string.h>
 
+static bool same_fold(const struct ss_aggregate *a, const struct ss_aggregate *b)
+{
+    const bool window = a->bound == SS_BOUND_WINDOW;
+    if (window != (b->bound == SS_BOUND_WINDOW)) return false;
+    if (window && (a->window_us != b->window_us || a->hop_us != b->hop_us)) return false;
+    return a->cover_count == b->cover_count &&
+           (a->cover == b->cover || memcmp(a->cover, b->cover, a->cover_count * sizeof *a->cover) == 0);
+}
+
+// Alike windows are read from other levels where a coarser level keeps what one aggregate needs and not the
+// other.
+static bool same_cover(const struct ss_aggregate *a, const struct ss_aggregate *b)
+{
+    return a->cover_count == b->cover_count &&
+           memcmp(a->cover, b->cover, a->cover_count * sizeof *a->cover) == 0;
+}
+
 static struct ss_fold *fold_for(struct ss_read_scratch *scratch, const struct ss_aggregate *aggregate)
 {
-    const bool window = aggregate->bound == SS_BOUND_WINDOW;
-    const int64_t window_us = window ? aggregate->window_us : 0, hop_us = window ? aggregate->hop_us : 0;
     for (size_t f = 0; f < scratch->fold_count; f++)
-        if (scratch->folds[f].window_us == window_us && scratch->folds[f].hop_us == hop_us)
-            return &scratch->folds[f];
+        if (same_fold(scratch->folds[f].aggregate, aggregate)) return &scratch->folds[f];
     struct ss_fold *fold = &scratch->folds[scratch->fold_count++];
-    fold->window_us = window_us;
-    fold->hop_us = hop_us;
     fold->aggregate = aggregate;
     fold->last_group = -1;
     return fold;
@@ -135,7 +147,8 @@ static enum ss_status fold_window(const struct ss_state *state, const struct ss_
                                   struct ss_error *error)
 {
     const struct ss_aggregate *aggregate = fold->aggregate;
-    int64_t from_us = fold->window_us ? ss_floor_to(minus(t_us, fold->window_us), fold->hop_us) : INT64_MIN;
+    const bool window = aggregate->bound == SS_BOUND_WINDOW;
+    int64_t from_us = window ? ss_floor_to(minus(t_us, aggregate->window_us), aggregate->hop_us) : INT64_MIN;
     for (size_t c = 0; c < aggregate->cover_count; c++) {
         int64_t to_us = INT64_MAX;
         if (c + 1 < aggregate->cover_count)
