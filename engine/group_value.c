@@ -69,7 +69,7 @@ static struct ss_value sums_value(const struct ss_group_sums *sums, uint64_t n, 
 static int64_t distinct_count(const struct ss_group_state *state, const struct ss_group_kind *kind)
 {
     if (state->n > SS_GROUP_RAW || kind->type.id == SS_STRING)
-        return state->n ? ss_distinct_count(state->distinct) : 0;
+        return ss_distinct_count(state->distinct);
     int64_t count = 0;
     for (uint64_t i = 0; i < state->n; i++) count += i == 0 || state->raw[i] != state->raw[i - 1];
     return count;
@@ -82,7 +82,7 @@ bool ss_group_value(struct ss_group_state *state, const struct ss_group_kind *ki
     switch (fn) {
     case SS_AGG_COUNT: *value = (struct ss_value){.present = true, .i64 = (int64_t)state->n}; return true;
     case SS_AGG_COUNT_DISTINCT:
-        *value = (struct ss_value){.present = true, .i64 = distinct_count(state, kind)};
+        if (state->n) *value = (struct ss_value){.present = true, .i64 = distinct_count(state, kind)};
         return true;
     case SS_AGG_FIRST:
         if (state->n && state->ends) *value = state->ends->first.value;

@@ -266,7 +266,7 @@ static struct cell extreme(struct kind kind, const struct argument *arguments, i
 
 static struct cell distinct(struct kind kind, const struct argument *arguments, int count)
 {
-    struct cell result = {.present = true};
+    struct cell result = {.present = count > 0}; // only `count` of nothing is 0
     for (int i = 0; i < count; i++) {
         bool seen = false;
         for (int j = 0; j < i && !seen; j++) seen = cell_equal(kind, arguments[i].cell, arguments[j].cell);
