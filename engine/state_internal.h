@@ -29,11 +29,10 @@ struct ss_state_level {
     struct ss_tile *tiles;           // by index, no two alike
 };
 
-// One distinct window that some aggregate reads; window_us 0 is the level `all`.
+// One window, with its cover, that some aggregates read.
 struct ss_fold {
-    int64_t window_us, hop_us;
-    const struct ss_aggregate *aggregate; // any of them: they have the same cover
-    uint8_t *parts;                       // group_count: what it needs
+    const struct ss_aggregate *aggregate; // the first of them
+    uint8_t *parts;                       // group_count: what they need
     int last_group;
 };
 

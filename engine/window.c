@@ -3,13 +3,14 @@
 // A window [floor(t - W, hop), infinity) is covered by tiles of its own hop up to the next boundary of the
 // coarser hop, from there by the coarser tiles, and so on; the coarsest go to the end. (Every event in the
 // state lies before t.) Merging is commutative and exact, so which cover is taken changes no bit. One fold
-// per window serves all aggregates over it; tiles in bytes are merged straight from them.
+// per window and cover serves all aggregates that share them; tiles in bytes are merged straight from them.
 
 #include "engine/read_inline.h"
 #include "engine/state_internal.h"
 
 #include <string.h>
 
+// Alike windows have different covers where a coarser level keeps what one aggregate needs and not the other.
 static bool same_fold(const struct ss_aggregate *a, const struct ss_aggregate *b)
 {
     const bool window = a->bound == SS_BOUND_WINDOW;
@@ -17,14 +18,6 @@ static bool same_fold(const struct ss_aggregate *a, const struct ss_aggregate *b
     if (window && (a->window_us != b->window_us || a->hop_us != b->hop_us)) return false;
     return a->cover_count == b->cover_count &&
            (a->cover == b->cover || memcmp(a->cover, b->cover, a->cover_count * sizeof *a->cover) == 0);
-}
-
-// Alike windows are read from other levels where a coarser level keeps what one aggregate needs and not the
-// other.
-static bool same_cover(const struct ss_aggregate *a, const struct ss_aggregate *b)
-{
-    return a->cover_count == b->cover_count &&
-           memcmp(a->cover, b->cover, a->cover_count * sizeof *a->cover) == 0;
 }
 
 static struct ss_fold *fold_for(struct ss_read_scratch *scratch, const struct ss_aggregate *aggregate)

@@ -1,5 +1,4 @@
-// Finalisers against MPFR: the definition computed from the terms at a precision where it is exact (or whose
-// double rounding is told by the ternary value), then rounded once to a double, subnormals too.
+// Finalisers against MPFR: every kind of terms, every result by its bits.
 
 #include "engine/finalise.h"
 
@@ -11,90 +10,8 @@
 
 #include <cmocka.h>
 
+#include "moments_oracle.h"
 #include "samples.h"
-
-#define EXACT_BITS    13000 // n S2 - S1^2 of any doubles
-#define QUOTIENT_BITS 8000  // more than a quotient or root can hide a tie behind
-
-struct set {
-    size_t count;
-    bool integers;
-    double reals[40];
-    int64_t scaled[40];
-    unsigned scale;
-};
-
-// From MPFR to a double, rounded to nearest even once more; `ternary` says how `value` was rounded before.
-static double to_double(mpfr_t value, int ternary)
-{
-    mpfr_t narrow;
-    mpfr_init2(narrow, 53);
-    const mpfr_exp_t emin = mpfr_get_emin(), emax = mpfr_get_emax();
-    mpfr_set_emin(-1073);
-    mpfr_set_emax(1024);
-    // a value that was rounded is not on a tie it seems to be on: push it off
-    mpfr_t pushed;
-    mpfr_init2(pushed, QUOTIENT_BITS + 64);
-    int inexact = 0;
-    mpfr_set_emin(emin);
-    mpfr_set_emax(emax);
-    mpfr_set(pushed, value, MPFR_RNDN);
-    if (ternary > 0) mpfr_nextbelow(pushed);
-    if (ternary < 0) mpfr_nextabove(pushed);
-    mpfr_set_emin(-1073);
-    mpfr_set_emax(1024);
-    inexact = mpfr_set(narrow, pushed, MPFR_RNDN);
-    inexact = mpfr_check_range(narrow, inexact, MPFR_RNDN);
-    mpfr_subnormalize(narrow, inexact, MPFR_RNDN);
-    const double result = mpfr_get_d(narrow, MPFR_RNDN);
-    mpfr_set_emin(emin);
-    mpfr_set_emax(emax);
-    mpfr_clears(narrow, pushed, (mpfr_ptr)0);
-    return result + 0.0;
-}
-
-struct expected {
-    double sum, mean, variance, stddev;
-};
-
-static struct expected oracle(const struct set *set)
-{
-    struct expected expected = {0};
-    mpfr_t s1, s2, term, spread, divisor, value;
-    mpfr_inits2(EXACT_BITS, s1, s2, term, spread, (mpfr_ptr)0);
-    mpfr_init2(divisor, 512);
-    mpfr_init2(value, QUOTIENT_BITS);
-    mpfr_set_zero(s1, 1);
-    mpfr_set_zero(s2, 1);
-    for (size_t i = 0; i < set->count; i++) {
-        if (set->integers)
-            mpfr_set_si(term, set->scaled[i], MPFR_RNDN);
-        else
-            mpfr_set_d(term, set->reals[i], MPFR_RNDN);
-        mpfr_add(s1, s1, term, MPFR_RNDN);
-        mpfr_sqr(term, term, MPFR_RNDN);
-        mpfr_add(s2, s2, term, MPFR_RNDN);
-    }
-    expected.sum = to_double(s1, 0);
-    mpfr_ui_pow_ui(divisor, 10, set->scale, MPFR_RNDN);
-    mpfr_mul_ui(divisor, divisor, set->count, MPFR_RNDN);
-    expected.mean = to_double(value, mpfr_div(value, s1, divisor, MPFR_RNDN));
-    if (set->count > 1) {
-        mpfr_mul_ui(spread, s2, set->count, MPFR_RNDN);
-        mpfr_sqr(term, s1, MPFR_RNDN);
-        mpfr_sub(spread, spread, term, MPFR_RNDN);
-        mpfr_ui_pow_ui(divisor, 10, 2 * set->scale, MPFR_RNDN);
-        mpfr_mul_ui(divisor, divisor, set->count, MPFR_RNDN);
-        mpfr_mul_ui(divisor, divisor, set->count - 1, MPFR_RNDN);
-        const int ternary = mpfr_div(value, spread, divisor, MPFR_RNDN);
-        expected.variance = to_double(value, ternary);
-        // the root of a quotient rounded at 8000 bits differs from the true root by far less than a tie
-        const int root_ternary = mpfr_sqrt(value, value, MPFR_RNDN);
-        expected.stddev = to_double(value, root_ternary ? root_ternary : ternary);
-    }
-    mpfr_clears(s1, s2, term, spread, divisor, value, (mpfr_ptr)0);
-    return expected;
-}
 
 static void assert_same(bool present, double got, double want, const char *what)
 {
@@ -103,11 +20,11 @@ static void assert_same(bool present, double got, double want, const char *what)
         fail_msg("%s: got %s%a, want %a", what, present ? "" : "null ", got, want);
 }
 
-static void check(const struct set *set)
+static void check(const struct moments_terms *set)
 {
     struct ss_arena arena = {0};
     struct ss_exact s1 = {0}, s2 = {0};
-    const struct expected expected = oracle(set);
+    const struct moments expected = moments_of(set);
     double value;
     for (size_t i = 0; i < set->count; i++) {
         if (set->integers) {
@@ -136,9 +53,10 @@ static void doubles_of_every_kind_round_once(void **state)
     (void)state;
     struct samples samples = samples_begin("finalise doubles", 11);
     for (int trial = 0; trial < 1800; trial++) {
-        struct set set = {.count = 1 + samples_below(&samples, trial % 2 ? 6 : 40)};
+        double reals[40];
+        struct moments_terms set = {.count = 1 + samples_below(&samples, trial % 2 ? 6 : 40), .reals = reals};
         for (size_t i = 0; i < set.count; i++)
-            set.reals[i] = samples_double(&samples, (enum samples_kind)(trial % SAMPLES_KINDS));
+            reals[i] = samples_double(&samples, (enum samples_kind)(trial % SAMPLES_KINDS));
         check(&set);
     }
     mpfr_free_cache();
@@ -149,13 +67,15 @@ static void integers_and_decimals_round_once(void **state)
     (void)state;
     struct samples samples = samples_begin("finalise integers", 12);
     for (int trial = 0; trial < 1500; trial++) {
-        struct set set = {.count = 1 + samples_below(&samples, 40), .integers = true};
+        int64_t scaled[40];
+        struct moments_terms set = {
+            .count = 1 + samples_below(&samples, 40), .integers = true, .scaled = scaled};
         set.scale = (unsigned)samples_below(&samples, 19);
         const unsigned shift = (unsigned)samples_below(&samples, 64);
         for (size_t i = 0; i < set.count; i++) {
-            set.scaled[i] = (int64_t)samples_bits(&samples) >> shift;
+            scaled[i] = (int64_t)samples_bits(&samples) >> shift;
             if (samples_below(&samples, 9) == 0)
-                set.scaled[i] = samples_below(&samples, 2) ? INT64_MAX : INT64_MIN;
+                scaled[i] = samples_below(&samples, 2) ? INT64_MAX : INT64_MIN;
         }
         check(&set);
     }
@@ -168,11 +88,12 @@ static void subnormal_results_round_once(void **state)
     (void)state;
     struct samples samples = samples_begin("finalise subnormal", 13);
     for (int trial = 0; trial < 1500; trial++) {
-        struct set set = {.count = 2 + samples_below(&samples, 4)};
+        double reals[40];
+        struct moments_terms set = {.count = 2 + samples_below(&samples, 4), .reals = reals};
         const int exponent = -545 + (int)samples_below(&samples, 40);
         for (size_t i = 0; i < set.count; i++)
-            set.reals[i] = trial % 3 ? samples_scaled(&samples, exponent)
-                                     : samples_from_bits(samples_below(&samples, 9));
+            reals[i] = trial % 3 ? samples_scaled(&samples, exponent)
+                                 : samples_from_bits(samples_below(&samples, 9));
         check(&set);
     }
     mpfr_free_cache();

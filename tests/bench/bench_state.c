@@ -1,0 +1,139 @@
+// ns per add, encode, decode and read of one entity's state: 24 outputs (count, sum, mean, stddev, min, max
+// over 1h, 1d, 7d, 30d of one column), at 200 and 20,000 events over 30 days.
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "tests/unit/samples.h"
+#include "tests/unit/state_fixture.h"
+
+#define START_US (INT64_C(1767225600) * SS_SECOND_US) // 2026-01-01
+
+struct workload {
+    const char *name;
+    struct ss_type type;
+    int event_count;
+};
+
+static double now_ns(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
+}
+
+static void must(enum ss_status status)
+{
+    if (status == SS_OK) return;
+    fprintf(stderr, "bench_state: %s\n", ss_status_name(status));
+    exit(2);
+}
+
+static int by_time(const void *a, const void *b)
+{
+    const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+static int64_t *random_times(struct samples *samples, int count)
+{
+    int64_t *times = malloc((size_t)count * sizeof *times);
+    if (!times) exit(2);
+    for (int i = 0; i < count; i++)
+        times[i] = START_US + (int64_t)samples_below(samples, (uint64_t)(30 * SS_DAY_US));
+    qsort(times, (size_t)count, sizeof *times, by_time);
+    return times;
+}
+
+static struct ss_state *fold(const struct fixture *fixture, const struct workload *workload,
+                             const int64_t *times, struct samples *samples, struct ss_arena *arena)
+{
+    struct ss_state *state = ss_state_create(&fixture->view, arena);
+    if (!state) exit(2);
+    for (int i = 0; i < workload->event_count; i++) {
+        const bool passes[] = {true, true};
+        struct ss_value values[] = {{0}, {.present = true}};
+        const int64_t cents = 1 + (int64_t)samples_below(samples, 50000);
+        if (workload->type.id == SS_FLOAT64)
+            values[1].f64 = (double)cents / 100;
+        else
+            values[1].i64 = cents;
+        const struct ss_event event = {times[i], (uint64_t)i + 1, passes, values};
+        must(ss_state_add(state, &event, INT64_MIN, NULL));
+    }
+    return state;
+}
+
+static void run(const struct workload *workload)
+{
+    struct fixture fixture = {0};
+    struct samples samples = {42};
+    struct ss_arena arena = {0}, reading = {0};
+    struct ss_buffer bytes = {0};
+    struct ss_value values[FIXTURE_AGGREGATES];
+    bool expired[FIXTURE_AGGREGATES];
+    const int64_t t_us = START_US + 30 * SS_DAY_US;
+    int64_t *times = random_times(&samples, workload->event_count);
+    fixture_begin(&fixture);
+    fixture_four_windows(&fixture, fixture_group(&fixture, workload->type));
+    fixture_end(&fixture);
+
+    double add_ns = 0;
+    struct ss_state *state = NULL;
+    const int folds = 1 + 20000 / workload->event_count;
+    for (int i = 0; i < folds; i++) {
+        ss_arena_reset(&arena);
+        const double before = now_ns();
+        state = fold(&fixture, workload, times, &samples, &arena);
+        add_ns += now_ns() - before;
+    }
+    ss_state_prune(state, t_us);
+    must(ss_state_encode(state, &bytes, NULL));
+
+    const int rounds = 20000;
+    double before = now_ns();
+    for (int i = 0; i < rounds / 20; i++) {
+        ss_buffer_clear(&bytes);
+        must(ss_state_encode(state, &bytes, NULL));
+    }
+    const double encode_ns = (now_ns() - before) / (rounds / 20);
+    const struct ss_bytes view = {(const char *)bytes.data, bytes.size};
+    before = now_ns();
+    for (int i = 0; i < rounds; i++) {
+        ss_arena_reset(&reading);
+        must(ss_state_decode(&fixture.view, view, &reading, &state, NULL));
+    }
+    const double decode_ns = (now_ns() - before) / rounds;
+    before = now_ns();
+    for (int i = 0; i < rounds; i++) must(ss_state_read(state, t_us - i, NULL, values, expired, NULL));
+    const double read_ns = (now_ns() - before) / rounds;
+    before = now_ns();
+    for (int i = 0; i < rounds; i++) {
+        ss_arena_reset(&reading);
+        must(ss_state_decode(&fixture.view, view, &reading, &state, NULL));
+        must(ss_state_read(state, t_us - i, NULL, values, expired, NULL));
+    }
+    const double lookup_ns = (now_ns() - before) / rounds;
+    printf(
+        "%-18s %6d events  %5zu bytes  add %5.0f ns  encode all %7.0f ns  decode %5.0f ns  read %5.0f ns  "
+        "decode + read %5.0f ns\n",
+        workload->name, workload->event_count, bytes.size, add_ns / folds / workload->event_count, encode_ns,
+        decode_ns, read_ns, lookup_ns);
+    free(times);
+    ss_buffer_release(&bytes);
+    ss_arena_release(&arena);
+    ss_arena_release(&reading);
+}
+
+int main(void)
+{
+    const struct workload workloads[] = {
+        {"float64 cents", {SS_FLOAT64, 0}, 200},
+        {"float64 cents", {SS_FLOAT64, 0}, 20000},
+        {"decimal(2)", {SS_DECIMAL, 2}, 200},
+        {"decimal(2)", {SS_DECIMAL, 2}, 20000},
+    };
+    for (size_t i = 0; i < sizeof workloads / sizeof *workloads; i++) run(&workloads[i]);
+    return 0;
+}
