@@ -102,7 +102,8 @@ bool ss_decimal_parse(struct ss_bytes text, unsigned scale, int64_t *value)
 {
     struct parts parts;
     int64_t parsed = 0;
-    if (!take_apart(text, &parts)) return false;
+    if (!take_apart(text, &parts) || parts.digits[0] == '.' || parts.digits[parts.size - 1] == '.')
+        return false;
     // Trailing zeros only move the exponent.
     while (parts.size > 0 && (parts.digits[parts.size - 1] == '0' || parts.digits[parts.size - 1] == '.'))
         parts.exponent += parts.digits[--parts.size] == '0';
@@ -123,14 +124,14 @@ static locale_t c_locale;
 
 static void make_c_locale(void)
 {
-    c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+    c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0); // glibc's own, so it is always there
 }
 
-static double slow_parse(const char *text)
+static locale_t the_c_locale(void)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, make_c_locale);
-    return c_locale ? strtod_l(text, NULL, c_locale) : strtod(text, NULL);
+    return c_locale;
 }
 
 static bool is_named(struct ss_bytes text, const char *name)
@@ -156,38 +157,88 @@ static bool fast_parse(const struct parts *parts, double *value)
     return true;
 }
 
+#define SIGNIFICANT_DIGITS 800 // no double, and no midpoint between two, has more than 768
+
+// Any number of digits, rounded correctly: those beyond SIGNIFICANT_DIGITS only tell that there is something
+// more.
+static double slow_parse(const struct parts *parts)
+{
+    char text[SIGNIFICANT_DIGITS + 32];
+    size_t size = 0;
+    int64_t exponent = parts->exponent;
+    bool more = false;
+    for (size_t i = 0; i < parts->size; i++) {
+        const char digit = parts->digits[i];
+        if (digit == '.' || (digit == '0' && size == 0)) continue;
+        if (size < SIGNIFICANT_DIGITS) {
+            text[size++] = digit;
+        } else {
+            more = more || digit != '0';
+            exponent++;
+        }
+    }
+    if (size == 0) text[size++] = '0';
+    if (more) {
+        text[size++] = '1';
+        exponent--;
+    }
+    snprintf(text + size, sizeof text - size, "e%lld", (long long)exponent);
+    const double magnitude = strtod_l(text, NULL, the_c_locale());
+    return parts->negative ? -magnitude : magnitude;
+}
+
 bool ss_float64_parse(struct ss_bytes text, double *value)
 {
     struct parts parts;
-    const struct ss_bytes bare = text.size && (text.data[0] == '-' || text.data[0] == '+')
-                                     ? (struct ss_bytes){text.data + 1, text.size - 1}
-                                     : text;
+    const bool is_signed = text.size > 1 && (text.data[0] == '-' || text.data[0] == '+');
+    const struct ss_bytes bare =
+        is_signed ? (struct ss_bytes){text.data + 1, text.size - 1} : (struct ss_bytes){text.data, text.size};
     if (is_named(bare, "nan") || is_named(bare, "inf") || is_named(bare, "infinity")) {
         *value = is_named(bare, "nan") ? (double)NAN
                  : text.data[0] == '-' ? -(double)INFINITY
                                        : (double)INFINITY;
         return true;
     }
-    if (!take_apart(text, &parts)) return false;
-    if (fast_parse(&parts, value)) return true;
-    char small[128];
-    char *copy = text.size < sizeof small ? small : malloc(text.size + 1);
-    if (!copy) return false;
-    memcpy(copy, text.data, text.size);
-    copy[text.size] = 0;
-    *value = slow_parse(copy);
-    if (copy != small) free(copy);
+    if (!take_apart(bare, &parts) || (is_signed && parts.negative)) return false;
+    parts.negative = parts.negative || (is_signed && text.data[0] == '-');
+    if (!fast_parse(&parts, value)) *value = slow_parse(&parts);
     return true;
 }
 
-// The shortest digits that read back: at 15 digits a normal double's decimal is unique, so trailing zeros can
-// go; a subnormal has fewer, so there all lengths are tried.
+// The decimal one up in its last digit: "9.99e+02" -> "1.00e+03".
+static void step_up(char *scientific)
+{
+    char *end = strchr(scientific, 'e');
+    char *at = end - 1;
+    while (at > scientific && (*at == '9' || *at == '.')) {
+        if (*at == '9') *at = '0';
+        at--;
+    }
+    if (*at != '9') {
+        ++*at;
+        return;
+    }
+    *at = '1';
+    const int exponent = atoi(end + 1) + 1;
+    sprintf(end, "e%c%02d", exponent < 0 ? '-' : '+', abs(exponent));
+}
+
+// The shortest digits that read back. At 15 digits a normal double's decimal is unique, so trailing zeros can
+// go; a subnormal has fewer, so there all lengths are tried. Below a power of two doubles lie closer than
+// above it: there the nearest decimal may miss where the next one up still reads back.
 static void shortest_digits(double value, char scientific[32])
 {
+    int exponent;
+    const bool is_power_of_two = frexp(value, &exponent) == 0.5;
+    const locale_t c = the_c_locale(), before = uselocale(c);
     for (int digits = fabs(value) < 2.3e-308 ? 1 : 15; digits <= 17; digits++) {
         snprintf(scientific, 32, "%.*e", digits - 1, value);
-        if (slow_parse(scientific) == value) return;
+        if (strtod_l(scientific, NULL, c) == value) break;
+        if (!is_power_of_two) continue;
+        step_up(scientific);
+        if (strtod_l(scientific, NULL, c) == value) break;
     }
+    uselocale(before);
 }
 
 const char *ss_float64_format(double value, char text[SS_NUMBER_TEXT_SIZE])
@@ -199,7 +250,7 @@ const char *ss_float64_format(double value, char text[SS_NUMBER_TEXT_SIZE])
     if (value == 0) return strcpy(text, signbit(value) ? "-0.0" : "0.0");
     shortest_digits(fabs(value), scientific);
     for (const char *at = scientific; *at != 'e'; at++)
-        if (*at != '.' && *at != ',') digits[count++] = *at;
+        if (*at != '.') digits[count++] = *at;
     while (count > 1 && digits[count - 1] == '0') count--;
     const int exponent = atoi(strchr(scientific, 'e') + 1);
     if (value < 0) *out++ = '-';
