@@ -401,6 +401,11 @@ static enum ss_status read_rows(struct load *load, struct ss_csv_reader *reader,
         if (ss_csv_batch_rows(batch) == SS_INGEST_BATCH_ROWS || batch->text_bytes >= BATCH_BYTES)
             SS_TRY(push_batch(load, reader, error));
     }
+    if (ss_csv_reader_offset(reader) != load->file_bytes)
+        return ss_fail(error, SS_INVALID,
+                       "%s: it has other than the %llu bytes it had when the load began; load it when it is "
+                       "complete",
+                       load->name, (unsigned long long)load->file_bytes);
     return ss_csv_batch_rows(batch) || load->ingest->producer ? push_batch(load, reader, error) : SS_OK;
 }
 

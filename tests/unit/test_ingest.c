@@ -493,7 +493,7 @@ static void a_load_that_died_between_its_deletes_goes_on(void **state)
     assert_int_equal(stats().deletes, 12000);
 }
 
-// ---- Streams and broken memory
+// ---- Streams, files that change, and broken memory
 
 static void a_stream_is_a_file_like_any_other(void **state)
 {
@@ -511,6 +511,31 @@ static void a_stream_is_a_file_like_any_other(void **state)
         assert_int_equal(result.already_loaded, i == 1);
         assert_int_equal(stats().events, 12000);
     }
+}
+
+static void append_a_row(void *context, uint64_t done_bytes, uint64_t total_bytes, uint64_t rows)
+{
+    (void)context;
+    assert_true(done_bytes <= total_bytes);
+    assert_int_equal(rows, 10000);
+    FILE *file = fopen("a.csv", "a");
+    assert_non_null(file);
+    fputs("k,u,1,2026-01-01,\n", file);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void a_file_that_grows_under_the_load_is_an_error(void **state)
+{
+    (void)state;
+    const struct ss_ingest ingest = {.source = "clicks", .path = "a.csv", .progress = append_a_row};
+    write_clicks("a.csv", 15000, 0);
+    const long bytes = size_of_file("a.csv");
+    char want[160];
+    snprintf(want, sizeof want,
+             "a.csv: it has other than the %ld bytes it had when the load began; load it when it is complete",
+             bytes);
+    expect_failure(ss_ingest_csv(materializer, &ingest, &result, &error), SS_INVALID, want);
+    assert_int_equal(stats().events, 10000);
 }
 
 static void every_failed_allocation_is_an_error_and_nothing_is_lost(void **state)
@@ -559,6 +584,7 @@ int main(void)
         TEST(history_with_deletes_is_loaded_inserts_first),
         TEST(a_load_that_died_between_its_deletes_goes_on),
         TEST(a_stream_is_a_file_like_any_other),
+        TEST(a_file_that_grows_under_the_load_is_an_error),
         TEST(every_failed_allocation_is_an_error_and_nothing_is_lost),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
