@@ -190,7 +190,8 @@ static struct ss_value naive_value(const struct story *story, const struct ss_ag
 
 static struct ss_type result_type(const struct ss_aggregate *aggregate, struct ss_type type)
 {
-    if (aggregate->fn == SS_AGG_COUNT) return (struct ss_type){SS_INT64, 0};
+    if (aggregate->fn == SS_AGG_COUNT || aggregate->fn == SS_AGG_COUNT_DISTINCT)
+        return (struct ss_type){SS_INT64, 0};
     if (aggregate->fn == SS_AGG_MEAN || aggregate->fn == SS_AGG_VAR || aggregate->fn == SS_AGG_STDDEV)
         return (struct ss_type){SS_FLOAT64, 0};
     return type;
