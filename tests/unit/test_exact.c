@@ -81,7 +81,8 @@ static struct term random_term(struct samples *samples, enum samples_kind kind, 
 {
     struct term term = {.is_double = !integers, .squared = samples_below(samples, 3) == 0};
     term.real = samples_double(samples, kind);
-    term.integer = (int64_t)(samples_bits(samples) >> samples_below(samples, 64));
+    const unsigned shift = (unsigned)samples_below(samples, 64);
+    term.integer = (int64_t)(samples_bits(samples) >> shift);
     if (samples_below(samples, 2)) term.integer = samples_below(samples, 8) ? -term.integer : INT64_MIN;
     return term;
 }

@@ -44,7 +44,10 @@ static struct ss_value random_value(struct samples *samples, struct ss_type type
         value.text = (struct ss_bytes){text, samples_below(samples, 4)};
         for (size_t i = 0; i < value.text.size; i++) text[i] = (char)('a' + samples_below(samples, 3));
         break;
-    case SS_INT64: value.i64 = (int64_t)samples_bits(samples) >> (samples_below(samples, 8) ? 58 : 0); break;
+    case SS_INT64:
+        value.i64 = samples_below(samples, 8) ? (int64_t)samples_below(samples, 64) - 32
+                                              : (int64_t)samples_bits(samples);
+        break;
     default: value.i64 = (int64_t)samples_below(samples, 100000) - 50000; break;
     }
     if (type.id == SS_FLOAT64) value.f64 += 0.0;
@@ -175,7 +178,6 @@ static struct ss_value naive_value(const struct story *story, const struct ss_ag
     const size_t count = visible(story, aggregate, t_us, aggregate->fn == SS_AGG_LAST, seen);
     *expired = false;
     if (aggregate->fn == SS_AGG_COUNT) return (struct ss_value){.present = true, .i64 = (int64_t)count};
-    if (count == 0) return (struct ss_value){0};
     if (count == 0) return (struct ss_value){0};
     if (aggregate->fn == SS_AGG_COUNT_DISTINCT)
         return (struct ss_value){.present = true, .i64 = naive_distinct(story, aggregate, seen, count)};
@@ -361,8 +363,8 @@ static void live_a_random_story(struct samples *samples)
     make_random_fixture(fixture, samples);
     story->fixture = fixture;
     struct ss_state *state = ss_state_create(&fixture->view, &arenas[0]);
-    int64_t t_us = (int64_t)(samples_below(samples, 2) ? 0 : 1700000000000000) +
-                   (int64_t)samples_below(samples, 1000000000);
+    int64_t t_us = samples_below(samples, 2) ? 0 : 1700000000000000;
+    t_us += (int64_t)samples_below(samples, 1000000000);
     for (int step = 0; step < 12; step++) {
         const int64_t horizon_us = samples_below(samples, 2) ? INT64_MIN : t_us;
         for (size_t i = samples_below(samples, MOST_EVENTS / 12); i > 0; i--) {
@@ -542,7 +544,8 @@ static void a_busy_month_stays_under_eight_kilobytes(void **unused)
         for (uint64_t e = 0; e < 20000; e++) {
             // even amounts, or a heavy tail: most are small, a few very large
             int64_t cents = 1 + (int64_t)samples_below(&samples, 100000);
-            if (i > 1) cents = 1 + (int64_t)(samples_bits(&samples) >> (45 + samples_below(&samples, 12)));
+            const uint64_t bits = samples_bits(&samples);
+            if (i > 1) cents = 1 + (int64_t)(bits >> (45 + samples_below(&samples, 12)));
             const bool passes[] = {true, true};
             struct ss_value values[] = {{0}, {.present = true, .i64 = cents}};
             if (types[i % 2].id == SS_FLOAT64) values[1].f64 = (double)cents / 100;
