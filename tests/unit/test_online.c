@@ -455,17 +455,31 @@ static void another_processs_snapshot_outlives_its_tables(void **state)
     assert_int_equal(exit_status, 0);
 }
 
+static void hold_the_store_open(const struct talk *talk)
+{
+    struct ss_online *mine;
+    if (ss_online_open(path, false, NULL, &mine, &error) != SS_OK) _exit(1);
+    say(talk->to_parent);
+    hear(talk->to_child);
+    ss_online_close(mine);
+    _exit(0);
+}
+
 static void a_killed_reader_does_not_hold_pages_for_ever(void **state)
 {
     (void)state;
-    struct talk talk;
+    struct talk talk, other;
     char key[32];
     fill_first_table();
     ss_online_close(online);
-    assert_int_equal(pipe(talk.to_child) | pipe(talk.to_parent), 0);
+    assert_int_equal(
+        pipe(talk.to_child) | pipe(talk.to_parent) | pipe(other.to_child) | pipe(other.to_parent), 0);
     const pid_t child = fork();
     if (child == 0) hold_a_snapshot(&talk);
+    const pid_t bystander = fork(); // LMDB forgets the dead by itself when nobody has it open
+    if (bystander == 0) hold_the_store_open(&other);
     hear(talk.to_parent);
+    hear(other.to_parent);
     kill(child, SIGKILL);
     waitpid(child, NULL, 0);
     assert_ok(ss_online_open(path, true, NULL, &online, &error));
@@ -479,6 +493,8 @@ static void a_killed_reader_does_not_hold_pages_for_ever(void **state)
         assert_ok(ss_online_commit(txn, &error));
     }
     assert_true(size_of_file(data) < 4 * before);
+    say(other.to_child);
+    waitpid(bystander, NULL, 0);
 }
 
 // ---- Between threads: each commit writes its number to every row and as applied seq, and moves the rows to
@@ -493,7 +509,7 @@ static void *read_in_a_thread(void *context)
 {
     struct threads *threads = context;
     struct ss_error own;
-    char want[32], key[8];
+    char want[32], key[16];
     while (!atomic_load(&threads->stop)) {
         struct ss_online_txn *txn;
         struct ss_applied applied;
@@ -520,7 +536,7 @@ static void *read_in_a_thread(void *context)
 
 static void commit_number(unsigned number)
 {
-    char text[32], key[8];
+    char text[32], key[16];
     const struct ss_applied applied = {.seq = number};
     struct ss_online_txn *txn = begin_write();
     snprintf(text, sizeof text, "%u", number);
@@ -773,18 +789,24 @@ static void a_file_cut_anywhere_is_refused_or_whole(void **state)
 static void a_commit_leaves_no_page_unwritten_at_the_end(void **state)
 {
     (void)state;
-    char key[32];
-    for (unsigned round = 0; round < 30; round++) { // rows that come and go in one commit leave loose pages
-        struct ss_online_txn *txn = begin_write();
-        if (round == 0) create(txn, 1);
-        const struct ss_sha256 fingerprint = version(1);
-        for (int i = 0; i < 500; i++) {
-            snprintf(key, sizeof key, "%u key %d", round, i);
-            put(txn, 1, key,
-                "some state that takes a few bytes so that pages fill up and split again and again");
+    const struct ss_sha256 fingerprint = version(1);
+    char text[300], key[32];
+    unsigned random = 1;
+    memset(text, 'x', sizeof text);
+    struct ss_online_txn *txn = begin_write();
+    create(txn, 1);
+    assert_ok(ss_online_commit(txn, &error));
+    for (int round = 0; round < 60; round++) { // rows that come and go in one commit leave pages unwritten
+        const int rows = 50 + rand_r(&random) % 2000;
+        txn = begin_write();
+        for (int i = 0; i < rows; i++) {
+            snprintf(key, sizeof key, "%06d", i);
+            text[100 + rand_r(&random) % 199] = 0;
+            put(txn, 1, key, text);
+            text[strlen(text)] = 'x';
         }
-        for (int i = 0; i < 500; i++) {
-            snprintf(key, sizeof key, "%u key %d", round, i);
+        for (int i = 0; i < rows; i++) {
+            snprintf(key, sizeof key, "%06d", i);
             assert_ok(ss_online_delete(txn, &fingerprint, bytes_of(key), &error));
         }
         assert_ok(ss_online_commit(txn, &error));
