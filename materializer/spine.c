@@ -9,6 +9,7 @@
 
 #include "engine/base/hash.h"
 #include "engine/base/number.h"
+#include "engine/key.h"
 #include "materializer/csv_reader.h"
 
 #include <stdio.h>
@@ -378,6 +379,28 @@ static enum ss_status take_cell(const struct reading *reading, const struct want
     return SS_OK;
 }
 
+// No entity of the row may have a longer key than the store holds. The wanted columns: the time, then the
+// keys.
+static enum ss_status check_keys(const struct reading *reading, uint64_t line, int64_t row,
+                                 const struct ss_cell *cells, struct ss_error *error)
+{
+    const struct ss_service *service = reading->service;
+    for (size_t v = 0; v < service->view_count; v++) {
+        const struct ss_entity *entity = service->views[v]->entity;
+        struct ss_value parts[SS_MAX_KEYS];
+        struct ss_key key;
+        for (size_t i = 0; i < entity->key_count; i++)
+            parts[i] = ss_column_get(&reading->rows->spine.keys[service->view_keys[v][i]], (int32_t)row);
+        if (ss_key_encode(entity->key_types, parts, entity->key_count, &key) != SS_KEY_TOO_LONG) continue;
+        const struct wanted *wanted = &reading->wanted[1 + service->view_keys[v][0]];
+        char reason[160];
+        snprintf(reason, sizeof reason, "the key of entity '%.64s' is longer than %d bytes when encoded",
+                 entity->name, SS_KEY_MAX);
+        return fail_cell(reading, wanted, line, &cells[wanted->column], reason, error);
+    }
+    return SS_OK;
+}
+
 static void add_text(struct ss_hasher *hasher, const char *text)
 {
     ss_hasher_add(hasher, text, strlen(text) + 1);
@@ -402,6 +425,7 @@ static enum ss_status make_typed(struct reading *reading, struct ss_hasher *hash
             const struct wanted *wanted = &reading->wanted[i];
             SS_TRY(take_cell(reading, wanted, line, row, &cells[wanted->column], t_us, error));
         }
+        SS_TRY(check_keys(reading, line, row, cells, error));
     }
     rows->spine.t_us = t_us;
     return SS_OK;
