@@ -275,7 +275,7 @@ const char *session_lookup(struct session *session, const struct queries *querie
     const int64_t at = ss_clock_now(session->materializer->store->clock) + ahead;
     if (ss_pin(session->materializer, ahead > 0, at, &pinned, &session->error) != SS_OK)
         return failed(session, "pin");
-    const struct ss_lookup lookup = {queries->count, keys, request};
+    const struct ss_lookup lookup = {.length = queries->count, .keys = keys, .request = request};
     make_query_columns(session, queries, &arena, keys, request);
     make_table(session, queries->count, table);
     const enum ss_status status =
