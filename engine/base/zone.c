@@ -1,8 +1,7 @@
 // Time zones: TZif files (RFC 8536), from the system's zone database or from a store's catalog.
 //
 // A zone is a sorted list of transitions (UTC second -> offset) and, for times after the last one, the
-// footer's POSIX rule
-// ("EST5EDT,M3.2.0,M11.1.0"), of which the Mm.w.d, Jn and n forms are read.
+// footer's POSIX rule ("EST5EDT,M3.2.0,M11.1.0"), of which the Mm.w.d, Jn and n forms are read.
 
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +16,7 @@ struct rule {  // one change of a POSIX rule
 
 struct ss_zone {
     const char *name;
-    struct ss_bytes canonical; // "TZ" then the version-2 data block and footer as they stood
+    struct ss_bytes canonical; // the data block that is used and the footer, as they stood
     size_t count;
     const int64_t *at;     // UTC seconds, rising
     const int64_t *offset; // seconds east of UTC from `at` on
@@ -95,6 +94,7 @@ static bool take_rule(const char **at, struct rule *rule)
     }
     if (!take_number(at, rule->form == 'M' ? 6 : 365, &day)) return false;
     if (rule->form == 'M' && (month < 1 || week < 1)) return false;
+    if (rule->form == 'J' && day < 1) return false;
     rule->month = (int)month;
     rule->week = (int)week;
     rule->day = (int)day;
