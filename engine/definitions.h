@@ -57,6 +57,7 @@ struct ss_source {
     struct ss_notes notes;
     size_t column_count;
     struct ss_source_column *columns;
+    const int *columns_by_name; // indices into columns, sorted
     int event_time_column; // index into columns
     int event_id_column;   // -1: none
     int op_column;         // -1: none; a string column whose values are 'insert' and 'delete'
@@ -148,6 +149,7 @@ struct ss_view {
     const struct ss_program *read_program;
     size_t feature_count;
     const struct ss_feature *features;
+    struct ss_bytes canonical; // the text that the fingerprint is the hash of
     struct ss_sha256 fingerprint;
 };
 
@@ -191,6 +193,7 @@ struct ss_service {
     const struct ss_program *program;
     size_t feature_count;
     const struct ss_service_feature *features;
+    struct ss_bytes canonical;
     struct ss_sha256 fingerprint;
 };
 
