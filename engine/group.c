@@ -93,12 +93,6 @@ bool ss_group_absorb_key(struct ss_group_state *state, enum ss_type_id type, uin
     return push_key(state, type, parts, false, key, arena);
 }
 
-static void bound_text(struct ss_group_sums *sums, bool first, struct ss_bytes min, struct ss_bytes max)
-{
-    if (first || ss_bytes_compare(min, sums->min.text) < 0) sums->min.text = min;
-    if (first || ss_bytes_compare(max, sums->max.text) > 0) sums->max.text = max;
-}
-
 static bool copy_text(struct ss_bytes *text, struct ss_arena *arena)
 {
     char *copy = ss_arena_copy(arena, text->data, text->size);
@@ -113,11 +107,12 @@ static bool absorb_text(struct ss_group_state *state, uint8_t parts, struct ss_b
     const bool first = state->n++ == 0;
     if ((parts & SS_PART_DISTINCT) && !ss_distinct_add_text(state->distinct, text, arena)) return false;
     if (!(parts & SS_GROUP_SUM_PARTS)) return true;
-    const bool inside = !first && ss_bytes_compare(text, state->sums->min.text) >= 0 &&
-                        ss_bytes_compare(text, state->sums->max.text) <= 0;
-    if (inside) return true;
+    const bool least = (parts & SS_PART_MIN) && (first || ss_bytes_compare(text, state->sums->min.text) < 0);
+    const bool most = (parts & SS_PART_MAX) && (first || ss_bytes_compare(text, state->sums->max.text) > 0);
+    if (!least && !most) return true;
     if (!copy_text(&text, arena)) return false;
-    bound_text(state->sums, first, text, text);
+    if (least) state->sums->min.text = text;
+    if (most) state->sums->max.text = text;
     return true;
 }
 
@@ -259,6 +254,24 @@ void ss_group_merge_end(struct ss_group_end *end, bool last, const struct ss_gro
     if (other->there && displaces(end, last, other->event_time_us, other->seq)) *end = *other;
 }
 
+// Only the bounds that the kind keeps are known on the other side.
+static void merge_bounds(struct ss_group_state *state, const struct ss_group_kind *kind,
+                         const struct ss_group_sums *other)
+{
+    const bool text = kind->type.id == SS_STRING, first = state->n == 0;
+    struct ss_group_sums *sums = state->sums;
+    if (kind->parts & SS_PART_MIN) {
+        if (first ||
+            (text ? ss_bytes_compare(other->min.text, sums->min.text) < 0 : other->min.key < sums->min.key))
+            sums->min = other->min;
+    }
+    if (kind->parts & SS_PART_MAX) {
+        if (first ||
+            (text ? ss_bytes_compare(other->max.text, sums->max.text) > 0 : other->max.key > sums->max.key))
+            sums->max = other->max;
+    }
+}
+
 bool ss_group_merge(struct ss_group_state *state, const struct ss_group_kind *kind,
                     const struct ss_group_state *other, struct ss_arena *arena)
 {
@@ -278,12 +291,7 @@ bool ss_group_merge(struct ss_group_state *state, const struct ss_group_kind *ki
         if (!ss_group_widen(state, kind, parts, arena)) return false;
         if ((parts & SS_PART_S1) && !ss_exact_merge(&state->sums->s1, &other->sums->s1, arena)) return false;
         if ((parts & SS_PART_S2) && !ss_exact_merge(&state->sums->s2, &other->sums->s2, arena)) return false;
-        if ((parts & SS_GROUP_SUM_PARTS) && kind->type.id == SS_STRING) {
-            bound_text(state->sums, state->n == 0, other->sums->min.text, other->sums->max.text);
-        } else if (parts & SS_GROUP_SUM_PARTS) {
-            bound_key(state->sums, state->n == 0, other->sums->min.key);
-            bound_key(state->sums, false, other->sums->max.key);
-        }
+        merge_bounds(state, kind, other->sums);
         if ((parts & SS_PART_DISTINCT) &&
             !ss_distinct_merge(state->distinct, kind->type.id, other->distinct, arena))
             return false;
