@@ -32,10 +32,10 @@ const char *ss_type_format(struct ss_type type, char text[SS_TYPE_TEXT_SIZE])
 static bool parse_decimal_type(struct ss_bytes text, struct ss_type *type)
 {
     int64_t scale;
-    if (text.size < 10 || memcmp(text.data, "decimal(", 8) != 0 || text.data[text.size - 1] != ')')
+    if (text.size < 10 || text.data[8] == '-' || memcmp(text.data, "decimal(", 8) != 0 ||
+        text.data[text.size - 1] != ')')
         return false;
-    if (!ss_int64_parse((struct ss_bytes){text.data + 8, text.size - 9}, &scale) || scale < 0 || scale > 18)
-        return false;
+    if (!ss_int64_parse((struct ss_bytes){text.data + 8, text.size - 9}, &scale) || scale > 18) return false;
     *type = (struct ss_type){SS_DECIMAL, (uint8_t)scale};
     return true;
 }
