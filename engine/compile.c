@@ -281,6 +281,10 @@ struct ss_type ss_read_type(struct ss_compiler *compiler, const struct ss_yaml *
     struct ss_type type = SS_TYPE_UNKNOWN;
     *unit = SS_UNIT_TEXT;
     if (!ss_expect_text(compiler, node, subject, "a type")) return type;
+    if (node->text.size == 0) {
+        ss_diagnose(&compiler->diagnostics, node->key->place, "%s: expected a type, got nothing", subject);
+        return type;
+    }
     if (parse_type(node->text, &type, unit)) return type;
     ss_diagnose(&compiler->diagnostics, ss_yaml_place_of(node, 0), "%s: unknown type '%.64s'%s", subject,
                 node->text.data, explain_type(compiler, node->text));
@@ -288,6 +292,12 @@ struct ss_type ss_read_type(struct ss_compiler *compiler, const struct ss_yaml *
 }
 
 // ---- Expressions
+
+const char *ss_quotes_hint(struct ss_compiler *compiler, const struct ss_yaml *text, const char *name)
+{
+    if (text->is_plain || !ss_bytes_equal(text->text, ss_bytes_of(name))) return "";
+    return ss_compile_format(compiler, "; YAML takes the quotes away, so write text as \"'%s'\"", name);
+}
 
 static void move_place(const struct ss_yaml *text, struct ss_place *place)
 {

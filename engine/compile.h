@@ -110,6 +110,9 @@ bool ss_type_is_known(struct ss_type type);
 // Parses the text of the node; places in it are those in the file. NULL when it is diagnosed.
 struct ss_node *ss_read_expression(struct ss_compiler *compiler, const struct ss_yaml *node);
 
+// Advice where a whole expression in quotes was read as the unknown name between them; else "".
+const char *ss_quotes_hint(struct ss_compiler *compiler, const struct ss_yaml *text, const char *name);
+
 // ---- define_*.c: definition `index` of its section
 
 void ss_define_entity(struct ss_compiler *compiler, size_t index);

@@ -56,8 +56,8 @@ static void read_between(const struct expectation *expectation, const struct ss_
     const char *expected = "between as [lowest, highest]";
     if (!node || !ss_expect_list(expectation->compiler, node, expectation->subject, expected)) return;
     if (node->count != 2) {
-        ss_diagnose(&expectation->compiler->diagnostics, node->place, "%s: expected %s, got %zu values",
-                    expectation->subject, expected, node->count);
+        ss_diagnose(&expectation->compiler->diagnostics, node->place, "%s: expected %s, got %zu value%s",
+                    expectation->subject, expected, node->count, node->count == 1 ? "" : "s");
         return;
     }
     if (column->type.id == SS_BOOL) {

@@ -227,20 +227,37 @@ static bool resolve_feature(struct ss_service_reading *reading, struct ss_node *
     return true;
 }
 
-// What a bare name that is not known may have meant: a feature of one of the views, a request input, or a
-// name that is near.
+// The feature of one of the service's views whose name is near.
+static const char *find_near_feature(struct ss_service_reading *reading, const char *name)
+{
+    struct ss_compiler *compiler = reading->compiler;
+    for (size_t i = 0; i < reading->view_count; i++) {
+        const struct ss_scope_notes *notes = &compiler->notes[SS_VIEWS][reading->views[i]];
+        const char *near = ss_nearest_name(ss_bytes_of(name), notes->list, notes->count);
+        if (near)
+            return ss_compile_format(compiler, "; did you mean '%s.%s'?",
+                                     compiler->views[reading->views[i]].name, near);
+    }
+    return "";
+}
+
+// What a bare name that is not known may have meant: a request input, a feature of some view, or a name that
+// is near.
 static const char *advise(struct ss_service_reading *reading, const char *name)
 {
     struct ss_compiler *compiler = reading->compiler;
+    if (compiler->diagnostics.count >= SS_DIAGNOSTICS_MAX) return "";
     if (ss_compile_find(compiler, reading->request_scope, name) >= 0)
         return ss_compile_format(compiler, "; did you mean 'request.%s'?", name);
-    for (size_t i = 0; i < reading->view_count; i++) {
-        const int32_t view = reading->views[i];
-        if (ss_compile_find(compiler, compiler->notes[SS_VIEWS][view].scope, name) >= 0)
-            return ss_compile_format(compiler, "; did you mean '%s.%s'?", compiler->views[view].name, name);
+    for (size_t i = 0; i < compiler->counts[SS_VIEWS]; i++) {
+        if (ss_compile_find(compiler, compiler->notes[SS_VIEWS][i].scope, name) >= 0)
+            return ss_compile_format(compiler, "; did you mean '%s.%s'?", compiler->views[i].name, name);
     }
     const char *near = ss_did_you_mean(compiler, name, reading->derived_names, reading->derived.count);
-    return near[0] ? near : ss_did_you_mean(compiler, name, reading->key_names, reading->key_count);
+    if (!near[0]) near = ss_did_you_mean(compiler, name, reading->key_names, reading->key_count);
+    if (!near[0]) near = find_near_feature(reading, name);
+    const struct ss_feature_entry *current = &reading->derived.entries[reading->derived.current];
+    return near[0] ? near : ss_quotes_hint(compiler, current->text, name);
 }
 
 static bool resolve_bare(struct ss_service_reading *reading, struct ss_node *node)

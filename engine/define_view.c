@@ -196,6 +196,7 @@ static void tell_unknown_name(struct ss_view_reading *reading, const struct ss_n
         const char *near = ss_did_you_mean(compiler, name, reading->notes->list, reading->notes->count);
         if (!near[0]) near = ss_did_you_mean(compiler, name, reading->entity->list, reading->entity->count);
         if (!near[0]) near = ss_did_you_mean(compiler, name, reading->source->list, reading->source->count);
+        if (!near[0]) near = ss_quotes_hint(compiler, reading->text, name);
         ss_diagnose(diagnostics, node->place, "unknown name '%.64s'%s", name, near);
     }
 }

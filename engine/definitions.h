@@ -58,9 +58,9 @@ struct ss_source {
     size_t column_count;
     struct ss_source_column *columns;
     const int *columns_by_name; // indices into columns, sorted
-    int event_time_column; // index into columns
-    int event_id_column;   // -1: none
-    int op_column;         // -1: none; a string column whose values are 'insert' and 'delete'
+    int event_time_column;      // index into columns
+    int event_id_column;        // -1: none
+    int op_column;              // -1: none; a string column whose values are 'insert' and 'delete'
     enum ss_arrival arrival;
     int64_t arrival_offset_us;  // SS_ARRIVAL_EVENT_TIME: event_time + this
     int arrival_column;         // SS_ARRIVAL_COLUMN

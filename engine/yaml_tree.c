@@ -360,7 +360,7 @@ static void tell_syntax_error(struct builder *builder, const yaml_parser_t *pars
     } else {
         const struct ss_place place = place_of_mark(builder, &parser->problem_mark);
         const char *hint = hint_for(builder, problem, place);
-        if (parser->context)
+        if (parser->context && strncmp(parser->context, "while parsing a ", 16) == 0)
             ss_diagnose(diagnostics, place, "not valid YAML: %s %s that starts on line %zu%s", problem,
                         parser->context, parser->context_mark.line + 1, hint);
         else
