@@ -252,17 +252,39 @@ void ss_exact_encode(const struct ss_exact *number, int32_t base_exponent, struc
     ss_buffer_append(buffer, bytes, size);
 }
 
-// Loads the mantissa and shifts it into limbs: floor((size + 7) / 8) + 1 of them.
-static uint32_t load(const uint8_t *mantissa, size_t size, unsigned shift, uint64_t *words)
+// The last size % 8 bytes of a mantissa, by loads that stay inside it.
+static inline uint64_t load_tail(const uint8_t *mantissa, size_t size)
 {
-    const uint32_t count = (uint32_t)((size + 7) / 8);
-    words[count - 1] = 0;
-    memcpy(words, mantissa, size);
-    words[count] = 0;
-    if (shift == 0) return count + 1;
-    for (uint32_t i = count; i > 0; i--) words[i] = words[i] << shift | words[i - 1] >> (64 - shift);
-    words[0] <<= shift;
-    return count + 1;
+    const size_t rest = size % 8;
+    uint64_t word;
+    uint32_t low, high;
+    if (size >= 8) {
+        memcpy(&word, mantissa + size - 8, sizeof word);
+        return word >> (64 - 8 * rest);
+    }
+    if (rest >= 4) {
+        memcpy(&low, mantissa, sizeof low);
+        memcpy(&high, mantissa + rest - 4, sizeof high);
+        return low | (uint64_t)high << (8 * (rest - 4));
+    }
+    return mantissa[0] | (uint64_t)mantissa[rest / 2] << (8 * (rest / 2)) |
+           (uint64_t)mantissa[rest - 1] << (8 * (rest - 1));
+}
+
+// Loads a mantissa of at least one byte, shifts it and returns how many words it fills.
+static inline uint32_t load(const uint8_t *mantissa, size_t size, unsigned shift, uint64_t *words)
+{
+    uint32_t count = 0;
+    uint64_t before = 0, word;
+    for (; count < size / 8; count++) {
+        memcpy(&word, mantissa + 8 * (size_t)count, sizeof word);
+        words[count] = word << shift | (before >> 1) >> (63 - shift);
+        before = word;
+    }
+    word = size % 8 ? load_tail(mantissa, size) : 0;
+    words[count++] = word << shift | (before >> 1) >> (63 - shift);
+    words[count++] = (word >> 1) >> (63 - shift);
+    return count;
 }
 
 bool ss_exact_merge_bytes(struct ss_exact *number, int32_t base_exponent, struct ss_reader *reader,

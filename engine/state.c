@@ -265,8 +265,8 @@ bool ss_state_next_dirty(const struct ss_state *state, int *level_number, int64_
 {
     for (size_t l = 0; state->dirty_count && l < state->view->level_count; l++) {
         const struct ss_state_level *level = &state->levels[l];
-        const struct ss_tile *tile = level->tiles + level->first, *const end = tile + level->count;
-        for (; tile < end; tile++) {
+        for (uint32_t i = 0; i < level->count; i++) {
+            const struct ss_tile *tile = &level->tiles[level->first + i];
             if (tile->form != SS_TILE_DIRTY) continue;
             *level_number = (int)l;
             *start_us = ss_tile_start(level->plan, tile->index);

@@ -73,8 +73,9 @@ static void encode_level(const struct ss_state *state, const struct ss_state_lev
                          struct ss_buffer *buffer)
 {
     ss_buffer_varint(buffer, level->count);
+    if (level->count == 0) return;
     const struct ss_tile *tile = level->tiles + level->first;
-    if (level->count) ss_buffer_zigzag(buffer, tile->index);
+    ss_buffer_zigzag(buffer, tile->index);
     for (uint32_t i = 0; i < level->count && !buffer->failed; i++, tile++) {
         const uint64_t gap = i ? (uint64_t)tile->index - (uint64_t)tile[-1].index - 1 : 0;
         const size_t body = buffer->size;
@@ -100,25 +101,24 @@ static enum ss_status damaged_level(const struct ss_state_level *level, const ch
                    all ? "all" : ss_duration_format(level->plan->hop_us, hop), what);
 }
 
-static bool index_possible(const struct ss_level *plan, int64_t index)
-{
-    if (plan->hop_us == SS_HOP_ALL) return index == 0;
-    return index >= SS_TIME_MIN_US / plan->hop_us - 1 && index <= SS_TIME_MAX_US / plan->hop_us;
-}
-
 // One tile's frame; `index` is the previous tile's (of the first: its own).
-static bool decode_tile(const struct ss_level *plan, bool first, int64_t index, struct ss_reader *reader,
-                        struct ss_tile *tile)
+static inline bool decode_tile(bool first, int64_t index, struct ss_reader *reader, struct ss_tile *tile)
 {
     const uint64_t head = ss_read_varint_inline(reader);
     const uint64_t gap = head & 1 ? ss_read_varint_inline(reader) : 0;
     if ((first && (head & 1)) || gap > (uint64_t)INT64_MAX - 2 || head >> 1 > UINT32_MAX) return false;
     const int64_t step = first ? 0 : head & 1 ? (int64_t)gap + 2 : 1;
-    if (__builtin_add_overflow(index, step, &tile->index) || !index_possible(plan, tile->index)) return false;
+    if (__builtin_add_overflow(index, step, &tile->index)) return false;
     tile->size = (uint32_t)(head >> 1);
     tile->bytes = ss_read_span_inline(reader, head >> 1);
     tile->form = SS_TILE_ENCODED;
     return tile->bytes != NULL && tile->size > 0;
+}
+
+static bool indices_possible(const struct ss_level *plan, int64_t first, int64_t last)
+{
+    if (plan->hop_us == SS_HOP_ALL) return first == 0 && last == 0;
+    return first >= SS_TIME_MIN_US / plan->hop_us - 1 && last <= SS_TIME_MAX_US / plan->hop_us;
 }
 
 static enum ss_status decode_level(struct ss_state *state, struct ss_state_level *level,
@@ -133,10 +133,12 @@ static enum ss_status decode_level(struct ss_state *state, struct ss_state_level
     if (!level->tiles) return ss_fail_memory(error, "an entity's state");
     level->capacity = (uint32_t)count;
     for (uint32_t i = 0; i < count; i++) {
-        if (!decode_tile(level->plan, i == 0, index, reader, &level->tiles[i]))
+        if (!decode_tile(i == 0, index, reader, &level->tiles[i]))
             return damaged_level(level, "the frame of its tiles", error);
         index = level->tiles[i].index;
     }
+    if (!indices_possible(level->plan, level->tiles[0].index, index))
+        return damaged_level(level, "its times", error);
     level->count = (uint32_t)count;
     return SS_OK;
 }

@@ -112,12 +112,14 @@ static enum ss_status merge_span(const struct ss_state *state, const struct ss_s
                                  struct ss_error *error)
 {
     const bool all = level->plan->hop_us == SS_HOP_ALL;
-    const int64_t hop_us = level->plan->hop_us;
-    const uint32_t end = level->first + level->count;
     check_parts(level, fold);
-    uint32_t at = all ? level->first : ss_level_search(level, from_us / hop_us);
-    for (; at < end && (all || level->tiles[at].index < to_us / hop_us); at++)
-        SS_TRY(merge_tile(state, level, &level->tiles[at], fold, error));
+    if (level->count == 0) return SS_OK;
+    const int64_t from = all ? INT64_MIN : from_us / level->plan->hop_us;
+    const int64_t to = all ? INT64_MAX : to_us / level->plan->hop_us;
+    const struct ss_tile *const end = level->tiles + level->first + level->count;
+    for (const struct ss_tile *tile = level->tiles + ss_level_search(level, from);
+         tile < end && tile->index < to; tile++)
+        SS_TRY(merge_tile(state, level, tile, fold, error));
     return SS_OK;
 }
 
