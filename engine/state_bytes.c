@@ -69,18 +69,30 @@ static void prepend_head(struct ss_buffer *buffer, size_t body, uint64_t gap)
     memcpy(buffer->data + body, head, size);
 }
 
+// Does the tile still follow the one before it, both untouched? Then its head still holds too.
+static inline bool follows(const struct ss_tile *tile)
+{
+    return tile[-1].form == SS_TILE_ENCODED && tile->form == SS_TILE_ENCODED &&
+           tile[-1].bytes + tile[-1].size + tile->head_size == tile->bytes;
+}
+
 static void encode_level(const struct ss_state *state, const struct ss_state_level *level,
                          struct ss_buffer *buffer)
 {
     ss_buffer_varint(buffer, level->count);
     if (level->count == 0) return;
-    const struct ss_tile *tile = level->tiles + level->first;
-    ss_buffer_zigzag(buffer, tile->index);
-    for (uint32_t i = 0; i < level->count && !buffer->failed; i++, tile++) {
-        const uint64_t gap = i ? (uint64_t)tile->index - (uint64_t)tile[-1].index - 1 : 0;
+    const struct ss_tile *const tiles = level->tiles + level->first;
+    ss_buffer_zigzag(buffer, tiles[0].index);
+    for (uint32_t i = 0; i < level->count && !buffer->failed;) {
+        const uint64_t gap = i ? (uint64_t)tiles[i].index - (uint64_t)tiles[i - 1].index - 1 : 0;
         const size_t body = buffer->size;
-        ss_tile_encode(state, level, tile, buffer);
+        ss_tile_encode(state, level, &tiles[i], buffer);
         prepend_head(buffer, body, gap);
+        const uint32_t run = ++i;
+        while (i < level->count && follows(&tiles[i])) i++;
+        if (i == run) continue;
+        const uint8_t *from = tiles[run].bytes - tiles[run].head_size;
+        ss_buffer_append(buffer, from, (size_t)(tiles[i - 1].bytes + tiles[i - 1].size - from));
     }
 }
 
@@ -104,12 +116,14 @@ static enum ss_status damaged_level(const struct ss_state_level *level, const ch
 // One tile's frame; `index` is the previous tile's (of the first: its own).
 static inline bool decode_tile(bool first, int64_t index, struct ss_reader *reader, struct ss_tile *tile)
 {
+    const uint8_t *const start = reader->at;
     const uint64_t head = ss_read_varint_inline(reader);
     const uint64_t gap = head & 1 ? ss_read_varint_inline(reader) : 0;
     if ((first && (head & 1)) || gap > (uint64_t)INT64_MAX - 2 || head >> 1 > UINT32_MAX) return false;
     const int64_t step = first ? 0 : head & 1 ? (int64_t)gap + 2 : 1;
     if (__builtin_add_overflow(index, step, &tile->index)) return false;
     tile->size = (uint32_t)(head >> 1);
+    tile->head_size = (uint8_t)(reader->at - start);
     tile->bytes = ss_read_span_inline(reader, head >> 1);
     tile->form = SS_TILE_ENCODED;
     return tile->bytes != NULL && tile->size > 0;

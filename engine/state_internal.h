@@ -19,6 +19,7 @@ struct ss_tile {
     };
     uint32_t size; // of bytes
     uint8_t form;
+    uint8_t head_size; // of the head that stands before the bytes
 };
 
 struct ss_state_level {

@@ -46,22 +46,27 @@ static int64_t *random_times(struct samples *samples, int count)
     return times;
 }
 
+static void add_one(struct ss_state *state, const struct workload *workload, int64_t event_time_us,
+                    uint64_t seq, struct samples *samples)
+{
+    const bool passes[] = {true, true};
+    struct ss_value values[] = {{0}, {.present = true}};
+    const int64_t cents = 1 + (int64_t)samples_below(samples, 50000);
+    if (workload->type.id == SS_FLOAT64)
+        values[1].f64 = (double)cents / 100;
+    else
+        values[1].i64 = cents;
+    const struct ss_event event = {event_time_us, seq, passes, values};
+    must(ss_state_add(state, &event, INT64_MIN, NULL));
+}
+
 static struct ss_state *fold(const struct fixture *fixture, const struct workload *workload,
                              const int64_t *times, struct samples *samples, struct ss_arena *arena)
 {
     struct ss_state *state = ss_state_create(&fixture->view, arena);
     if (!state) exit(2);
-    for (int i = 0; i < workload->event_count; i++) {
-        const bool passes[] = {true, true};
-        struct ss_value values[] = {{0}, {.present = true}};
-        const int64_t cents = 1 + (int64_t)samples_below(samples, 50000);
-        if (workload->type.id == SS_FLOAT64)
-            values[1].f64 = (double)cents / 100;
-        else
-            values[1].i64 = cents;
-        const struct ss_event event = {times[i], (uint64_t)i + 1, passes, values};
-        must(ss_state_add(state, &event, INT64_MIN, NULL));
-    }
+    for (int i = 0; i < workload->event_count; i++)
+        add_one(state, workload, times[i], (uint64_t)i + 1, samples);
     return state;
 }
 
@@ -70,7 +75,7 @@ static void run(const struct workload *workload)
     struct fixture fixture = {0};
     struct samples samples = {42};
     struct ss_arena arena = {0}, reading = {0};
-    struct ss_buffer bytes = {0};
+    struct ss_buffer bytes = {0}, committed = {0};
     struct ss_value values[FIXTURE_AGGREGATES];
     bool expired[FIXTURE_AGGREGATES];
     const int64_t t_us = START_US + 30 * SS_DAY_US;
@@ -115,11 +120,21 @@ static void run(const struct workload *workload)
         must(ss_state_read(state, t_us - i, NULL, values, expired, NULL));
     }
     const double lookup_ns = (now_ns() - before) / rounds;
+    before = now_ns();
+    for (int i = 0; i < rounds; i++) {
+        ss_arena_reset(&reading);
+        must(ss_state_decode(&fixture.view, view, &reading, &state, NULL));
+        add_one(state, workload, t_us, (uint64_t)i, &samples);
+        ss_buffer_clear(&committed);
+        must(ss_state_encode(state, &committed, NULL));
+    }
+    const double commit_ns = (now_ns() - before) / rounds;
     printf(
-        "%-18s %6d events  %5zu bytes  add %5.0f ns  encode all %7.0f ns  decode %5.0f ns  read %5.0f ns  "
-        "decode + read %5.0f ns\n",
+        "%-14s %6d events  %5zu bytes  add %4.0f ns  encode all %6.0f ns  decode %4.0f ns  read %5.0f ns  "
+        "decode + read %5.0f ns  decode + add + encode %5.0f ns\n",
         workload->name, workload->event_count, bytes.size, add_ns / folds / workload->event_count, encode_ns,
-        decode_ns, read_ns, lookup_ns);
+        decode_ns, read_ns, lookup_ns, commit_ns);
+    ss_buffer_release(&committed);
     free(times);
     ss_buffer_release(&bytes);
     ss_arena_release(&arena);
