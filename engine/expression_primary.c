@@ -309,7 +309,9 @@ static struct ss_node *parse_call(struct ss_parser *parser, struct ss_token word
     }
     if (at_suffix(parser)) return fail_no_aggregate(parser, word.offset, name);
     if (!ss_parser_accept(parser, ")")) return ss_parser_expected(parser, "',' or ')'");
-    if (at_suffix(parser)) return fail_no_aggregate(parser, word.offset, name);
+    // In sum(abs(x) where y) the `where` is the aggregate's.
+    const bool is_where_around = parser->inside_aggregate && ss_token_is(&parser->token, "where");
+    if (at_suffix(parser) && !is_where_around) return fail_no_aggregate(parser, word.offset, name);
     return ss_parser_call(parser, name, word.offset, list.nodes, list.count);
 }
 

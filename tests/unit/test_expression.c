@@ -406,6 +406,8 @@ static void aggregates_take_suffixes_in_any_order(void **state)
                     hour);
     check_aggregate("SUM(amount) HOP 1h OVER 7d", SS_AGG_SUM, 1, false, 7 * day, 0, hour);
     check_aggregate("count() over 7d", SS_AGG_COUNT, 0, false, 7 * day, 0, SS_HOP_DEFAULT);
+    check_aggregate("sum(abs(i) where lower(s) = 'a') over 7d", SS_AGG_SUM, 1, true, 7 * day, 0,
+                    SS_HOP_DEFAULT);
     check_aggregate("count(where i > 0) over 7d hop exact", SS_AGG_COUNT, 0, true, 7 * day, 0, 1);
     check_aggregate("count(i) over all", SS_AGG_COUNT, 1, false, SS_OVER_ALL, 0, SS_HOP_DEFAULT);
     check_aggregate("last(i) within 90d", SS_AGG_LAST, 1, false, SS_OVER_NONE, 90 * day, SS_HOP_DEFAULT);
