@@ -301,13 +301,24 @@ static struct naive_batch merged(const struct run *run, int first, int most_step
     return batch;
 }
 
+// A delete makes its source live, so what is declared beside it must be of its commit.
+static bool must_stay_whole(const struct run *run, const struct naive_batch *batch)
+{
+    const int column = run->replay->plan->sources[batch->source].operation_column;
+    for (int r = 0; r < batch->row_count && column >= 0 && !batch->live; r++)
+        if (strcmp(batch->rows[r]->cells[column].text, "delete") == 0) return true;
+    return false;
+}
+
 static const char *push_in_parts(struct run *run, const struct naive_batch *batch)
 {
+    const bool whole = must_stay_whole(run, batch);
     for (int done = 0; done < batch->row_count;) {
         struct naive_batch part = *batch;
         struct ss_push_result result;
         part.rows += done;
         part.row_count = 1 + (int)random_below(&run->random, (uint64_t)(batch->row_count - done));
+        if (whole) part.row_count = batch->row_count;
         done += part.row_count;
         const char *problem = session_push(&run->session, &part, false, &result);
         if (problem) return problem;

@@ -27,8 +27,8 @@
 #else
 #define DEFAULT_PLANS 200
 #endif
-#define DURABLE_PLANS  5
-#define SHRINKING_RUNS 300
+#define DURABLE_PLANS     5
+#define SHRINKING_SECONDS 20
 
 static char directory[64] = "/tmp/selfsame-parity-XXXXXX";
 
@@ -70,21 +70,22 @@ static bool fails(const struct scenario *scenario)
 static void shrink(struct scenario *scenario)
 {
     struct row *rows[4096];
-    int count = 0, runs = 0;
+    int count = 0;
+    const time_t end = time(NULL) + SHRINKING_SECONDS;
+    scenario->replay.sync = false;
     for (int i = 0; i < scenario->script.step_count; i++)
         for (int r = 0; r < scenario->script.steps[i].row_count && count < 4096; r++)
             rows[count++] = &scenario->script.steps[i].rows[r];
     for (int part = count / 2; part > 0; part /= 2)
-        for (int start = 0; start < count && runs < SHRINKING_RUNS; start += part) {
-            const int end = start + part < count ? start + part : count;
+        for (int start = 0; start < count && time(NULL) < end; start += part) {
+            const int last = start + part < count ? start + part : count;
             bool dropped[4096];
-            for (int i = start; i < end; i++) {
+            for (int i = start; i < last; i++) {
                 dropped[i] = rows[i]->dropped;
                 rows[i]->dropped = true;
             }
-            runs++;
             if (fails(scenario)) continue;
-            for (int i = start; i < end; i++) rows[i]->dropped = dropped[i];
+            for (int i = start; i < last; i++) rows[i]->dropped = dropped[i];
         }
 }
 

@@ -1,0 +1,456 @@
+// A commit and its two halves: what a lookup sees while the writer stands between history and the online
+// store, and what is left when it dies there.
+//
+// The writer is a child process, as in life: the parent never has the store open for writing at the same
+// time.
+
+// clang-format off
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+// clang-format on
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "materializer/apply.h"
+#include "materializer/compare.h"
+#include "materializer/push.h"
+#include "tests/unit/store_fixture.h"
+
+static const char yaml[] =
+    "entities:\n"
+    "  user: {user_id: string}\n"
+    "sources:\n"
+    "  payments:\n"
+    "    columns: {payment_id: int64, op: string, user_id: string, amount: int64, paid_at: timestamp}\n"
+    "    event_time: paid_at\n"
+    "    event_id: payment_id\n"
+    "    op: op\n"
+    "views:\n"
+    "  spend:\n"
+    "    entity: user\n"
+    "    source: payments\n"
+    "    features:\n"
+    "      total: sum(amount) over 30d\n"
+    "      least: min(amount) over 7d hop exact\n"
+    "      orders: count() over all\n"
+    "      newest: last(amount) within 90d\n"
+    "services:\n"
+    "  model:\n"
+    "    features:\n"
+    "      - spend.*\n";
+
+#define FEATURES   4
+#define BATCHES    6
+#define BATCH_ROWS 20
+#define START_US   INT64_C(1700000000000000)
+#define END_US     (START_US + 100 * SS_DAY_US)
+
+static char root[PATH_BYTES];
+static char directory[PATH_BYTES + 16];
+
+static int make_root(void **state)
+{
+    (void)state;
+    make_test_directory(root);
+    snprintf(directory, sizeof directory, "%s/store", root);
+    return 0;
+}
+
+static int drop_root(void **state)
+{
+    (void)state;
+    remove_test_directory(root);
+    return 0;
+}
+
+// ---- The writer
+
+static struct ss_materializer *open_store(enum ss_store_mode mode, const struct ss_store_options *options)
+{
+    struct ss_materializer *materializer = NULL;
+    struct ss_error error;
+    if (ss_materializer_open(directory, mode, options, &materializer, &error) == SS_OK) return materializer;
+    fprintf(stderr, "open: %s\n", error.message);
+    return NULL;
+}
+
+static bool make_store(enum ss_clock_kind clock)
+{
+    const struct ss_file file = {"test.yaml", ss_bytes_of(yaml)};
+    const struct ss_store_options options = {.no_sync = true};
+    struct ss_definitions *definitions = NULL;
+    struct ss_buffer report = {0};
+    struct ss_error error = {0};
+    size_t count = 0;
+    bool made = ss_store_create(directory, clock, &options, &error) == SS_OK &&
+                ss_definitions_compile(&file, 1, NULL, &definitions, &report, &count, &error) == SS_OK;
+    struct ss_materializer *materializer = made ? open_store(SS_STORE_WRITE, &options) : NULL;
+    made = materializer && ss_apply(materializer, definitions, &error) == SS_OK;
+    if (!made)
+        fprintf(stderr, "make_store: %s\n%.*s", error.message, (int)report.size, (const char *)report.data);
+    ss_materializer_close(materializer);
+    ss_buffer_release(&report);
+    return made;
+}
+
+// Row i of batch b; from the second batch on, some take back rows of the one before.
+static void add_row(struct ss_column *columns, struct ss_arena *arena, int batch, int row, int64_t now_us)
+{
+    const bool is_delete = batch > 0 && row % 7 == 3;
+    const int from = is_delete ? batch - 1 : batch, of = is_delete ? row - 2 : row;
+    const int64_t time_us = START_US + (from * BATCH_ROWS + of) * SS_HOUR_US;
+    const char *user = of % 3 == 0 ? "ann" : "bob";
+    const struct ss_value values[] = {{.present = true, .i64 = from * BATCH_ROWS + of},
+                                      {.present = true, .text = ss_bytes_of(is_delete ? "delete" : "insert")},
+                                      {.present = true, .text = ss_bytes_of(user)},
+                                      {.present = true, .i64 = (of * 37) % 11 - 5},
+                                      {.present = true, .i64 = now_us ? now_us : time_us}};
+    for (int c = 0; c < 5; c++)
+        if (!ss_column_append(&columns[c], values[c], arena)) abort();
+}
+
+// now_us 0: at the times of the batch, as its producer; else one row at now_us.
+static bool push_batch(struct ss_materializer *materializer, int batch, int64_t now_us)
+{
+    struct ss_arena arena = {0};
+    struct ss_column columns[5];
+    struct ss_push_result result;
+    struct ss_error error = {0};
+    const struct ss_source *source = ss_find_source(materializer->definitions, "payments");
+    const int rows = now_us ? 1 : BATCH_ROWS;
+    for (int c = 0; c < 5; c++)
+        if (!ss_column_init(&columns[c], source->columns[c].type, rows, &arena)) abort();
+    for (int row = 0; row < rows; row++) add_row(columns, &arena, batch, row, now_us);
+    struct ss_push push = {.source = source, .length = rows, .columns = columns, .live = true};
+    if (!now_us) {
+        push.producer = "test";
+        push.number = (uint64_t)batch + 1;
+        push.hash = ss_sha256_of(&batch, sizeof batch);
+        ss_clock_advance(materializer->store->clock, START_US + (batch + 1) * BATCH_ROWS * SS_HOUR_US);
+    }
+    const bool pushed = ss_push(materializer, &push, &result, &error) == SS_OK;
+    if (!pushed) fprintf(stderr, "push: %s\n", error.message);
+    ss_arena_release(&arena);
+    return pushed;
+}
+
+// ---- Reading
+
+struct row {
+    int64_t t_us;
+    uint64_t s;
+    struct ss_value values[FEATURES];
+    uint8_t statuses[FEATURES];
+};
+
+static void keep_row(struct row *row, const struct ss_answer *answer)
+{
+    for (size_t f = 0; f < FEATURES; f++) {
+        row->values[f] = ss_column_get(&answer->columns[f], 0);
+        row->statuses[f] = answer->statuses[f][0];
+    }
+}
+
+static bool make_key(struct ss_column *key, struct ss_arena *arena)
+{
+    return ss_column_init(key, (struct ss_type){SS_STRING, 0}, 1, arena) &&
+           ss_column_append(key, (struct ss_value){.present = true, .text = ss_bytes_of("ann")}, arena);
+}
+
+static struct row look_up(struct ss_materializer *materializer)
+{
+    struct ss_arena arena = {0};
+    struct ss_column key;
+    struct ss_answer answer;
+    struct ss_pinned pinned;
+    struct ss_error error;
+    struct row row = {0};
+    assert_true(make_key(&key, &arena));
+    assert_ok(ss_pin(materializer, false, 0, &pinned, &error));
+    const struct ss_lookup lookup = {.length = 1, .keys = &key};
+    const struct ss_service *service = ss_find_service(materializer->definitions, "model");
+    assert_ok(ss_lookup(&pinned, service, &lookup, &arena, &answer, &error));
+    keep_row(&row, &answer);
+    row.t_us = pinned.t_us;
+    row.s = pinned.applied.seq;
+    ss_unpin(&pinned);
+    ss_arena_release(&arena);
+    return row;
+}
+
+static enum ss_status take_answer(void *context, int64_t first_row, const struct ss_answer *answer,
+                                  struct ss_error *error)
+{
+    (void)first_row, (void)error;
+    keep_row(context, answer);
+    return SS_OK;
+}
+
+// The as-known training row at t with the newest s.
+static struct row train_at(struct ss_materializer *materializer, int64_t t_us)
+{
+    struct ss_arena arena = {0};
+    struct ss_column key;
+    struct ss_commit newest;
+    struct ss_error error;
+    struct row row = {.t_us = t_us};
+    const struct ss_point_in_time_sink sink = {take_answer, NULL, &row};
+    assert_true(make_key(&key, &arena));
+    assert_ok(ss_history_newest_commit(materializer->store->history, &newest, &error));
+    const struct ss_spine spine = {.length = 1, .keys = &key, .t_us = &t_us, .newest_s = newest.last_seq};
+    assert_ok(ss_point_in_time(materializer->store->history,
+                               ss_find_service(materializer->definitions, "model"), &spine, &sink, &error));
+    row.s = newest.last_seq;
+    ss_arena_release(&arena);
+    return row;
+}
+
+static void assert_same_values(const struct row *a, const struct row *b)
+{
+    for (size_t f = 0; f < FEATURES; f++) {
+        assert_int_equal(a->statuses[f], b->statuses[f]);
+        assert_int_equal(a->values[f].present, b->values[f].present);
+        assert_int_equal(a->values[f].i64, b->values[f].i64);
+    }
+}
+
+static struct ss_digest digest_at_end(struct ss_materializer *materializer)
+{
+    struct ss_digest online, offline;
+    struct ss_pinned pinned;
+    struct ss_error error;
+    ss_clock_advance(materializer->store->clock, END_US);
+    assert_ok(ss_pin(materializer, false, 0, &pinned, &error));
+    assert_int_equal(pinned.t_us, END_US);
+    const struct ss_view *view = ss_find_view(materializer->definitions, "spend");
+    const struct ss_read_point point = {.t_us = pinned.t_us, .s = pinned.applied.seq};
+    assert_ok(ss_digest_online(pinned.txn, view, pinned.t_us, pinned.applied.seq, &online, &error));
+    assert_ok(ss_digest_offline(materializer->store->history, view, point, &offline, &error));
+    ss_unpin(&pinned);
+    assert_memory_equal(&online.hash, &offline.hash, sizeof online.hash);
+    return online;
+}
+
+// ---- A parked writer
+
+struct parking {
+    const char *name;
+    int parked[2], go[2]; // pipes: the child says that it stands, the parent lets it go on
+    bool is_armed;
+};
+
+static void park(void *context, const char *name)
+{
+    struct parking *parking = context;
+    char byte = 'x';
+    if (!parking->is_armed || strcmp(name, parking->name) != 0) return;
+    parking->is_armed = false;
+    if (write(parking->parked[1], &byte, 1) != 1 || read(parking->go[0], &byte, 1) != 1) _exit(3);
+}
+
+static int write_and_park(struct parking *parking)
+{
+    const struct ss_store_options options = {.no_sync = true, .fault_point = park, .fault_context = parking};
+    struct ss_materializer *materializer = open_store(SS_STORE_WRITE, &options);
+    if (!materializer) return 2;
+    parking->is_armed = true;
+    const bool pushed = push_batch(materializer, 1, ss_clock_now(materializer->store->clock) - 1);
+    ss_materializer_close(materializer);
+    return pushed ? 0 : 1;
+}
+
+static void wait_for_success(pid_t child)
+{
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+// The store has one live event; the child commits a second one and is parked at `point`.
+static void check_parked_writer(enum ss_clock_kind clock, const char *point)
+{
+    struct parking parking = {.name = point};
+    char byte;
+    assert_true(make_store(clock));
+    struct ss_materializer *materializer =
+        open_store(SS_STORE_WRITE, &(struct ss_store_options){.no_sync = true});
+    assert_non_null(materializer);
+    if (clock == SS_CLOCK_REPLAY) ss_clock_advance(materializer->store->clock, START_US);
+    assert_true(push_batch(materializer, 0, ss_clock_pin(materializer->store->clock) - 1));
+    ss_materializer_close(materializer);
+
+    assert_int_equal(pipe(parking.parked), 0);
+    assert_int_equal(pipe(parking.go), 0);
+    const pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) _exit(write_and_park(&parking));
+    assert_int_equal(read(parking.parked[0], &byte, 1), 1);
+
+    materializer = open_store(SS_STORE_READ, NULL);
+    assert_non_null(materializer);
+    const struct row during = look_up(materializer);
+    usleep(2000);
+    const struct row later = look_up(materializer);
+    assert_int_equal(during.s, 1);
+    assert_int_equal(during.values[2].i64, 1);
+    // Time stands still at the commit's arrival until it is there.
+    assert_int_equal(later.t_us, during.t_us);
+    assert_int_equal(write(parking.go[1], "x", 1), 1);
+    wait_for_success(child);
+
+    const struct row after = look_up(materializer);
+    assert_int_equal(after.s, 2);
+    assert_int_equal(after.values[2].i64, 2);
+    assert_true(after.t_us > during.t_us);
+    const struct row trained = train_at(materializer, during.t_us),
+                     trained_after = train_at(materializer, after.t_us);
+    assert_int_equal(trained.s, 2);
+    assert_same_values(&during, &trained);
+    assert_same_values(&after, &trained_after);
+    ss_materializer_close(materializer);
+    for (int i = 0; i < 2; i++) {
+        close(parking.parked[i]);
+        close(parking.go[i]);
+    }
+}
+
+static void what_is_served_beside_a_parked_writer_is_what_training_says(void **state)
+{
+    (void)state;
+    check_parked_writer(SS_CLOCK_WALL, "between_commits");
+}
+
+static void the_same_on_a_replay_clock(void **state)
+{
+    (void)state;
+    check_parked_writer(SS_CLOCK_REPLAY, "between_commits");
+}
+
+static void the_same_while_the_online_commit_is_open(void **state)
+{
+    (void)state;
+    check_parked_writer(SS_CLOCK_WALL, "online_before_commit");
+}
+
+// ---- A killed writer
+
+struct killing {
+    const char *name;
+    int batch; // in which the writer dies
+    int pushing;
+};
+
+static void die(void *context, const char *name)
+{
+    const struct killing *killing = context;
+    if (killing->pushing == killing->batch && strcmp(name, killing->name) == 0) kill(getpid(), SIGKILL);
+}
+
+static int push_all(struct killing *killing)
+{
+    const struct ss_store_options options = {.no_sync = true, .fault_point = die, .fault_context = killing};
+    struct ss_materializer *materializer = open_store(SS_STORE_WRITE, &options);
+    if (!materializer) return 2;
+    bool pushed = true;
+    for (killing->pushing = 0; killing->pushing < BATCHES && pushed; killing->pushing++)
+        pushed = push_batch(materializer, killing->pushing, 0);
+    ss_materializer_close(materializer);
+    return pushed ? 0 : 1;
+}
+
+static void run_child(struct killing *killing, bool dies)
+{
+    int status;
+    const pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) _exit(push_all(killing));
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(WIFSIGNALED(status) ? WTERMSIG(status) : 0, dies ? SIGKILL : 0);
+    if (!dies) assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+static struct ss_digest clean_run(void)
+{
+    struct killing never = {.name = "", .batch = -1};
+    assert_true(make_store(SS_CLOCK_REPLAY));
+    run_child(&never, false);
+    struct ss_materializer *materializer =
+        open_store(SS_STORE_WRITE, &(struct ss_store_options){.no_sync = true});
+    assert_non_null(materializer);
+    assert_int_equal(materializer->caught_up_rows, 0);
+    const struct ss_digest digest = digest_at_end(materializer);
+    ss_materializer_close(materializer);
+    remove_test_directory(directory);
+    return digest;
+}
+
+// Dies at `point` of its third batch, comes up again having read `rows` of history, and sends everything once
+// more.
+static void check_killed_writer(const char *point, bool kept)
+{
+    const struct ss_digest clean = clean_run();
+    struct killing killing = {.name = point, .batch = 2}, never = {.name = "", .batch = -1};
+    struct ss_commit newest;
+    struct ss_error error;
+    assert_true(make_store(SS_CLOCK_REPLAY));
+    run_child(&killing, true);
+    struct ss_materializer *materializer =
+        open_store(SS_STORE_WRITE, &(struct ss_store_options){.no_sync = true});
+    assert_non_null(materializer);
+    assert_false(materializer->rebuilt);
+    assert_ok(ss_history_newest_commit(materializer->store->history, &newest, &error));
+    assert_int_equal(newest.last_seq, BATCH_ROWS * (kept ? 3 : 2));
+    assert_int_equal(materializer->caught_up_rows, kept ? BATCH_ROWS : 0);
+    assert_false(ss_clock_in_flight(materializer->store->clock));
+    const struct row served = look_up(materializer), trained = train_at(materializer, served.t_us);
+    assert_same_values(&served, &trained);
+    ss_materializer_close(materializer);
+    run_child(&never, false);
+    materializer = open_store(SS_STORE_WRITE, &(struct ss_store_options){.no_sync = true});
+    assert_non_null(materializer);
+    const struct ss_digest digest = digest_at_end(materializer);
+    ss_materializer_close(materializer);
+    assert_int_equal(digest.s, clean.s);
+    assert_int_equal(digest.entities, 2);
+    assert_memory_equal(&digest.hash, &clean.hash, sizeof clean.hash);
+}
+
+static void killed_before_the_history_commit_nothing_is_kept(void **state)
+{
+    (void)state;
+    check_killed_writer("history_before_commit", false);
+}
+
+static void killed_between_the_commits_it_catches_up_by_that_commit_alone(void **state)
+{
+    (void)state;
+    check_killed_writer("between_commits", true);
+}
+
+static void killed_before_the_online_commit_it_catches_up_by_that_commit_alone(void **state)
+{
+    (void)state;
+    check_killed_writer("online_before_commit", true);
+}
+
+int main(void)
+{
+#define TEST(test) cmocka_unit_test_setup_teardown(test, make_root, drop_root)
+    const struct CMUnitTest tests[] = {
+        TEST(what_is_served_beside_a_parked_writer_is_what_training_says),
+        TEST(the_same_on_a_replay_clock),
+        TEST(the_same_while_the_online_commit_is_open),
+        TEST(killed_before_the_history_commit_nothing_is_kept),
+        TEST(killed_between_the_commits_it_catches_up_by_that_commit_alone),
+        TEST(killed_before_the_online_commit_it_catches_up_by_that_commit_alone),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
