@@ -25,6 +25,7 @@ struct builder {
     struct ss_arena *arena;
     uint32_t file;
     struct ss_bytes text;
+    uint32_t start; // of what libyaml reads: behind a byte order mark
     struct ss_yaml_index index;
     struct frame frames[SS_YAML_MAX_DEPTH];
     size_t depth;
@@ -63,7 +64,7 @@ static struct ss_place place_at(const struct builder *builder, uint32_t offset)
 
 static struct ss_place place_of_mark(const struct builder *builder, const yaml_mark_t *mark)
 {
-    return place_at(builder, ss_yaml_byte_offset(&builder->index, mark->index));
+    return place_at(builder, builder->start + ss_yaml_byte_offset(&builder->index, mark->index));
 }
 
 static uint32_t line_of(const struct builder *builder, struct ss_place place)
@@ -348,8 +349,8 @@ static void tell_syntax_error(struct builder *builder, const yaml_parser_t *pars
     const char *problem = parser->problem ? parser->problem : "it cannot be read";
     const struct ss_yaml *split = find_split(builder);
     if (parser->error == YAML_READER_ERROR) {
-        ss_diagnose(diagnostics, place_at(builder, (uint32_t)parser->problem_offset), "not valid YAML: %s",
-                    problem);
+        ss_diagnose(diagnostics, place_at(builder, builder->start + (uint32_t)parser->problem_offset),
+                    "not valid YAML: %s", problem);
     } else if (split) {
         ss_diagnose(diagnostics, split->place,
                     "YAML ends this at the ',' because it stands inside {} or []; " SPLIT_ADVICE);
@@ -449,12 +450,14 @@ struct ss_yaml_file ss_yaml_read(uint32_t file, struct ss_arena *arena, struct s
                               .keys.arena = arena};
     yaml_parser_t parser;
     if (!check_file(&builder)) return (struct ss_yaml_file){.is_broken = true};
-    if (!ss_yaml_index_init(&builder.index, builder.text, arena) || !yaml_parser_initialize(&parser)) {
+    if (builder.text.size >= 3 && memcmp(builder.text.data, "\xef\xbb\xbf", 3) == 0) builder.start = 3;
+    const struct ss_bytes read = {builder.text.data + builder.start, builder.text.size - builder.start};
+    if (!ss_yaml_index_init(&builder.index, read, arena) || !yaml_parser_initialize(&parser)) {
         diagnostics->out_of_memory = true;
         return (struct ss_yaml_file){.is_broken = true};
     }
     yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
-    yaml_parser_set_input_string(&parser, (const unsigned char *)builder.text.data, builder.text.size);
+    yaml_parser_set_input_string(&parser, (const unsigned char *)read.data, read.size);
     read_events(&builder, &parser);
     yaml_parser_delete(&parser);
     return (struct ss_yaml_file){builder.root, builder.is_broken};
