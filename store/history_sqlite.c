@@ -176,6 +176,14 @@ static enum ss_status read_number(struct ss_history *history, const char *sql, i
     return SS_OK;
 }
 
+static uint64_t file_bytes(const char *path, const char *ending)
+{
+    char name[4096];
+    struct stat file;
+    if (snprintf(name, sizeof name, "%s%s", path, ending) >= (int)sizeof name) return 0;
+    return stat(name, &file) == 0 ? (uint64_t)file.st_size : 0;
+}
+
 static enum ss_status connect(const char *path, const struct ss_history_options *options,
                               struct ss_history **history, struct ss_error *error)
 {
@@ -236,6 +244,37 @@ static enum ss_status check_format(struct ss_history *history, struct ss_error *
     return SS_OK;
 }
 
+// SQLite reads a last page that is cut in two as if its lost half were zeros, and then lacks rows without a
+// word. A checkpoint of another process writes whole pages. (stat, because closing a descriptor of its own
+// would lose the locks of every connection in this process.)
+static enum ss_status check_size(struct ss_history *history, struct ss_error *error)
+{
+    int64_t page_bytes;
+    SS_TRY(read_number(history, "PRAGMA page_size", &page_bytes, error));
+    if (page_bytes > 0 && file_bytes(history->path, "") % (uint64_t)page_bytes == 0) return SS_OK;
+    return ss_history_fail_row(history, "its last page is cut off", error);
+}
+
+static off_t file_size(const char *path)
+{
+    struct stat file;
+    return stat(path, &file) == 0 ? file.st_size : 0;
+}
+
+// SQLite reads what a cut file lacks as zeroes. Pages may be missing only as long as the write-ahead log
+// still has them.
+static enum ss_status check_size(struct ss_history *history, struct ss_error *error)
+{
+    char log_path[4096];
+    int64_t page_size, page_count;
+    SS_TRY(read_number(history, "PRAGMA page_size", &page_size, error));
+    SS_TRY(read_number(history, "PRAGMA page_count", &page_count, error));
+    snprintf(log_path, sizeof log_path, "%s-wal", history->path);
+    const off_t size = file_size(history->path);
+    if ((size >= page_count * page_size && size % page_size == 0) || file_size(log_path) > 0) return SS_OK;
+    return ss_history_fail_row(history, "the file is cut", error);
+}
+
 enum ss_status ss_history_open(const char *path, bool writable, const struct ss_history_options *options,
                                struct ss_history **history, struct ss_error *error)
 {
@@ -248,6 +287,7 @@ enum ss_status ss_history_open(const char *path, bool writable, const struct ss_
                        path);
     SS_TRY(connect(path, options, &opened, error));
     SS_TRY_GOTO(check_format(opened, error), out);
+    SS_TRY_GOTO(check_size(opened, error), out);
     SS_TRY_GOTO(configure(opened, writable, error), out);
     SS_TRY_GOTO(ss_history_newest_commit(opened, &newest, error), out);
     *history = opened;
@@ -476,14 +516,6 @@ static enum ss_status count_deletes(struct ss_history *history, uint64_t *delete
 out:
     ss_buffer_release(&sql);
     return status;
-}
-
-static uint64_t file_bytes(const char *path, const char *ending)
-{
-    char name[4096];
-    struct stat file;
-    if (snprintf(name, sizeof name, "%s%s", path, ending) >= (int)sizeof name) return 0;
-    return stat(name, &file) == 0 ? (uint64_t)file.st_size : 0;
 }
 
 enum ss_status ss_history_stats(struct ss_history *history, struct ss_history_stats *stats,

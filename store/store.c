@@ -284,22 +284,29 @@ static enum ss_status open_online_to_read(struct ss_store *store, const char *pa
     return ss_online_open(path, false, &store->options.online, &store->online, error);
 }
 
-// A writer that was killed may leave LMDB's file short of pages that nothing refers to (online_file.c); that
-// looks like a cut file, so after a writer's death a damaged file is made anew rather than reported.
+// What was there is of no use. The note comes first: files that were never synced are not clean.
+static enum ss_status start_online_anew(struct ss_store *store, const char *path, struct ss_error *error)
+{
+    store->online_is_new = true;
+    SS_TRY(note_open(store, error));
+    SS_TRY(ss_online_destroy(path, error));
+    return ss_online_open(path, true, &store->options.online, &store->online, error);
+}
+
+// A writer that was killed may leave LMDB's file short of pages that nothing refers to (see online_file.c);
+// that looks like a cut file, so after a writer's death a damaged file is made anew rather than reported.
+// Opening writes nothing, so what is refused is as clean as it was.
 static enum ss_status open_online_to_write(struct ss_store *store, const char *path, struct ss_error *error)
 {
+    char data[PATH_BYTES];
     bool torn, unclean;
+    SS_TRY(path_of(path, "data.mdb", data, error));
     SS_TRY(read_online_state(store, &torn, &unclean, error));
-    SS_TRY(note_open(store, error));
-    store->online_is_new = torn || store->options.replace_online || access(path, F_OK) != 0;
-    if (store->online_is_new) SS_TRY(ss_online_destroy(path, error));
-    enum ss_status status = ss_online_open(path, true, &store->options.online, &store->online, error);
-    if (status == SS_DAMAGED && unclean) {
-        store->online_is_new = true;
-        SS_TRY(ss_online_destroy(path, error));
-        status = ss_online_open(path, true, &store->options.online, &store->online, error);
-    }
-    return status;
+    if (torn || store->options.replace_online || access(data, F_OK) != 0)
+        return start_online_anew(store, path, error);
+    const enum ss_status status = ss_online_open(path, true, &store->options.online, &store->online, error);
+    if (status == SS_DAMAGED && unclean) return start_online_anew(store, path, error);
+    return status == SS_OK ? note_open(store, error) : status;
 }
 
 static enum ss_status open_online(struct ss_store *store, struct ss_error *error)

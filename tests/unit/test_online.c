@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -34,11 +35,16 @@ static int set_up(void **state)
     return 0;
 }
 
+static void close_online(void)
+{
+    ss_online_close(online);
+    online = NULL;
+}
+
 static int tear_down(void **state)
 {
     (void)state;
-    ss_online_close(online);
-    online = NULL;
+    close_online();
     remove_test_directory(directory);
     return 0;
 }
@@ -180,7 +186,7 @@ static void what_is_applied_is_kept_with_the_rows(void **state)
     assert_ok(ss_online_applied(txn, &found, &error));
     assert_int_equal(found.seq, 12);
     assert_ok(ss_online_commit(txn, &error));
-    ss_online_close(online);
+    close_online();
     assert_ok(ss_online_open(path, true, NULL, &online, &error));
     txn = begin_read();
     assert_ok(ss_online_applied(txn, &found, &error));
@@ -391,6 +397,7 @@ static void hold_a_snapshot(const struct talk *talk)
 {
     struct ss_online_txn *txn;
     struct ss_online *mine;
+    prctl(PR_SET_PDEATHSIG, SIGKILL); // a failed test leaves nobody behind
     if (ss_online_open(path, false, NULL, &mine, &error) != SS_OK) _exit(1);
     if (ss_online_read(mine, &txn, &error) != SS_OK) _exit(2);
     say(talk->to_parent);
@@ -431,7 +438,7 @@ static void another_processs_snapshot_outlives_its_tables(void **state)
     int exit_status;
     char text[32], key[32];
     fill_first_table();
-    ss_online_close(online); // LMDB does not cross a fork
+    close_online(); // LMDB does not cross a fork
     assert_int_equal(pipe(talk.to_child) | pipe(talk.to_parent), 0);
     const pid_t child = fork();
     if (child == 0) hold_a_snapshot(&talk);
@@ -458,6 +465,7 @@ static void another_processs_snapshot_outlives_its_tables(void **state)
 static void hold_the_store_open(const struct talk *talk)
 {
     struct ss_online *mine;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (ss_online_open(path, false, NULL, &mine, &error) != SS_OK) _exit(1);
     say(talk->to_parent);
     hear(talk->to_child);
@@ -471,7 +479,7 @@ static void a_killed_reader_does_not_hold_pages_for_ever(void **state)
     struct talk talk, other;
     char key[32];
     fill_first_table();
-    ss_online_close(online);
+    close_online();
     assert_int_equal(
         pipe(talk.to_child) | pipe(talk.to_parent) | pipe(other.to_child) | pipe(other.to_parent), 0);
     const pid_t child = fork();
@@ -653,8 +661,7 @@ static void a_missing_store_is_not_made_by_a_reader(void **state)
     (void)state;
     struct ss_online *none = NULL;
     struct stat found;
-    ss_online_close(online);
-    online = NULL;
+    close_online();
     assert_ok(ss_online_destroy(path, &error));
     assert_ok(ss_online_destroy(path, &error));
     assert_status(SS_NOT_FOUND, ss_online_open(path, false, NULL, &none, &error));
@@ -701,8 +708,7 @@ static void a_file_that_is_no_lmdb_is_refused(void **state)
     };
     char original[PATH_BYTES];
     commit_number(1);
-    ss_online_close(online);
-    online = NULL;
+    close_online();
     snprintf(original, sizeof original, "%.400s/original", directory);
     copy_file(data, original);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -765,8 +771,7 @@ static void a_file_cut_anywhere_is_refused_or_whole(void **state)
     drop(txn, 2);
     assert_ok(ss_online_commit(txn, &error));
     free(large);
-    ss_online_close(online);
-    online = NULL;
+    close_online();
     snprintf(original, sizeof original, "%.400s/original", directory);
     copy_file(data, original);
     const long size = size_of_file(original);
@@ -786,31 +791,44 @@ static void a_file_cut_anywhere_is_refused_or_whole(void **state)
     assert_int_equal(verdict_of_a_child(), 0);
 }
 
+static enum ss_status take_first_key(void *context, struct ss_bytes key, struct ss_bytes state)
+{
+    (void)state;
+    memcpy(context, key.data, key.size);
+    ((char *)context)[key.size] = 0;
+    return SS_FOUND;
+}
+
+static void delete_all_rows(struct ss_online_txn *txn, unsigned table)
+{
+    const struct ss_sha256 fingerprint = version(table);
+    char key[64];
+    while (ss_online_scan(txn, &fingerprint, take_first_key, key, &error) == SS_FOUND)
+        assert_ok(ss_online_delete(txn, &fingerprint, bytes_of(key), &error));
+}
+
 static void a_commit_leaves_no_page_unwritten_at_the_end(void **state)
 {
     (void)state;
     const struct ss_sha256 fingerprint = version(1);
-    char text[300], key[32];
+    char text[300], key[64];
     unsigned random = 1;
     memset(text, 'x', sizeof text);
-    struct ss_online_txn *txn = begin_write();
-    create(txn, 1);
-    assert_ok(ss_online_commit(txn, &error));
-    for (int round = 0; round < 60; round++) { // rows that come and go in one commit leave pages unwritten
+    for (int round = 0; round < 120; round++) { // rows that come and go in one commit leave pages unwritten
         const int rows = 50 + rand_r(&random) % 2000;
-        txn = begin_write();
+        struct ss_online_txn *txn = begin_write();
+        create(txn, 1);
         for (int i = 0; i < rows; i++) {
-            snprintf(key, sizeof key, "%06d", i);
-            text[100 + rand_r(&random) % 199] = 0;
-            put(txn, 1, key, text);
-            text[strlen(text)] = 'x';
+            const struct ss_bytes value = {text, 100 + (size_t)rand_r(&random) % 200};
+            snprintf(key, sizeof key, "%d-%d", rand_r(&random) % 100000, i);
+            assert_ok(ss_online_put(txn, &fingerprint, bytes_of(key), value, &error));
         }
-        for (int i = 0; i < rows; i++) {
-            snprintf(key, sizeof key, "%06d", i);
-            assert_ok(ss_online_delete(txn, &fingerprint, bytes_of(key), &error));
-        }
+        if (round % 3 == 0)
+            create(txn, 1);
+        else
+            delete_all_rows(txn, 1);
         assert_ok(ss_online_commit(txn, &error));
-        ss_online_close(online); // the check at open is exact
+        close_online(); // the check at open is exact
         assert_ok(ss_online_open(path, true, NULL, &online, &error));
     }
 }
@@ -820,8 +838,7 @@ static void a_commit_leaves_no_page_unwritten_at_the_end(void **state)
 static void every_failing_allocation_is_an_error(void **state)
 {
     (void)state;
-    ss_online_close(online);
-    online = NULL;
+    close_online();
     for (long k = 1;; k++) {
         struct ss_online *opened = NULL;
         struct ss_online_txn *txn = NULL, *snapshot = NULL;
