@@ -157,12 +157,17 @@ static int probe(struct ss_cli *cli, const char *service, uint64_t limit)
 
 int ss_command_skew(struct ss_cli *cli, int argc, char **argv)
 {
-    static const struct option options[] = {{"probe", required_argument, NULL, 'p'}, {0}};
+    static const struct option options[] = {{"probe", required_argument, NULL, 'p'},
+                                            {"log", no_argument, NULL, 'l'},
+                                            {"against", required_argument, NULL, 'a'},
+                                            {0}};
     const char *probed = NULL;
     int64_t limit = 0;
     int option;
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        if (option != 'p') return ss_cli_usage(cli, "only --probe is there yet");
+        if (option == 'l') return ss_cli_usage(cli, "--log is not there yet; --probe is");
+        if (option == 'a') return ss_cli_usage(cli, "--against is not there yet; --probe is");
+        if (option != 'p') return ss_cli_usage(cli, "unknown option");
         probed = optarg;
     }
     if (optind + 1 != argc) return ss_cli_usage(cli, "which service? (one)");

@@ -45,6 +45,16 @@ static const struct ss_command *find_command(const char *name)
     return NULL;
 }
 
+// Of the agreed command line, but made later.
+static bool is_later(const char *name)
+{
+    static const char *const later[] = {"--server",      "--log", "explain", "serve",
+                                        "rebuild-table", "sql",   "compact", "token"};
+    for (size_t i = 0; i < sizeof later / sizeof *later; i++)
+        if (strcmp(name, later[i]) == 0) return true;
+    return false;
+}
+
 static int unknown_command(const char *name)
 {
     const char *names[64];
@@ -52,9 +62,12 @@ static int unknown_command(const char *name)
     const struct ss_command *commands = ss_commands(&count);
     for (size_t i = 0; i < count; i++) names[i] = commands[i].name;
     const char *nearest = ss_nearest_name(ss_bytes_of(name), names, count);
-    fprintf(stderr, "selfsame: '%s' is no command", name);
-    if (nearest) fprintf(stderr, "; did you mean '%s'?", nearest);
-    fputs("\n'selfsame --help' lists them\n", stderr);
+    if (is_later(name))
+        fprintf(stderr, "selfsame: '%s' is not there yet", name);
+    else
+        fprintf(stderr, "selfsame: '%s' is no %s", name, name[0] == '-' ? "option" : "command");
+    if (nearest && !is_later(name)) fprintf(stderr, "; did you mean '%s'?", nearest);
+    fputs("\n'selfsame --help' lists what there is\n", stderr);
     return SS_EXIT_ERROR;
 }
 
