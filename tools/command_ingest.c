@@ -129,14 +129,11 @@ enum option_code {
     OPTION_BATCH
 };
 
-static const struct option options[] = {{"live", no_argument, NULL, OPTION_LIVE},
-                                        {"bulk", no_argument, NULL, OPTION_BULK},
-                                        {"strict", no_argument, NULL, OPTION_STRICT},
-                                        {"again", no_argument, NULL, OPTION_AGAIN},
-                                        {"map", required_argument, NULL, OPTION_MAP},
-                                        {"producer", required_argument, NULL, OPTION_PRODUCER},
-                                        {"batch", required_argument, NULL, OPTION_BATCH},
-                                        {0}};
+static const struct option options[] = {
+    {"live", no_argument, NULL, OPTION_LIVE},         {"bulk", no_argument, NULL, OPTION_BULK},
+    {"strict", no_argument, NULL, OPTION_STRICT},     {"again", no_argument, NULL, OPTION_AGAIN},
+    {"map", required_argument, NULL, OPTION_MAP},     {"producer", required_argument, NULL, OPTION_PRODUCER},
+    {"batch", required_argument, NULL, OPTION_BATCH}, {0}};
 
 #define MAPS_MAX 64
 
