@@ -40,7 +40,8 @@ enum ss_status ss_state_decode(const struct ss_view *view, struct ss_bytes bytes
                                struct ss_state **state, struct ss_error *error);
 
 // Adds an event to its tile in every level, except where that tile is already out of reach of a read at
-// `horizon_us` or later (INT64_MIN: keep all). Copies strings. A tile that is dirty is left alone.
+// `horizon_us` or later (INT64_MIN: keep all). Copies strings. A tile that is dirty is left alone. After an
+// error of this or any other function that changes it, the state is to be thrown away.
 enum ss_status ss_state_add(struct ss_state *state, const struct ss_event *event, int64_t horizon_us,
                             struct ss_error *error);
 
@@ -77,8 +78,8 @@ enum ss_status ss_state_encode(const struct ss_state *state, struct ss_buffer *b
 enum ss_status ss_state_read(const struct ss_state *state, int64_t t_us, const uint64_t *needed,
                              struct ss_value *values, bool *expired, struct ss_error *error);
 
-// A copy in another arena (encode and decode): how the caller of a long sweep gives back what dropped tiles still hold. No
-// tile may be dirty.
+// A copy in another arena (encode and decode): how the caller of a long sweep gives back what dropped tiles
+// still hold. No tile may be dirty.
 enum ss_status ss_state_move(const struct ss_state *state, struct ss_arena *to, struct ss_state **moved,
                              struct ss_error *error);
 

@@ -116,3 +116,10 @@ void fixture_end(struct fixture *fixture)
     for (size_t a = 0; a < view->aggregate_count; a++)
         cover(fixture, &fixture->aggregates[a], fixture->covers[a]);
 }
+
+void fixture_one_float64(struct fixture *fixture)
+{
+    fixture_begin(fixture);
+    fixture_four_windows(fixture, fixture_group(fixture, (struct ss_type){SS_FLOAT64, 0}));
+    fixture_end(fixture);
+}

@@ -25,5 +25,7 @@ void fixture_aggregate(struct fixture *fixture, enum ss_aggregate_fn fn, int gro
 // count, sum, mean, stddev, min, max of one column over 1h, 1d, 7d and 30d with their default hops.
 void fixture_four_windows(struct fixture *fixture, int group);
 void fixture_end(struct fixture *fixture); // levels, covers, view; the fixture must not move from now on
+// All of it: one float64 column with the four windows.
+void fixture_one_float64(struct fixture *fixture);
 
 #endif
