@@ -14,9 +14,10 @@
 // Deletes arrive live, and behind the first live commit rows with a declared arrival_time are refused (DESIGN
 // C1). A load of history with deletes therefore goes through the file twice: all inserts, then all deletes.
 //
-// --strict and --producer make the file one batch, held in memory as typed columns: the checks of `expect`
-// and of the clock are made by ss_push, which keeps a batch whole or not at all. A first pass counts its
-// rows.
+// --strict, --producer and a source that rejects make the file one batch, held in memory as typed columns:
+// the checks of `expect` and of the clock are made by ss_push, which keeps a batch whole or not at all. (A
+// file kept in part could not be mended and loaded again without its rows counting twice.) A first pass
+// counts its rows.
 
 #include "materializer/ingest_csv.h"
 
@@ -360,7 +361,7 @@ static enum ss_status push_end(struct load *load, struct ss_error *error)
 
 static bool is_whole(const struct load *load)
 {
-    return load->ingest->strict || load->ingest->producer;
+    return load->ingest->strict || load->ingest->producer || load->source->on_violation == SS_REJECT;
 }
 
 static enum ss_status count_rows(const struct load *load, int32_t *count, struct ss_error *error)

@@ -278,6 +278,24 @@ static void strict_keeps_nothing_of_a_file_with_a_bad_row(void **state)
     assert_true(result.already_loaded);
 }
 
+static void a_source_that_rejects_keeps_nothing_of_a_file_with_a_bad_row(void **state)
+{
+    (void)state;
+    const struct ss_ingest ingest = {.source = "clicks", .path = "a.csv"};
+    FILE *file = fopen("a.csv", "w");
+    assert_non_null(file);
+    fputs("id,user,amount,paid_at,sent_at\n", file);
+    for (int i = 0; i < 2 * SS_INGEST_BATCH_ROWS; i++) fprintf(file, "k%d,u,1,2026-01-01,\n", i);
+    fputs("last,u,1,,\n", file);
+    assert_int_equal(fclose(file), 0);
+    sources[1].on_violation = SS_REJECT;
+    const enum ss_status status = ss_ingest_csv(materializer, &ingest, &result, &error);
+    sources[1].on_violation = SS_QUARANTINE;
+    assert_int_equal(status, SS_INVALID);
+    assert_int_equal(stats().events, 0);
+    assert_int_equal(stats().quarantined, 0);
+}
+
 // ---- Columns
 
 static void columns_are_found_by_name_and_others_are_ignored(void **state)
@@ -602,6 +620,7 @@ int main(void)
         TEST(times_without_an_offset_are_read_in_the_zone_of_the_source),
         TEST(bad_rows_go_to_quarantine_with_their_place_and_the_others_get_in),
         TEST(strict_keeps_nothing_of_a_file_with_a_bad_row),
+        TEST(a_source_that_rejects_keeps_nothing_of_a_file_with_a_bad_row),
         TEST(columns_are_found_by_name_and_others_are_ignored),
         TEST(many_ignored_columns_are_cut_short),
         TEST(wrong_names_are_errors_that_say_what_to_do),
