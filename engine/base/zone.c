@@ -230,6 +230,7 @@ static enum ss_status keep_footer(const uint8_t *at, const uint8_t *end, struct 
 enum ss_status ss_zone_parse(const char *name, struct ss_bytes tzif, struct ss_arena *arena,
                              const struct ss_zone **zone, struct ss_error *error)
 {
+    if (tzif.size == 0) return damaged(name, error);
     const uint8_t *at = (const uint8_t *)tzif.data, *end = at + tzif.size;
     struct block block;
     struct ss_zone *made = ss_arena_alloc(arena, sizeof *made);
