@@ -68,8 +68,7 @@ static struct ss_value sums_value(const struct ss_group_sums *sums, uint64_t n, 
 
 static int64_t distinct_count(const struct ss_group_state *state, const struct ss_group_kind *kind)
 {
-    if (state->n > SS_GROUP_RAW || kind->type.id == SS_STRING)
-        return ss_distinct_count(state->distinct);
+    if (state->n > SS_GROUP_RAW || kind->type.id == SS_STRING) return ss_distinct_count(state->distinct);
     int64_t count = 0;
     for (uint64_t i = 0; i < state->n; i++) count += i == 0 || state->raw[i] != state->raw[i - 1];
     return count;
