@@ -256,11 +256,15 @@ static void read_timezone(struct reading *reading)
         return;
     reading->source->zone = load_zone(compiler, node->text.data, &error);
     if (reading->source->zone || compiler->diagnostics.out_of_memory) return;
-    ss_diagnose(
-        &compiler->diagnostics, ss_yaml_place_of(node, 0),
-        "%s: unknown time zone '%.64s'; expected a name such as Europe/Berlin or America/New_York, or "
-        "UTC%s%s (names are those of the system's package tzdata)",
-        reading->subject, node->text.data, error.message[0] ? ": " : "", error.message);
+    if (error.message[0])
+        ss_diagnose(&compiler->diagnostics, ss_yaml_place_of(node, 0), "%s: %s", reading->subject,
+                    error.message);
+    else
+        ss_diagnose(
+            &compiler->diagnostics, ss_yaml_place_of(node, 0),
+            "%s: unknown time zone '%.64s'; expected a name such as Europe/Berlin or America/New_York, "
+            "or UTC (names are those of the system's package tzdata)",
+            reading->subject, node->text.data);
 }
 
 void ss_define_source(struct ss_compiler *compiler, size_t index)

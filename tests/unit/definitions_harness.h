@@ -27,10 +27,10 @@ static inline char *harness_read_file(const char *path, size_t *size)
 static inline bool harness_load_zone(void *context, const char *name, struct ss_bytes *tzif)
 {
     static const char head[] =
-        "TZif2\0\0\0\0\0\0\0\0\0\0\0"
+        "TZif2\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
         "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1\0\0\0\4"
         "\0\0\0\0\0\0UTC\0"
-        "TZif2\0\0\0\0\0\0\0\0\0\0\0"
+        "TZif2\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
         "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1\0\0\0\4"
         "\0\0\16\20\0\0CET\0"
         "\nCET-1\n";
