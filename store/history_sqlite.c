@@ -7,6 +7,8 @@
 //   sources         source -> id, identity, whether it is live
 //   source_columns  (source, position) -> name, type: column `position` of the source is c<position>
 //   events_<id>     one row per event of source <id>; see history_tables.c
+//   entity_indexes  which entities' keys a source is indexed by; see history_index.c
+//   merges          the seq up to which the indexes' bodies go
 //   commits         one row per commit: first and last seq, its random id, its clock, its newest time, and
 //                   the greatest time up to it
 //   batches         (producer, number) -> hash
@@ -41,6 +43,9 @@ static const char schema[] =
     " live INTEGER NOT NULL DEFAULT 0);"
     "CREATE TABLE source_columns(source INTEGER, position INTEGER, name TEXT NOT NULL, type TEXT NOT NULL,"
     " PRIMARY KEY(source, position), UNIQUE(source, name)) WITHOUT ROWID;"
+    "CREATE TABLE entity_indexes(source INTEGER, keys TEXT, PRIMARY KEY(source, keys)) WITHOUT ROWID;"
+    "CREATE TABLE merges(last_seq INTEGER NOT NULL);"
+    "INSERT INTO merges VALUES(0);"
     "CREATE TABLE commits(last_seq INTEGER PRIMARY KEY, first_seq INTEGER NOT NULL, id INTEGER NOT NULL,"
     " arrival_us INTEGER NOT NULL, newest_us INTEGER NOT NULL, greatest_us INTEGER NOT NULL);"
     "CREATE TABLE batches(producer TEXT, number INTEGER, hash BLOB NOT NULL, PRIMARY KEY(producer, number))"
@@ -255,26 +260,6 @@ static enum ss_status check_size(struct ss_history *history, struct ss_error *er
     return ss_history_fail_row(history, "its last page is cut off", error);
 }
 
-static off_t file_size(const char *path)
-{
-    struct stat file;
-    return stat(path, &file) == 0 ? file.st_size : 0;
-}
-
-// SQLite reads what a cut file lacks as zeroes. Pages may be missing only as long as the write-ahead log
-// still has them.
-static enum ss_status check_size(struct ss_history *history, struct ss_error *error)
-{
-    char log_path[4096];
-    int64_t page_size, page_count;
-    SS_TRY(read_number(history, "PRAGMA page_size", &page_size, error));
-    SS_TRY(read_number(history, "PRAGMA page_count", &page_count, error));
-    snprintf(log_path, sizeof log_path, "%s-wal", history->path);
-    const off_t size = file_size(history->path);
-    if ((size >= page_count * page_size && size % page_size == 0) || file_size(log_path) > 0) return SS_OK;
-    return ss_history_fail_row(history, "the file is cut", error);
-}
-
 enum ss_status ss_history_open(const char *path, bool writable, const struct ss_history_options *options,
                                struct ss_history **history, struct ss_error *error)
 {
@@ -451,6 +436,7 @@ enum ss_status ss_history_commit(struct ss_history *history, struct ss_commit *c
     made.last_seq = history->next_seq - 1;
     made.id = history->newest.id;
     if (made.last_seq >= made.first_seq) {
+        SS_TRY_GOTO(ss_history_merge_indexes(history, made.last_seq, error), out);
         SS_TRY_GOTO(random_id(&made.id, error), out);
         SS_TRY_GOTO(insert_commit(history, &made, error), out);
     }
