@@ -158,7 +158,7 @@ void ss_table_print(struct ss_table *table, FILE *out)
         const bool last = column + 1 == table->column_count;
         const int pad = width[column] - cell_width(&table->cells[i]);
         if (table->right[column]) fprintf(out, "%*s", pad, "");
-        fwrite(table->cells[i].data, 1, table->cells[i].size, out);
+        if (table->cells[i].size) fwrite(table->cells[i].data, 1, table->cells[i].size, out);
         if (last)
             fputc('\n', out);
         else

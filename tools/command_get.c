@@ -295,37 +295,45 @@ static int run(struct get *get)
     ss_unpin(&get->pinned);
     if (get->rows) json_object_put(get->rows);
     ss_materializer_close(materializer);
-    ss_arena_release(&get->arena);
     return status == SS_OK ? SS_EXIT_OK : ss_cli_fail(&error);
 }
 
-int ss_command_get(struct ss_cli *cli, int argc, char **argv)
+// Returns 0, or the exit status after printing what is wrong.
+static int take_arguments(const struct ss_cli *cli, struct get *get, int argc, char **argv)
 {
     static const struct option options[] = {{"keys", required_argument, NULL, 'k'},
                                             {"request", required_argument, NULL, 'r'},
                                             {"features", required_argument, NULL, 'f'},
                                             {"at", required_argument, NULL, 't'},
                                             {0}};
-    struct get get = {.cli = cli};
     int option;
-    get.request = ss_arena_array(&get.arena, (size_t)argc, sizeof *get.request);
-    if (!get.request) return ss_cli_usage(cli, "out of memory");
+    get->request = ss_arena_array(&get->arena, (size_t)argc, sizeof *get->request);
+    if (!get->request) return ss_cli_usage(cli, "out of memory");
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
         if (option == 'k')
-            get.keys_file = optarg;
+            get->keys_file = optarg;
         else if (option == 'r')
-            get.request[get.request_count++] = optarg;
+            get->request[get->request_count++] = optarg;
         else if (option == 'f')
-            get.features = optarg;
+            get->features = optarg;
         else if (option != 't')
             return ss_cli_usage(cli, "unknown option");
-        else if (!(get.has_at = ss_time_parse(ss_bytes_of(optarg), SS_UNIT_TEXT, NULL, &get.at_us)))
+        else if (!(get->has_at = ss_time_parse(ss_bytes_of(optarg), SS_UNIT_TEXT, NULL, &get->at_us)))
             return ss_cli_usage(cli, "--at: '%s' is no time; write 2026-01-31T10:00:00Z", optarg);
     }
     if (optind == argc) return ss_cli_usage(cli, "which service?");
-    get.service_name = argv[optind];
-    get.pairs = argv + optind + 1;
-    get.pair_count = argc - optind - 1;
-    if (get.keys_file && get.pair_count) return ss_cli_usage(cli, "KEY=VALUE or --keys, not both");
-    return run(&get);
+    get->service_name = argv[optind];
+    get->pairs = argv + optind + 1;
+    get->pair_count = argc - optind - 1;
+    if (get->keys_file && get->pair_count) return ss_cli_usage(cli, "KEY=VALUE or --keys, not both");
+    return 0;
+}
+
+int ss_command_get(struct ss_cli *cli, int argc, char **argv)
+{
+    struct get get = {.cli = cli};
+    const int failed = take_arguments(cli, &get, argc, argv);
+    const int exit_status = failed ? failed : run(&get);
+    ss_arena_release(&get.arena);
+    return exit_status;
 }
