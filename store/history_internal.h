@@ -12,6 +12,13 @@ struct history_statement {
     sqlite3_stmt *handle;
 };
 
+// The entries of one entity's keys, in tables by_<id><keys> and new_<id><keys> (history_index.c).
+struct history_index {
+    const char *keys; // "_0_3": the key parts are c0 and c3
+    size_t key_count;
+    int positions[SS_MAX_KEYS];
+};
+
 // Where a source is kept: table events_<id>, column i of the table being "c<i>".
 struct history_table {
     int64_t id;
@@ -21,7 +28,7 @@ struct history_table {
     const char **column_names;
     struct ss_type *column_types;
     size_t index_count;
-    const char **indexes; // their names
+    struct history_index *indexes;
 };
 
 struct ss_history {
@@ -75,9 +82,27 @@ enum ss_status ss_history_find_table(struct ss_history *history, const char *sou
 enum ss_status ss_history_require_table(struct ss_history *history, const struct ss_source *source,
                                         const struct history_table **table, int *positions,
                                         struct ss_error *error);
-// The name of the index that reads of the view's entity need, appended.
-void ss_history_index_name(const struct history_table *table, const struct ss_view *view,
-                           const int *positions, struct ss_buffer *name);
+
+// Indexes by entity. Adds the one that reads of the view need, filled, unless it is there.
+enum ss_status ss_history_add_index(struct ss_history *history, const struct history_table *table,
+                                    const struct ss_view *view, const int *positions, struct ss_error *error);
+enum ss_status ss_history_load_indexes(struct ss_history *history, struct history_table *table,
+                                       struct ss_error *error);
+const struct history_index *ss_history_find_index(const struct history_table *table,
+                                                  const struct ss_view *view,
+                                                  const int *positions); // NULL: none
+// The statement that adds an entry; parameters: the key parts, event_time_us, seq.
+enum ss_status ss_history_index_insert(struct ss_history *history, const struct history_table *table,
+                                       const struct history_index *index, sqlite3_stmt **statement,
+                                       struct ss_error *error);
+// Before a commit: moves the new entries of all indexes to their bodies when there are many.
+enum ss_status ss_history_merge_indexes(struct ss_history *history, uint64_t last_seq,
+                                        struct ss_error *error);
+
+enum ss_status ss_history_execute_buffer(struct ss_history *history, struct ss_buffer *sql,
+                                         struct ss_error *error); // and empties the buffer
+// Every table there is, read anew.
+enum ss_status ss_history_load_tables(struct ss_history *history, struct ss_error *error);
 void ss_history_append_column(struct ss_buffer *sql, int position); // "c7", or "event_time_us" for -1
 
 void ss_history_bind(sqlite3_stmt *statement, int parameter, struct ss_type type, struct ss_value value);

@@ -2,7 +2,7 @@
 //
 // A reader fetches a page of rows per call and resets its statement before it returns: no read transaction
 // stands between calls, so a slow reader holds up neither checkpoints nor the writer. The next page starts
-// after the last row's place in the order, by one row-value comparison that an index answers; the first page
+// after the last row's place in the order, by one row-value comparison that a key answers; the first page
 // starts after a place below all rows. What a delete wrote after the reader's own seq is left out, so all
 // pages show the same state whatever is committed between them.
 
@@ -47,6 +47,9 @@ enum {
     ROW_COLUMNS
 };
 
+#define ENTRY_LIST                                                                            \
+    "SELECT event.seq, event.event_time_us, arrival_us, is_delete, target_seq, deleted_seq, " \
+    "deleted_arrival_us"
 #define ROW_LIST \
     "SELECT seq, event_time_us, arrival_us, is_delete, target_seq, deleted_seq, deleted_arrival_us"
 
@@ -213,11 +216,11 @@ static struct history_reader *create_reader(struct ss_history *history, const st
     return NULL;
 }
 
-static void append_selected(const struct history_reader *reader, const int *positions, const char *before,
-                            struct ss_buffer *sql)
+static void append_selected(const struct history_reader *reader, const int *positions, const char *first,
+                            const char *before, struct ss_buffer *sql)
 {
     for (size_t i = 0; i < reader->selected_count; i++) {
-        ss_buffer_text(sql, i == 0 ? before : ", ");
+        ss_buffer_text(sql, i == 0 ? first : before);
         ss_history_append_column(sql, positions[reader->selected[i]]);
     }
 }
@@ -252,7 +255,7 @@ static enum ss_status prepare_by_seq(struct history_reader *reader, struct ss_er
     if (!positions) return ss_fail_memory(error, "a reader of history");
     SS_TRY(ss_history_require_table(reader->history, reader->source, &table, positions, error));
     ss_buffer_text(&sql, ROW_LIST);
-    append_selected(reader, positions, ", ", &sql);
+    append_selected(reader, positions, ", ", ", ", &sql);
     ss_buffer_format(&sql,
                      " FROM events_%lld WHERE seq > ?1 AND seq <= ?2 AND (is_delete = 0 OR target_seq <> 0) "
                      "ORDER BY seq",
@@ -260,7 +263,7 @@ static enum ss_status prepare_by_seq(struct history_reader *reader, struct ss_er
     SS_TRY_GOTO(ss_history_statement_of(reader->history, &sql, &reader->read, error), out);
     ss_buffer_clear(&sql);
     ss_buffer_text(&sql, "SELECT ");
-    append_selected(reader, positions, "", &sql);
+    append_selected(reader, positions, "", ", ", &sql);
     ss_buffer_format(&sql, "%s FROM events_%lld WHERE seq = ?1", reader->selected_count ? "" : "1",
                      (long long)table->id);
     SS_TRY_GOTO(ss_history_statement_of(reader->history, &sql, &reader->read_target, error), out);
@@ -329,7 +332,7 @@ static enum ss_status keep_last_key(struct history_reader *reader, struct ss_err
     return SS_OK;
 }
 
-// Parameters: the key parts, the place after which to go on (time, seq), to, s; and for all entities from.
+// Parameters: the key parts, the place after which to go on (time, seq), to, s, rows; for all entities, from.
 static enum ss_status next_by_entity(struct ss_event_reader *base, const struct ss_event_batch **batch,
                                      struct ss_error *error)
 {
@@ -348,16 +351,16 @@ static enum ss_status next_by_entity(struct ss_event_reader *base, const struct 
     sqlite3_bind_int64(reader->read, parameter++, (int64_t)reader->last_seq);
     sqlite3_bind_int64(reader->read, parameter++, reader->to_us);
     sqlite3_bind_int64(reader->read, parameter++, (int64_t)reader->s);
+    sqlite3_bind_int64(reader->read, parameter++, reader->page_rows);
     if (!reader->key) sqlite3_bind_int64(reader->read, parameter, reader->from_us);
     SS_TRY(give_page(reader, batch, error));
     return *batch && !reader->key ? keep_last_key(reader, error) : SS_OK;
 }
 
-static void append_keys(const struct ss_view *view, const int *positions, const char *after,
-                        struct ss_buffer *sql)
+static void append_keys(const struct history_index *index, const char *after, struct ss_buffer *sql)
 {
-    for (size_t i = 0; i < view->entity->key_count; i++) {
-        ss_history_append_column(sql, positions[view->key_columns[i]]);
+    for (size_t i = 0; i < index->key_count; i++) {
+        ss_history_append_column(sql, index->positions[i]);
         ss_buffer_text(sql, after);
     }
 }
@@ -367,73 +370,70 @@ static void append_parameters(size_t count, struct ss_buffer *sql)
     for (size_t i = 1; i <= count; i++) ss_buffer_format(sql, i == 1 ? "?%zu" : ", ?%zu", i);
 }
 
-static void append_entity_where(const struct history_reader *reader, const int *positions,
-                                struct ss_buffer *sql)
+static void append_entries_where(const struct history_index *index, bool one_entity, struct ss_buffer *sql)
 {
-    const struct ss_view *view = reader->view;
-    const size_t keys = view->entity->key_count;
-    for (size_t i = 0; i < keys && reader->key; i++) {
-        ss_history_append_column(sql, positions[view->key_columns[i]]);
+    const size_t keys = index->key_count;
+    for (size_t i = 0; i < keys && one_entity; i++) {
+        ss_history_append_column(sql, index->positions[i]);
         ss_buffer_format(sql, " = ?%zu AND ", i + 1);
     }
-    if (reader->key) {
+    if (one_entity) {
         ss_buffer_format(sql, "(event_time_us, seq) > (?%zu, ?%zu)", keys + 1, keys + 2);
     } else {
-        append_keys(view, positions, " IS NOT NULL AND ", sql);
         ss_buffer_text(sql, "(");
-        append_keys(view, positions, ", ", sql);
+        append_keys(index, ", ", sql);
         ss_buffer_text(sql, "event_time_us, seq) > (");
         append_parameters(keys + 2, sql);
-        ss_buffer_format(sql, ") AND event_time_us >= ?%zu", keys + 5);
+        ss_buffer_format(sql, ") AND event_time_us >= ?%zu", keys + 6);
     }
-    ss_buffer_format(sql, " AND event_time_us < ?%zu AND seq <= ?%zu ORDER BY ", keys + 3, keys + 4);
-    if (!reader->key) append_keys(view, positions, ", ", sql);
-    ss_buffer_text(sql, "event_time_us, seq");
+    ss_buffer_format(sql, " AND event_time_us < ?%zu AND seq <= ?%zu", keys + 3, keys + 4);
 }
 
-static bool has_index(const struct history_table *table, const char *name)
+// " FROM (entries of the page, in order) AS entry LEFT JOIN events_3 AS event ON event.seq = entry.seq". A
+// left join keeps the entries' order, and an event that is not there shows.
+static void append_page_of_entries(const struct history_table *table, const struct history_index *index,
+                                   bool one_entity, struct ss_buffer *sql)
 {
-    for (size_t i = 0; i < table->index_count; i++)
-        if (strcmp(table->indexes[i], name) == 0) return true;
-    return false;
+    static const char *const tables[] = {"by", "new"};
+    const size_t keys = one_entity ? 0 : index->key_count;
+    ss_buffer_text(sql, " FROM (");
+    for (size_t i = 0; i < 2; i++) {
+        ss_buffer_text(sql, i == 0 ? "SELECT " : " UNION ALL SELECT ");
+        if (!one_entity) append_keys(index, ", ", sql);
+        ss_buffer_format(sql, "event_time_us, seq FROM %s_%lld%s WHERE ", tables[i], (long long)table->id,
+                         index->keys);
+        append_entries_where(index, one_entity, sql);
+    }
+    ss_buffer_text(sql, " ORDER BY ");
+    for (size_t i = 1; i <= keys + 2; i++) ss_buffer_format(sql, i == 1 ? "%zu" : ", %zu", i);
+    ss_buffer_format(sql, " LIMIT ?%zu) AS entry LEFT JOIN events_%lld AS event ON event.seq = entry.seq",
+                     index->key_count + 5, (long long)table->id);
 }
 
-// " FROM events_3 INDEXED BY events_3_by_0 WHERE is_delete = 0 AND ": never left to a planner without
-// statistics, which may sort the table instead.
-static enum ss_status append_from(struct ss_history *history, const struct history_table *table,
-                                  const struct ss_view *view, const int *positions, struct ss_buffer *sql,
-                                  struct ss_error *error)
+static enum ss_status require_index(const struct ss_history *history, const struct history_table *table,
+                                    const struct ss_view *view, const int *positions,
+                                    const struct history_index **index, struct ss_error *error)
 {
-    enum ss_status status = SS_OK;
-    struct ss_buffer index = {0};
-    ss_history_index_name(table, view, positions, &index);
-    ss_buffer_byte(&index, 0);
-    if (index.failed)
-        status = ss_fail_memory(error, "the name of an index");
-    else if (!has_index(table, (const char *)index.data))
-        status = ss_fail(
-            error, SS_NOT_FOUND,
-            "view '%s': history '%s' has no index of source '%s' by entity '%s'; run 'selfsame apply'",
-            view->name, history->path, view->source->name, view->entity->name);
-    else
-        ss_buffer_format(sql, " FROM events_%lld INDEXED BY %s WHERE is_delete = 0 AND ",
-                         (long long)table->id, (const char *)index.data);
-    ss_buffer_release(&index);
-    return status;
+    *index = ss_history_find_index(table, view, positions);
+    if (*index) return SS_OK;
+    return ss_fail(error, SS_NOT_FOUND,
+                   "view '%s': history '%s' has no index of source '%s' by entity '%s'; run 'selfsame apply'",
+                   view->name, history->path, view->source->name, view->entity->name);
 }
 
 static enum ss_status prepare_by_entity(struct history_reader *reader, struct ss_error *error)
 {
     enum ss_status status;
     const struct history_table *table;
+    const struct history_index *index;
     struct ss_buffer sql = {0};
     int *positions = positions_array(reader);
     if (!positions) return ss_fail_memory(error, "a reader of history");
     SS_TRY(ss_history_require_table(reader->history, reader->source, &table, positions, error));
-    ss_buffer_text(&sql, ROW_LIST);
-    append_selected(reader, positions, ", ", &sql);
-    SS_TRY_GOTO(append_from(reader->history, table, reader->view, positions, &sql, error), out);
-    append_entity_where(reader, positions, &sql);
+    SS_TRY(require_index(reader->history, table, reader->view, positions, &index, error));
+    ss_buffer_text(&sql, ENTRY_LIST);
+    append_selected(reader, positions, ", event.", ", event.", &sql);
+    append_page_of_entries(table, index, reader->key != NULL, &sql);
     SS_TRY_GOTO(ss_history_statement_of(reader->history, &sql, &reader->read, error), out);
 out:
     ss_buffer_release(&sql);
@@ -500,27 +500,29 @@ static enum ss_status key_statement(struct ss_history *history, const struct ss_
                                     bool first, struct ss_buffer *sql, sqlite3_stmt **statement,
                                     struct ss_error *error)
 {
+    static const char *const tables[] = {"by", "new"};
     const struct history_table *table;
+    const struct history_index *index;
     const size_t keys = view->entity->key_count;
     SS_TRY(ss_history_require_table(history, view->source, &table, positions, error));
+    SS_TRY(require_index(history, table, view, positions, &index, error));
     ss_buffer_clear(sql);
-    ss_buffer_text(sql, "SELECT ");
-    append_keys(view, positions, ", ", sql);
-    ss_buffer_text(sql, "seq");
-    SS_TRY(append_from(history, table, view, positions, sql, error));
-    append_keys(view, positions, " IS NOT NULL AND ", sql);
-    if (keys > 0) {
-        for (size_t i = 0; i < keys; i++) {
-            ss_buffer_text(sql, i == 0 ? "(" : ", ");
-            ss_history_append_column(sql, positions[view->key_columns[i]]);
+    for (size_t i = 0; i < 2; i++) {
+        ss_buffer_text(sql, i == 0 ? "SELECT " : " UNION ALL SELECT ");
+        append_keys(index, ", ", sql);
+        ss_buffer_format(sql, "event_time_us FROM %s_%lld%s WHERE ", tables[i], (long long)table->id,
+                         index->keys);
+        for (size_t part = 0; part < keys; part++) {
+            ss_buffer_text(sql, part == 0 ? "(" : ", ");
+            ss_history_append_column(sql, index->positions[part]);
         }
-        ss_buffer_text(sql, first ? ") >= (" : ") > (");
+        if (keys > 0) ss_buffer_text(sql, first ? ") >= (" : ") > (");
         append_parameters(keys, sql);
-        ss_buffer_text(sql, ") AND ");
+        ss_buffer_format(sql, "%sseq <= ?%zu", keys > 0 ? ") AND " : "", keys + 1);
     }
-    ss_buffer_format(sql, "seq <= ?%zu ORDER BY ", keys + 1);
-    append_keys(view, positions, ", ", sql);
-    ss_buffer_text(sql, "event_time_us LIMIT 1");
+    ss_buffer_text(sql, " ORDER BY ");
+    for (size_t i = 1; i <= keys + 1; i++) ss_buffer_format(sql, i == 1 ? "%zu" : ", %zu", i);
+    ss_buffer_text(sql, " LIMIT 1");
     return ss_history_statement_of(history, sql, statement, error);
 }
 

@@ -11,9 +11,8 @@
 //                                     string TEXT. Without a declared type, so that nothing is converted
 //
 // Indexes: events_<id>_identity and events_<id>_deletes on (event_time_us, event_id) for sources with
-// event_id, of inserts and of deletes; events_<id>_by_<n>_<m> on (key columns, event_time_us) of inserts for
-// every entity that a view groups the source by. SQLite ends every index entry with the rowid, so the last
-// kind is in (key, event_time, seq) order.
+// event_id, of inserts and of deletes; and for every entity that a view groups the source by, the tables of
+// history_index.c.
 
 #include "store/history_internal.h"
 
@@ -74,36 +73,6 @@ static enum ss_status load_columns(struct ss_history *history, struct history_ta
     return SS_OK;
 }
 
-static enum ss_status load_indexes(struct ss_history *history, struct history_table *table,
-                                   struct ss_error *error)
-{
-    static const char listing[] =
-        "SELECT name FROM sqlite_schema WHERE type = 'index' AND tbl_name = "
-        "'events_' || ?1 AND sql IS NOT NULL";
-    sqlite3_stmt *statement;
-    bool row;
-    size_t count;
-    SS_TRY(count_rows(
-        history, "SELECT count(*) FROM sqlite_schema WHERE type = 'index' AND tbl_name = 'events_' || ?1",
-        table->id, &count, error));
-    table->indexes = ss_arena_array(&history->arena, count + 1, sizeof *table->indexes);
-    if (!table->indexes) return ss_fail_memory(error, "the indexes of a source");
-    SS_TRY(ss_history_statement(history, listing, &statement, error));
-    sqlite3_bind_int64(statement, 1, table->id);
-    for (;;) {
-        SS_TRY(ss_history_step(history, statement, &row, "reading the indexes of a source", error));
-        if (!row || table->index_count == count) break;
-        const char *name = copy_text(&history->arena, statement, 0);
-        if (!name) {
-            ss_history_done(statement);
-            return ss_fail_memory(error, "the indexes of a source");
-        }
-        table->indexes[table->index_count++] = name;
-    }
-    ss_history_done(statement);
-    return SS_OK;
-}
-
 static enum ss_status load_sources(struct ss_history *history, struct ss_error *error)
 {
     sqlite3_stmt *statement;
@@ -131,7 +100,7 @@ static enum ss_status load_sources(struct ss_history *history, struct ss_error *
     return SS_OK;
 }
 
-static enum ss_status load_tables(struct ss_history *history, struct ss_error *error)
+enum ss_status ss_history_load_tables(struct ss_history *history, struct ss_error *error)
 {
     enum ss_status status;
     history->table_count = 0;
@@ -140,7 +109,7 @@ static enum ss_status load_tables(struct ss_history *history, struct ss_error *e
     SS_TRY_GOTO(load_sources(history, error), out);
     for (size_t i = 0; i < history->table_count; i++) {
         SS_TRY_GOTO(load_columns(history, &history->tables[i], error), out);
-        SS_TRY_GOTO(load_indexes(history, &history->tables[i], error), out);
+        SS_TRY_GOTO(ss_history_load_indexes(history, &history->tables[i], error), out);
     }
 out:
     if (status != SS_OK) history->table_count = 0;
@@ -157,7 +126,7 @@ static const struct history_table *known_table(const struct ss_history *history,
 enum ss_status ss_history_find_table(struct ss_history *history, const char *source,
                                      const struct history_table **table, struct ss_error *error)
 {
-    if (!known_table(history, source)) SS_TRY(load_tables(history, error));
+    if (!known_table(history, source)) SS_TRY(ss_history_load_tables(history, error));
     *table = known_table(history, source);
     return SS_OK;
 }
@@ -188,7 +157,8 @@ enum ss_status ss_history_require_table(struct ss_history *history, const struct
 {
     const struct history_table *found = known_table(history, source->name);
     if (!found || !find_positions(found, source, positions)) {
-        SS_TRY(load_tables(history, error)); // another process may have applied definitions meanwhile
+        SS_TRY(
+            ss_history_load_tables(history, error)); // another process may have applied definitions meanwhile
         found = known_table(history, source->name);
         if (!found || !find_positions(found, source, positions))
             return ss_fail(error, SS_NOT_FOUND,
@@ -205,19 +175,6 @@ void ss_history_append_column(struct ss_buffer *sql, int position)
         ss_buffer_text(sql, "event_time_us");
     else
         ss_buffer_format(sql, "c%d", position);
-}
-
-void ss_history_index_name(const struct history_table *table, const struct ss_view *view,
-                           const int *positions, struct ss_buffer *name)
-{
-    ss_buffer_format(name, "events_%lld_by", (long long)table->id);
-    for (size_t i = 0; i < view->entity->key_count; i++) {
-        const int position = positions[view->key_columns[i]];
-        if (position < 0)
-            ss_buffer_text(name, "_time");
-        else
-            ss_buffer_format(name, "_%d", position);
-    }
 }
 
 // ---- Values
@@ -284,8 +241,8 @@ static void append_identity(const struct ss_source *source, struct ss_buffer *te
                      source->event_id_column < 0 ? "none" : source->columns[source->event_id_column].name);
 }
 
-static enum ss_status execute_buffer(struct ss_history *history, struct ss_buffer *sql,
-                                     struct ss_error *error)
+enum ss_status ss_history_execute_buffer(struct ss_history *history, struct ss_buffer *sql,
+                                         struct ss_error *error)
 {
     ss_buffer_byte(sql, 0);
     const enum ss_status status = sql->failed ? ss_fail_memory(error, "the text of a statement")
@@ -309,7 +266,7 @@ static enum ss_status create_table(struct ss_history *history, const struct ss_s
                      "CREATE TABLE events_%lld(seq INTEGER PRIMARY KEY, event_time_us, arrival_us, is_delete,"
                      " target_seq, deleted_seq, deleted_arrival_us)",
                      sqlite3_last_insert_rowid(history->db));
-    return execute_buffer(history, sql, error);
+    return ss_history_execute_buffer(history, sql, error);
 }
 
 static enum ss_status add_column(struct ss_history *history, const struct history_table *table,
@@ -326,7 +283,7 @@ static enum ss_status add_column(struct ss_history *history, const struct histor
     sqlite3_bind_text(statement, 4, ss_type_format(column->type, type), -1, SQLITE_TRANSIENT);
     SS_TRY(ss_history_run(history, statement, "adding a column", error));
     ss_buffer_format(sql, "ALTER TABLE events_%lld ADD COLUMN c%zu", (long long)table->id, position);
-    return execute_buffer(history, sql, error);
+    return ss_history_execute_buffer(history, sql, error);
 }
 
 static enum ss_status add_identity_indexes(struct ss_history *history, const struct history_table *table,
@@ -347,7 +304,7 @@ static enum ss_status add_identity_indexes(struct ss_history *history, const str
                                      ? -1
                                      : position_of(table, source->columns[source->event_id_column].name));
         ss_buffer_format(sql, ") WHERE is_delete = %d", kinds[i].is_delete);
-        SS_TRY(execute_buffer(history, sql, error));
+        SS_TRY(ss_history_execute_buffer(history, sql, error));
     }
     return SS_OK;
 }
@@ -402,24 +359,18 @@ static enum ss_status prepare_source(struct ss_history *history, const struct ss
         if ((int)i != source->event_time_column && position_of(table, source->columns[i].name) < 0)
             SS_TRY(add_column(history, table, position++, &source->columns[i], sql, error));
     }
-    SS_TRY(load_tables(history, error));
+    SS_TRY(ss_history_load_tables(history, error));
     return add_identity_indexes(history, known_table(history, source->name), source, sql, error);
 }
 
 static enum ss_status prepare_view(struct ss_history *history, const struct ss_view *view, int *positions,
-                                   struct ss_buffer *sql, struct ss_error *error)
+                                   struct ss_error *error)
 {
     const struct history_table *table;
     SS_TRY(ss_history_require_table(history, view->source, &table, positions, error));
-    ss_buffer_text(sql, "CREATE INDEX IF NOT EXISTS ");
-    ss_history_index_name(table, view, positions, sql);
-    ss_buffer_format(sql, " ON events_%lld(", (long long)table->id);
-    for (size_t i = 0; i < view->entity->key_count; i++) {
-        ss_history_append_column(sql, positions[view->key_columns[i]]);
-        ss_buffer_text(sql, ", ");
-    }
-    ss_buffer_text(sql, "event_time_us) WHERE is_delete = 0");
-    return execute_buffer(history, sql, error);
+    if (ss_history_find_index(table, view, positions)) return SS_OK;
+    SS_TRY(ss_history_add_index(history, table, view, positions, error));
+    return ss_history_load_tables(history, error);
 }
 
 enum ss_status ss_history_prepare(struct ss_history *history, const struct ss_definitions *definitions,
@@ -430,18 +381,18 @@ enum ss_status ss_history_prepare(struct ss_history *history, const struct ss_de
     struct ss_buffer sql = {0};
     struct ss_arena arena = {0};
     SS_TRY(ss_history_enter(history, &entered, error));
-    SS_TRY_GOTO(load_tables(history, error), out);
+    SS_TRY_GOTO(ss_history_load_tables(history, error), out);
     for (size_t i = 0; i < definitions->source_count; i++)
         SS_TRY_GOTO(prepare_source(history, &definitions->sources[i], &sql, error), out);
     for (size_t i = 0; i < definitions->view_count; i++) {
         int *positions =
             ss_arena_array(&arena, definitions->views[i].source->column_count, sizeof *positions);
         SS_TRY_GOTO(positions ? SS_OK : ss_fail_memory(error, "the columns of a view"), out);
-        SS_TRY_GOTO(prepare_view(history, &definitions->views[i], positions, &sql, error), out);
+        SS_TRY_GOTO(prepare_view(history, &definitions->views[i], positions, error), out);
     }
 out:
     status = ss_history_leave(history, entered, status, error);
-    const enum ss_status loaded = load_tables(history, status == SS_OK ? error : NULL);
+    const enum ss_status loaded = ss_history_load_tables(history, status == SS_OK ? error : NULL);
     ss_arena_release(&arena);
     ss_buffer_release(&sql);
     return status == SS_OK ? loaded : status;

@@ -25,6 +25,9 @@ struct append {
     const char *source;
     bool has_deletes; // does the table hold any delete?
     sqlite3_stmt *insert, *find_row, *find_delete, *mark;
+    sqlite3_stmt **index_inserts; // of each index of the table
+    int (
+        *index_columns)[SS_MAX_KEYS]; // of each index: the source's columns of its key parts; -1: it has none
 };
 
 static struct ss_value value_at(const struct append *append, int column, int32_t row)
@@ -86,6 +89,10 @@ static enum ss_status build_statements(struct append *append, struct ss_error *e
     struct ss_buffer sql = {0};
     enum ss_status status;
     SS_TRY_GOTO(build_insert(append, &sql, error), out);
+    for (size_t i = 0; i < append->table->index_count; i++)
+        SS_TRY_GOTO(ss_history_index_insert(append->history, append->table, &append->table->indexes[i],
+                                            &append->index_inserts[i], error),
+                    out);
     if (append->rows->source->event_id_column >= 0) {
         SS_TRY_GOTO(build_find(append, false, &sql, &append->find_row, error), out);
         SS_TRY_GOTO(build_find(append, true, &sql, &append->find_delete, error), out);
@@ -101,6 +108,34 @@ static enum ss_status build_statements(struct append *append, struct ss_error *e
 out:
     ss_buffer_release(&sql);
     return status;
+}
+
+// The column of the source that is kept at a position of the table, or -1.
+static int column_at(const struct append *append, int position)
+{
+    for (size_t i = 0; i < append->rows->source->column_count; i++)
+        if (append->positions[i] == position) return (int)i;
+    return -1;
+}
+
+// Rows with a null part of the key are in no view of the entity (DESIGN C13): they have no entry.
+static enum ss_status index_row(const struct append *append, size_t index, int32_t row, uint64_t seq,
+                                struct ss_error *error)
+{
+    const struct history_index *by = &append->table->indexes[index];
+    sqlite3_stmt *insert = append->index_inserts[index];
+    int parameter = 1;
+    for (size_t i = 0; i < by->key_count; i++) {
+        const int column = append->index_columns[index][i];
+        const struct ss_value part = column < 0 ? (struct ss_value){0} : value_at(append, column, row);
+        if (!part.present) return SS_OK;
+        ss_history_bind(insert, parameter++, append->rows->source->columns[column].type, part);
+    }
+    sqlite3_bind_int64(insert, parameter++, append->rows->event_time_us[row]);
+    sqlite3_bind_int64(insert, parameter, (int64_t)seq);
+    const int code = sqlite3_step(insert);
+    sqlite3_reset(insert);
+    return code == SQLITE_DONE ? SS_OK : ss_history_fail(append->history, code, "indexing an event", error);
 }
 
 // *stored false: the identity index refused the row.
@@ -125,6 +160,13 @@ static enum ss_status insert_row(const struct append *append, int32_t row, bool 
     if (code != SQLITE_DONE) return ss_history_fail(append->history, code, "storing an event", error);
     *stored = sqlite3_changes(append->history->db) == 1;
     if (*stored) append->history->next_seq++;
+    return SS_OK;
+}
+
+static enum ss_status index_insert(const struct append *append, int32_t row, uint64_t seq,
+                                   struct ss_error *error)
+{
+    for (size_t i = 0; i < append->table->index_count; i++) SS_TRY(index_row(append, i, row, seq, error));
     return SS_OK;
 }
 
@@ -174,9 +216,10 @@ static enum ss_status append_insert(const struct append *append, int32_t row, en
         *outcome = SS_ROW_DUPLICATE;
         return found ? compare_stored(append, row, outcome, error) : SS_OK;
     }
+    const uint64_t seq = append->history->next_seq;
     SS_TRY(insert_row(append, row, false, 0, &stored, error));
     *outcome = SS_ROW_STORED;
-    if (stored) return SS_OK;
+    if (stored) return index_insert(append, row, seq, error);
     if (!append->find_row)
         return ss_history_fail_row(append->history, "a seq that was not given out yet is taken", error);
     return compare_stored(append, row, outcome, error);
@@ -209,6 +252,24 @@ static enum ss_status append_delete(struct append *append, int32_t row, enum ss_
     return stored && target_seq ? mark_deleted(append, row, target_seq, seq, error) : SS_OK;
 }
 
+static enum ss_status init_append(struct append *append, struct ss_arena *arena, struct ss_error *error)
+{
+    const struct ss_source *source = append->rows->source;
+    int *positions = ss_arena_array(arena, source->column_count, sizeof *positions);
+    if (!positions) return ss_fail_memory(error, "the columns of a batch");
+    SS_TRY(ss_history_require_table(append->history, source, &append->table, positions, error));
+    const size_t indexes = append->table->index_count;
+    append->positions = positions;
+    append->index_inserts = ss_arena_array(arena, indexes + 1, sizeof *append->index_inserts);
+    append->index_columns = ss_arena_array(arena, indexes + 1, sizeof *append->index_columns);
+    if (!append->index_inserts || !append->index_columns)
+        return ss_fail_memory(error, "the indexes of a batch");
+    for (size_t i = 0; i < indexes; i++)
+        for (size_t part = 0; part < append->table->indexes[i].key_count; part++)
+            append->index_columns[i][part] = column_at(append, append->table->indexes[i].positions[part]);
+    return build_statements(append, error);
+}
+
 enum ss_status ss_history_append(struct ss_history *history, const struct ss_append *rows,
                                  enum ss_row_outcome *outcomes, struct ss_error *error)
 {
@@ -216,11 +277,7 @@ enum ss_status ss_history_append(struct ss_history *history, const struct ss_app
     struct ss_arena arena = {0};
     struct append append = {.history = history, .rows = rows};
     SS_ASSERT(history->in_transaction);
-    int *positions = ss_arena_array(&arena, rows->source->column_count, sizeof *positions);
-    SS_TRY_GOTO(positions ? SS_OK : ss_fail_memory(error, "the columns of a batch"), out);
-    append.positions = positions;
-    SS_TRY_GOTO(ss_history_require_table(history, rows->source, &append.table, positions, error), out);
-    SS_TRY_GOTO(build_statements(&append, error), out);
+    SS_TRY_GOTO(init_append(&append, &arena, error), out);
     for (int32_t row = 0; row < rows->length; row++) {
         const bool is_delete = rows->is_delete && rows->is_delete[row];
         SS_ASSERT(!is_delete || append.find_row);
@@ -230,6 +287,8 @@ enum ss_status ss_history_append(struct ss_history *history, const struct ss_app
     }
 out:
     ss_history_done(append.insert); // unbinds the batch's strings
+    for (size_t i = 0; append.index_inserts && i < append.table->index_count; i++)
+        ss_history_done(append.index_inserts[i]);
     ss_arena_release(&arena);
     return status;
 }
