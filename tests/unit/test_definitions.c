@@ -208,6 +208,27 @@ static void no_files_are_no_definitions(void **state)
     harness_release(&result);
 }
 
+// The reference's example compiles, and the canonical form it shows is that of the example.
+static void the_reference_shows_what_the_compiler_does(void **state)
+{
+    (void)state;
+    static const char fence[] = "```yaml\n";
+    size_t size;
+    char *text = harness_read_file("docs/DEFINITIONS.md", &size);
+    assert_non_null(text);
+    const char *start = strstr(text, fence);
+    assert_non_null(start);
+    start += sizeof(fence) - 1;
+    const char *end = strstr(start, "\n```");
+    assert_non_null(end);
+    struct harness_result result = harness_compile_text((struct ss_bytes){start, (size_t)(end - start) + 1});
+    assert_int_equal(result.status, SS_OK);
+    const struct ss_bytes canonical = result.definitions->views[0].canonical;
+    assert_non_null(memmem(text, size, canonical.data, canonical.size));
+    harness_release(&result);
+    free(text);
+}
+
 // ---- Errors
 
 static void twelve_errors_in_three_files_are_told_at_once(void **state)
@@ -485,6 +506,7 @@ int main(void)
         cmocka_unit_test(keys_of_one_name_are_one_key_of_a_service),
         cmocka_unit_test(definitions_may_stand_in_any_file),
         cmocka_unit_test(no_files_are_no_definitions),
+        cmocka_unit_test(the_reference_shows_what_the_compiler_does),
         cmocka_unit_test(twelve_errors_in_three_files_are_told_at_once),
         cmocka_unit_test(a_name_is_defined_once_in_all_files),
         cmocka_unit_test(what_a_broken_file_may_define_is_not_missed_in_others),
