@@ -143,7 +143,7 @@ static enum ss_status write_rows(struct fold *fold, uint64_t upto, struct ss_err
     size_t count = 0;
     for (size_t i = 0; i < fold->capacity; i++)
         if (fold->touched[i].state) fold->touched[count++] = fold->touched[i];
-    qsort(fold->touched, count, sizeof *fold->touched, by_key);
+    if (count) qsort(fold->touched, count, sizeof *fold->touched, by_key);
     for (size_t i = 0; i < count; i++) SS_TRY(write_row(fold, &fold->touched[i], upto, error));
     return SS_OK;
 }

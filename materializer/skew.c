@@ -88,7 +88,7 @@ static int by_bytes(const void *a, const void *b)
 static void settle_keys(struct keys *keys, uint64_t limit)
 {
     size_t distinct = 0;
-    qsort(keys->items, keys->count, sizeof *keys->items, by_bytes);
+    if (keys->count) qsort(keys->items, keys->count, sizeof *keys->items, by_bytes);
     for (size_t i = 0; i < keys->count; i++)
         if (i == 0 || !ss_bytes_equal(keys->items[i], keys->items[distinct - 1]))
             keys->items[distinct++] = keys->items[i];

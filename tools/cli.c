@@ -163,8 +163,13 @@ void ss_table_print(struct ss_table *table, FILE *out)
             fputc('\n', out);
         else
             fprintf(out, "%*s", (table->right[column] ? 0 : pad) + 2, "");
-        ss_buffer_release(&table->cells[i]);
     }
+    ss_table_release(table);
+}
+
+void ss_table_release(struct ss_table *table)
+{
+    for (size_t i = 0; i < table->cell_count; i++) ss_buffer_release(&table->cells[i]);
     free(table->cells);
     *table = (struct ss_table){0};
 }

@@ -294,6 +294,7 @@ static int run(struct get *get)
     if (status == SS_OK) status = run_pinned(get, materializer, &error);
     ss_unpin(&get->pinned);
     if (get->rows) json_object_put(get->rows);
+    ss_table_release(&get->table);
     ss_materializer_close(materializer);
     return status == SS_OK ? SS_EXIT_OK : ss_cli_fail(&error);
 }

@@ -55,7 +55,10 @@ class StoreTest(unittest.TestCase):
     def run_any(self, *arguments, input=b"", **options):
         process = self.start(*arguments, **options)
         out, err = process.communicate(input)
-        return Result(subprocess.CompletedProcess(process.args, process.returncode, out, err))
+        result = Result(subprocess.CompletedProcess(process.args, process.returncode, out, err))
+        self.assertGreaterEqual(result.status, 0, f"killed by a signal: {' '.join(map(str, arguments))}: {result}")
+        self.assertNotRegex(result.err, "Sanitizer|runtime error:|assertion", f"{' '.join(map(str, arguments))}: {result}")
+        return result
 
     def run_ok(self, *arguments, **options):
         result = self.run_any(*arguments, **options)
