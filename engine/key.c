@@ -38,7 +38,8 @@ static bool put_part(struct ss_key *key, struct ss_type type, struct ss_value pa
     case SS_DECIMAL:
     case SS_TIMESTAMP: break;
     }
-    SS_ASSERT(!"a key is bool, int64 or string");
+    SS_ASSERT(false); // a key is bool, int64 or string
+    return false;
 }
 
 enum ss_key_result ss_key_encode(const struct ss_type *types, const struct ss_value *parts, size_t count,

@@ -35,7 +35,7 @@ static char *compile_bad(const char *text)
 
 static char *read_example(void)
 {
-    size_t size;
+    size_t size = 0;
     char *text = harness_read_file(EXAMPLE, &size);
     assert_non_null(text);
     return text;
@@ -213,7 +213,7 @@ static void the_reference_shows_what_the_compiler_does(void **state)
 {
     (void)state;
     static const char fence[] = "```yaml\n";
-    size_t size;
+    size_t size = 0;
     char *text = harness_read_file("docs/DEFINITIONS.md", &size);
     assert_non_null(text);
     const char *start = strstr(text, fence);
@@ -236,7 +236,7 @@ static void twelve_errors_in_three_files_are_told_at_once(void **state)
     (void)state;
     static const char *const names[] = {"a.yaml", "b.yaml", "c.yaml"};
     struct ss_file files[3];
-    size_t size;
+    size_t size = 0;
     for (size_t i = 0; i < 3; i++) {
         char path[100];
         snprintf(path, sizeof(path), "tests/fixtures/twelve_errors/%s", names[i]);

@@ -128,7 +128,7 @@ static unsigned find_changes(const struct ss_definitions *a, const struct ss_def
 static void each_edit_changes_what_it_should(void **state)
 {
     (void)state;
-    size_t size;
+    size_t size = 0;
     char *example = harness_read_file(EXAMPLE, &size);
     assert_non_null(example);
     struct ss_definitions *before = compile(example);
@@ -150,7 +150,7 @@ static void each_edit_changes_what_it_should(void **state)
 static void equal_fingerprints_mean_the_same_layout(void **state)
 {
     (void)state;
-    size_t size;
+    size_t size = 0;
     char *example = harness_read_file(EXAMPLE, &size);
     assert_non_null(example);
     struct ss_definitions *before = compile(example);

@@ -116,7 +116,7 @@ static void check_plan(struct ss_bytes yaml, const char *want)
 static void the_example_of_the_design_has_this_plan(void **state)
 {
     (void)state;
-    size_t size;
+    size_t size = 0;
     char *yaml = harness_read_file("tests/fixtures/definitions/fraud.yaml", &size);
     assert_non_null(yaml);
     check_plan((struct ss_bytes){yaml, size},
