@@ -24,7 +24,7 @@ BELOW = {
 # Libraries that stay behind one door.
 ONLY_IN = {
     r"sqlite3\.h": r"store/(history_[a-z_]+|catalog|training_table)\.[ch]",
-    r"lmdb\.h": r"store/online_lmdb\.c",
+    r"lmdb\.h": r"store/online_lmdb[a-z_]*\.[ch]",
     r"grpc/.*": r"(server|client)/.*",
 }
 # The engine has no files, no clock and no randomness.
