@@ -68,12 +68,14 @@ const char *ss_section_word(enum ss_section section)
     return words[section];
 }
 
-// May the name be defined where a syntax error has hidden it?
-static bool may_be_hidden(const struct ss_compiler *compiler, const char *name)
+// May the name be defined where a syntax error has hidden it? (After many searches: it may.)
+static bool may_be_hidden(struct ss_compiler *compiler, const char *name)
 {
     for (size_t i = 0; i < compiler->file_count; i++) {
         const struct ss_bytes text = compiler->files[i].text;
-        if (compiler->trees[i].is_broken && memmem(text.data, text.size, name, strlen(name))) return true;
+        if (!compiler->trees[i].is_broken) continue;
+        if (++compiler->hidden_searches > NEAREST_AMONG || memmem(text.data, text.size, name, strlen(name)))
+            return true;
     }
     return false;
 }

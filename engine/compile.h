@@ -49,6 +49,7 @@ struct ss_compiler {
     struct ss_zone_file *zones;
     const struct ss_zone **parsed_zones; // beside zones
     size_t zone_count;
+    size_t hidden_searches;
     size_t substituted; // nodes of features that stand in for their names
 };
 

@@ -154,12 +154,22 @@ static bool finish(struct ss_compiler *compiler, struct ss_definitions *definiti
     return ss_definitions_fingerprint(compiler, definitions);
 }
 
+// Messages show names from the files, which may hold what moves a terminal's cursor.
+static void hide_control_characters(struct ss_buffer *report)
+{
+    for (size_t i = 0; i < report->size; i++) {
+        const uint8_t byte = report->data[i];
+        if ((byte < 0x20 && byte != '\n' && byte != '\t') || byte == 0x7f) report->data[i] = '?';
+    }
+}
+
 static enum ss_status report_errors(struct ss_diagnostics *diagnostics, struct ss_buffer *report,
                                     size_t *error_count, struct ss_error *error)
 {
     ss_diagnostics_sort(diagnostics);
     for (size_t i = 0; i < diagnostics->count; i++) ss_diagnostic_format(diagnostics, i, report);
     if (report->failed) return fail_memory(error);
+    hide_control_characters(report);
     *error_count = diagnostics->count;
     return ss_fail(error, SS_FOUND, "the definitions have %zu error%s", diagnostics->count,
                    diagnostics->count == 1 ? "" : "s");

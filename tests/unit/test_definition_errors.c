@@ -54,6 +54,8 @@ static const struct row yaml_rows[] = {
 };
 
 static const struct row name_rows[] = {
+    {"\"a\\e[31m\": {}\n",
+     "1:1: definitions: unknown key 'a?[31m'; expected entities, sources, views or services\n"},
     {"- a\n", "1:1: definitions: expected a mapping with entities, sources, views or services, got a list\n"},
     {"text\n",
      "1:1: definitions: expected a mapping with entities, sources, views or services, got 'text'\n"},
