@@ -105,11 +105,6 @@ static void read_unique_ratio(const struct expectation *expectation, const struc
     const struct ss_yaml *least;
     double ratio;
     if (!node || !ss_read_fields(compiler, node, subject, names, 1, &least)) return;
-    if (expectation->on_violation == SS_QUARANTINE)
-        ss_diagnose(&compiler->diagnostics, node->key->place,
-                    "%s looks at a whole batch, which cannot be quarantined row by row; write "
-                    "on_violation: reject or on_violation: warn",
-                    subject);
     if (!least) {
         ss_diagnose(&compiler->diagnostics, node->key->place, "%s: 'min' is missing", subject);
     } else if (ss_expect_text(compiler, least, subject, "min as a number from 0 to 1")) {

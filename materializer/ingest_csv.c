@@ -14,10 +14,10 @@
 // Deletes arrive live, and behind the first live commit rows with a declared arrival_time are refused (DESIGN
 // C1). A load of history with deletes therefore goes through the file twice: all inserts, then all deletes.
 //
-// --strict, --producer and a source that rejects make the file one batch, held in memory as typed columns:
-// the checks of `expect` and of the clock are made by ss_push, which keeps a batch whole or not at all. (A
-// file kept in part could not be mended and loaded again without its rows counting twice.) A first pass
-// counts its rows.
+// --strict, --producer, a source that rejects and a unique_ratio make the file one batch, held in memory as
+// typed columns: the checks of `expect` and of the clock are made by ss_push, which keeps a batch whole or
+// not at all. (A file kept in part could not be mended and loaded again without its rows counting twice.) A
+// first pass counts its rows.
 
 #include "materializer/ingest_csv.h"
 
@@ -361,7 +361,10 @@ static enum ss_status push_end(struct load *load, struct ss_error *error)
 
 static bool is_whole(const struct load *load)
 {
-    return load->ingest->strict || load->ingest->producer || load->source->on_violation == SS_REJECT;
+    bool whole = load->ingest->strict || load->ingest->producer || load->source->on_violation == SS_REJECT;
+    for (size_t i = 0; i < load->source->column_count; i++)
+        whole = whole || load->source->columns[i].has_unique_ratio;
+    return whole;
 }
 
 static enum ss_status count_rows(const struct load *load, int32_t *count, struct ss_error *error)

@@ -103,6 +103,21 @@ static enum ss_status is_kept(struct ss_history *history, const struct ss_sha256
     return SS_OK;
 }
 
+// Forgets what is kept under the fingerprint: descriptions, owners and comments may be new under an old one.
+static enum ss_status forget(struct ss_history *history, const struct ss_sha256 *fingerprint,
+                             struct ss_error *error)
+{
+    static const char *const statements[] = {"DELETE FROM definition_files WHERE fingerprint = ?1",
+                                             "DELETE FROM definitions WHERE fingerprint = ?1"};
+    for (size_t i = 0; i < sizeof statements / sizeof *statements; i++) {
+        sqlite3_stmt *statement;
+        SS_TRY(ss_history_statement(history, statements[i], &statement, error));
+        bind_fingerprint(statement, fingerprint);
+        SS_TRY(ss_history_run(history, statement, "replacing definitions", error));
+    }
+    return SS_OK;
+}
+
 static enum ss_status keep_file(struct ss_history *history, const struct ss_sha256 *fingerprint, int position,
                                 const char *kind, const char *name, struct ss_bytes content,
                                 struct ss_error *error)
@@ -123,10 +138,8 @@ static enum ss_status keep_all(struct ss_history *history, const struct ss_defin
 {
     const struct ss_sha256 *fingerprint = &definitions->fingerprint;
     sqlite3_stmt *statement;
-    bool kept;
     int position = 0;
-    SS_TRY(is_kept(history, fingerprint, &kept, error));
-    if (kept) return SS_OK;
+    SS_TRY(forget(history, fingerprint, error));
     SS_TRY(ss_history_statement(history, "INSERT INTO definitions VALUES(?1)", &statement, error));
     bind_fingerprint(statement, fingerprint);
     SS_TRY(ss_history_run(history, statement, "keeping definitions", error));

@@ -8,7 +8,7 @@
 
 #include "store/history.h"
 
-// Keeps the definitions under their fingerprint (no-op when they are there).
+// Keeps the definitions under their fingerprint; what was kept under it (it means the same) is replaced.
 enum ss_status ss_catalog_keep(struct ss_history *history, const struct ss_definitions *definitions,
                                struct ss_error *error);
 // Which definitions are live. *found false when none was ever applied.

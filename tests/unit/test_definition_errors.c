@@ -265,9 +265,6 @@ static const struct row source_rows[] = {
      "5:22: source 'pay': column 'n': expected in as a list of values, such as [EUR, USD], got '1'\n"},
     {SOURCE("    expect: {at: {between: [2020-01-01, tomorrow]}}\n"),
      "5:41: source 'pay': column 'at': expected a value of type timestamp, got 'tomorrow': not a time\n"},
-    {SOURCE("    expect: {n: {unique_ratio: {min: 0.5}}}\n"),
-     "5:18: source 'pay': column 'n': unique_ratio looks at a whole batch, which cannot be quarantined row "
-     "by row; write on_violation: reject or on_violation: warn\n"},
     {SOURCE("    on_violation: warn\n"
             "    expect: {n: {unique_ratio: {min: 1.5}}}\n"),
      "6:38: source 'pay': column 'n': unique_ratio: min: expected a number from 0 to 1, got '1.5'\n"},

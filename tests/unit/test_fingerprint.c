@@ -48,7 +48,7 @@ static const struct edit edits[] = {
     // Names of things that no value depends on.
     {"  world:    {}  ", "  cosmos:   {}  ", NOTHING},
     // What gets in is the source's matter, not that of values.
-    {"on_violation: reject", "on_violation: warn", ALL},
+    {"on_violation: quarantine", "on_violation: warn", ALL},
     {"between: [0, 1000000]", "between: [0, 1000001]", ALL},
     {"amount:  {not_null: true, ", "amount:  {", ALL},
     {"min: 0.01", "min: 0.02", ALL},
