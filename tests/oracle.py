@@ -107,7 +107,7 @@ def shown_exact(kind, whole):
 def rounded(rational):
     """The double nearest to an exact rational; null beyond the greatest double."""
     try:
-        return repr(rational.numerator / rational.denominator)
+        return repr(rational.numerator / rational.denominator + 0.0)
     except OverflowError:
         return None
 
