@@ -23,6 +23,7 @@ static const struct ss_history_options no_sync = {.sync = false};
 struct fixture {
     char directory[PATH_BYTES], path[PATH_BYTES];
     struct payments payments, visits; // with and without event_id
+    const struct payments *read;      // what is compared with the model
     struct ss_history *history;
 };
 
@@ -33,6 +34,7 @@ static int set_up(void **state)
     snprintf(fixture->path, sizeof fixture->path, "%.480s/history.db", fixture->directory);
     make_payments(&fixture->payments, "payments; drop table commits--", true);
     make_payments(&fixture->visits, "visits", false);
+    fixture->read = &fixture->payments;
     assert_ok(ss_history_create(fixture->path, &no_sync, &error));
     assert_ok(ss_history_open(fixture->path, true, &no_sync, &fixture->history, &error));
     assert_ok(ss_history_prepare(fixture->history, &fixture->payments.definitions, &error));
@@ -574,7 +576,7 @@ static void check_read_by_seq(struct fixture *fixture, const struct model *model
     const struct ss_event_batch *batch;
     size_t next = after;
     assert_ok(
-        ss_history_read_seq(fixture->history, &fixture->payments.source, after, upto, NULL, &reader, &error));
+        ss_history_read_seq(fixture->history, &fixture->read->source, after, upto, NULL, &reader, &error));
     for (;;) {
         assert_ok(reader->next(reader, &batch, &error));
         if (!batch) break;
@@ -662,7 +664,7 @@ static void check_read_by_entity(struct fixture *fixture, const struct model *mo
     const size_t count = select_rows(model, view, entity, from_us, to_us, s, want);
     size_t next = 0;
     if (entity) key_values(view, entity, key);
-    assert_ok(ss_history_read_entity(fixture->history, &fixture->payments.views[view], entity ? key : NULL,
+    assert_ok(ss_history_read_entity(fixture->history, &fixture->read->views[view], entity ? key : NULL,
                                      from_us, to_us, s, &reader, &error));
     for (;;) {
         assert_ok(reader->next(reader, &batch, &error));
@@ -712,8 +714,7 @@ static void check_each_key(struct fixture *fixture, const struct model *model, i
     struct model_row *rows = calloc(model->count + 1, sizeof *rows);
     struct keys_seen seen = {.fixture = fixture, .model = model, .rows = rows, .view = view, .s = s};
     seen.count = select_rows(model, view, NULL, INT64_MIN, INT64_MAX, s, rows);
-    assert_ok(
-        ss_history_each_key(fixture->history, &fixture->payments.views[view], s, see_key, &seen, &error));
+    assert_ok(ss_history_each_key(fixture->history, &fixture->read->views[view], s, see_key, &seen, &error));
     assert_int_equal(seen.next, seen.count);
     free(rows);
 }
@@ -766,6 +767,87 @@ static void many_events_of_one_key_at_one_time_come_in_pages(void **state)
     check_read_by_seq(fixture, &model, 0, ROWS);
     free(texts);
     free(rows);
+    free(model.rows);
+}
+
+static struct payment random_visit(char user[16])
+{
+    struct payment row = random_payment();
+    row.is_delete = false;
+    if (!row.user) return row;
+    snprintf(user, 16, "u%d", (int)random_below(100));
+    row.user = user;
+    return row;
+}
+
+// Enough events for the small tables of the indexes to be moved to their bodies twice, then some more.
+static void fill_with_visits(struct fixture *fixture, struct model *model, struct payment *rows,
+                             char (*texts)[16], int32_t count)
+{
+    enum { BATCH = 7000 };
+    for (int32_t first = 0; first < count; first += BATCH) {
+        const int32_t length = count - first < BATCH ? count - first : BATCH;
+        for (int32_t i = first; i < first + length; i++) {
+            rows[i] = random_visit(texts[i]);
+            model->rows[i] =
+                (struct model_row){.row = rows[i], .seq = (uint64_t)i + 1, .deleted_arrival_us = SS_NEVER_US};
+        }
+        commit_payments(fixture->history, &fixture->visits, rows + first, length, NULL);
+        model->count = (size_t)(first + length);
+    }
+}
+
+static void events_in_the_body_and_in_the_small_table_of_an_index_are_one(void **state)
+{
+    struct fixture *fixture = *state;
+    enum { ROWS = 150000 };
+    struct payment *rows = calloc(ROWS, sizeof *rows);
+    struct model model = {.rows = calloc(ROWS, sizeof *model.rows)};
+    char(*texts)[16] = calloc(ROWS, sizeof *texts);
+    random_state = 1;
+    fixture->read = &fixture->visits;
+    fill_with_visits(fixture, &model, rows, texts, ROWS);
+    for (int view = 0; view < VIEWS; view++) {
+        check_read_by_entity(fixture, &model, view, NULL, INT64_MIN, INT64_MAX, ROWS);
+        check_read_by_entity(fixture, &model, view, NULL, -20, 30, 65536);
+        check_read_by_entity(fixture, &model, view, NULL, 0, 99, 140000);
+    }
+    for (int i = 0; i < 50; i++) {
+        const struct payment *some = &rows[random_below(ROWS)];
+        if (some->user)
+            check_read_by_entity(fixture, &model, VIEW_BY_USER, some, -50, 50, random_below(ROWS));
+        if (has_key(VIEW_BY_USER_AND_SHOP, some))
+            check_read_by_entity(fixture, &model, VIEW_BY_USER_AND_SHOP, some, INT64_MIN, INT64_MAX, ROWS);
+    }
+    check_each_key(fixture, &model, VIEW_BY_USER, 150);
+    check_each_key(fixture, &model, VIEW_BY_FLAG, ROWS);
+    free(texts);
+    free(rows);
+    free(model.rows);
+}
+
+static void an_index_that_is_added_later_holds_the_events_before_it(void **state)
+{
+    struct fixture *fixture = *state;
+    struct model model = {.rows = calloc(MODEL_ROWS, sizeof *model.rows)};
+    struct payments late;
+    make_payments(&late, "late", true);
+    struct ss_definitions without = late.definitions;
+    without.view_count = 0;
+    random_state = 2;
+    assert_ok(ss_history_prepare(fixture->history, &without, &error));
+    struct payments *usual = &fixture->payments;
+    const struct payments kept = *usual;
+    usual->source.name = "late"; // batches go there
+    fill_at_random(fixture, &model, 40);
+    assert_ok(ss_history_prepare(fixture->history, &late.definitions, &error));
+    fill_at_random(fixture, &model, 40);
+    fixture->read = &late;
+    for (int view = 0; view < VIEWS; view++) {
+        check_read_by_entity(fixture, &model, view, NULL, INT64_MIN, INT64_MAX, model.count);
+        check_each_key(fixture, &model, view, model.count / 3);
+    }
+    *usual = kept;
     free(model.rows);
 }
 
@@ -983,6 +1065,8 @@ int main(void)
         TEST(a_reader_without_the_index_says_so),
         TEST(random_events_read_as_a_naive_model_says),
         TEST(many_events_of_one_key_at_one_time_come_in_pages),
+        TEST(events_in_the_body_and_in_the_small_table_of_an_index_are_one),
+        TEST(an_index_that_is_added_later_holds_the_events_before_it),
         TEST(a_reader_shows_its_own_seq_whatever_is_committed_meanwhile),
         TEST(extreme_values_come_back_bit_for_bit),
         TEST(only_the_columns_asked_for_are_read),
