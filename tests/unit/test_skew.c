@@ -81,7 +81,7 @@ static int setup(void **state)
     struct ss_definitions *definitions;
     struct ss_buffer report = {0};
     size_t error_count;
-    const struct ss_store_options options = {.no_sync = true};
+    const struct ss_store_options options = {.no_sync = true, .online = {.map_bytes = 64 << 20}};
     const struct ss_file file = {"test.yaml", {definitions_text, sizeof definitions_text - 1}};
     strcpy(fixture->directory, "/tmp/selfsame-skew-XXXXXX");
     assert_non_null(mkdtemp(fixture->directory));
