@@ -8,6 +8,7 @@
 #include "scenario.h"
 
 #define MOST_ROWS 320
+#define MANY_ROWS 2000 // of a few scripts: more than tiles keep raw
 #define CLOCK_SLACK \
     (SECOND + 2000) // a live commit leaves the clock at most so far after the time it was moved to
 #define POOL         24
@@ -56,9 +57,18 @@ static void make_pools(struct maker *maker)
 {
     static const int64_t whole[] = {0,         1,         -1,           7, 100, -100, INT64_C(1) << 40,
                                     INT64_MAX, INT64_MIN, INT64_MAX - 1};
-    static const double numbers[] = {
-        0,      0.1,     -0.1,      1e308, -1e308,           1.7976931348623157e308,
-        5e-324, -1e-300, 1.0 / 3.0, 1e16,  9007199254740992.0, -2.5};
+    static const double numbers[] = {0,
+                                     0.1,
+                                     -0.1,
+                                     1e308,
+                                     -1e308,
+                                     1.7976931348623157e308,
+                                     5e-324,
+                                     -1e-300,
+                                     1.0 / 3.0,
+                                     1e16,
+                                     9007199254740992.0,
+                                     -2.5};
     for (int i = 0; i < POOL; i++) {
         maker->values[i] = i < 10 ? whole[i] : between(maker, -1000, 1000);
         const double scattered =
@@ -298,10 +308,10 @@ void generate_script(struct random *random, struct pool *pool, const struct plan
     struct maker maker = {.random = random, .pool = pool, .plan = plan, .script = script};
     *script = (struct script){.steps = pool_take(pool, MOST_STEPS * sizeof(struct step))};
     maker.clock = starts[random_below(random, 4)];
-    maker.rows_left = (int)between(&maker, 30, MOST_ROWS);
+    maker.rows_left = (int)between(&maker, 30, chance(&maker, 4) ? MANY_ROWS : MOST_ROWS);
     make_pools(&maker);
     for (int i = 0; i < plan->source_count; i++) {
-        maker.sources[i].rows = pool_take(pool, (MOST_ROWS + 1) * sizeof *maker.sources[i].rows);
+        maker.sources[i].rows = pool_take(pool, (MANY_ROWS + 1) * sizeof *maker.sources[i].rows);
         maker.sources[i].declared_left = (int)below(&maker, 5);
     }
     int lookups = LOOKUPS;

@@ -63,8 +63,8 @@ static const char *difference(const struct run *run, int feature, const struct c
         cell_show(pool, kind, b), status_name(y));
 }
 
-static const char *compare_tables(const struct run *run, const struct queries *queries, const int64_t *t,
-                                  uint64_t s, const char *left, const struct table *a, const char *right,
+static const char *compare_tables(const struct run *run, const struct queries *queries, const uint64_t *s,
+                                  const char *left, const struct table *a, const char *right,
                                   const struct table *b)
 {
     const struct plan *plan = run->replay->plan;
@@ -72,14 +72,14 @@ static const char *compare_tables(const struct run *run, const struct queries *q
         const int row = i / a->feature_count, feature = i % a->feature_count;
         const struct kind kind = plan->features[feature].expression->kind;
         if (a->statuses[i] == b->statuses[i] && cell_equal(kind, a->cells[i], b->cells[i])) continue;
-        return difference(run, feature, queries->keys[row], t[row], s, left, a->cells[i], a->statuses[i],
-                          right, b->cells[i], b->statuses[i]);
+        return difference(run, feature, queries->keys[row], queries->t[row], s[row], left, a->cells[i],
+                          a->statuses[i], right, b->cells[i], b->statuses[i]);
     }
     return NULL;
 }
 
-static void scan(struct run *run, const struct queries *queries, const int64_t *t, uint64_t s,
-                 bool as_of_event_time, struct table *table)
+static void scan(struct run *run, const struct queries *queries, const uint64_t *s, bool as_of_event_time,
+                 struct table *table)
 {
     const int features = run->replay->plan->feature_count;
     *table = (struct table){queries->count, features, NULL, NULL};
@@ -88,7 +88,7 @@ static void scan(struct run *run, const struct queries *queries, const int64_t *
     table->statuses =
         pool_take(run->replay->pool, (size_t)(queries->count * features + 1) * sizeof *table->statuses);
     for (int q = 0; q < queries->count; q++) {
-        const struct naive_point point = {t[q], s, as_of_event_time};
+        const struct naive_point point = {queries->t[q], s[q], as_of_event_time};
         naive_read(&run->naive, queries->keys[q], queries->request[q], point, &table->cells[q * features],
                    &table->statuses[q * features]);
         run->counts->rows++;
@@ -132,29 +132,40 @@ static struct queries script_queries(const struct run *run)
     return (struct queries){script->query_count, script->query_keys, script->query_request, NULL};
 }
 
+// The same point for every row of the script's queries.
+static struct queries queries_at(const struct run *run, int64_t t, uint64_t s, uint64_t **s_by_row)
+{
+    struct queries queries = script_queries(run);
+    int64_t *times = pool_take(run->replay->pool, (size_t)(queries.count + 1) * sizeof *times);
+    *s_by_row = pool_take(run->replay->pool, (size_t)(queries.count + 1) * sizeof **s_by_row);
+    for (int q = 0; q < queries.count; q++) {
+        times[q] = t;
+        (*s_by_row)[q] = s;
+    }
+    queries.t = times;
+    return queries;
+}
+
 static const char *look_up_step(struct run *run, const struct step *step)
 {
     struct served *served = &run->served[run->served_count++];
     struct queries queries = script_queries(run);
     struct table offline, naive;
-    int64_t *t = pool_take(run->replay->pool, (size_t)(queries.count + 1) * sizeof *t);
+    uint64_t *s;
     if (step->clock) session_move_clock(&run->session, step->clock);
-    if (step->clock > run->naive.clock) run->naive.clock = step->clock;
+    if (step->clock && step->clock > run->naive.clock) run->naive.clock = step->clock;
     const char *problem =
         session_lookup(&run->session, &queries, step->ahead, &served->t, &served->s, &served->table);
     if (problem) return problem;
     served->is_final = step->ahead == 0 && naive_all_live(&run->naive);
     if (served->s != run->naive.seq) return "a lookup's s is not the newest seq";
-    for (int q = 0; q < queries.count; q++) t[q] = served->t;
-    queries.t = t;
-    problem =
-        session_join(&run->session, &queries, served->s, true, (struct spine_mode){false, false}, &offline);
+    queries = queries_at(run, served->t, served->s, &s);
+    problem = session_join(&run->session, &queries, s, 0, (struct spine_mode){false, false}, &offline);
     if (!problem)
-        problem = compare_tables(run, &queries, t, served->s, "online", &served->table, "offline, as-known",
-                                 &offline);
+        problem = compare_tables(run, &queries, s, "online", &served->table, "offline, as-known", &offline);
     if (problem) return problem;
-    scan(run, &queries, t, served->s, false, &naive);
-    return compare_tables(run, &queries, t, served->s, "online", &served->table, "the naive scan", &naive);
+    scan(run, &queries, s, false, &naive);
+    return compare_tables(run, &queries, s, "online", &served->table, "the naive scan", &naive);
 }
 
 static const char *run_script(struct run *run)
@@ -175,17 +186,14 @@ static const char *check_served(struct run *run)
 {
     for (int i = 0; i < run->served_count; i++) {
         const struct served *served = &run->served[i];
-        struct queries queries = script_queries(run);
         struct table now;
-        int64_t *t = pool_take(run->replay->pool, (size_t)(queries.count + 1) * sizeof *t);
-        for (int q = 0; q < queries.count; q++) t[q] = served->t;
-        queries.t = t;
+        uint64_t *s;
         if (!served->is_final) continue;
-        const char *problem = session_join(&run->session, &queries, run->naive.seq, false,
+        const struct queries queries = queries_at(run, served->t, run->naive.seq, &s);
+        const char *problem = session_join(&run->session, &queries, NULL, run->naive.seq,
                                            (struct spine_mode){false, false}, &now);
         if (!problem)
-            problem = compare_tables(run, &queries, t, run->naive.seq, "served then", &served->table,
-                                     "as-known now", &now);
+            problem = compare_tables(run, &queries, s, "served then", &served->table, "as-known now", &now);
         if (problem) return pool_format(run->replay->pool, "lookup %d of all: %s", i, problem);
     }
     return NULL;
@@ -212,6 +220,11 @@ static int64_t spine_time(struct run *run)
     return t + random_between(random, -1, 1);
 }
 
+static uint64_t any_seq(struct run *run)
+{
+    return random_below(&run->random, run->naive.seq + 1);
+}
+
 // Random rows in any order of time, each mode against the naive scan.
 static const char *check_spine(struct run *run, struct spine_mode mode)
 {
@@ -219,24 +232,26 @@ static const char *check_spine(struct run *run, struct spine_mode mode)
     struct pool *pool = run->replay->pool;
     struct cell(*keys)[MAX_KEYS] = pool_take(pool, SPINE_ROWS * sizeof *keys);
     struct cell(*request)[3] = pool_take(pool, SPINE_ROWS * sizeof *request);
-    int64_t *t = pool_take(pool, SPINE_ROWS * sizeof *t),
-            *point = pool_take(pool, SPINE_ROWS * sizeof *point);
+    int64_t t[SPINE_ROWS], point[SPINE_ROWS];
+    uint64_t s[SPINE_ROWS];
+    const bool own_s = random_chance(&run->random, 40);
+    const uint64_t newest = random_chance(&run->random, 60) ? run->naive.seq : any_seq(run);
     struct table joined, naive;
     for (int i = 0; i < SPINE_ROWS; i++) {
         const uint64_t query = random_below(&run->random, (uint64_t)script->query_count);
         memcpy(keys[i], script->query_keys[query], sizeof *keys);
         memcpy(request[i], script->query_request[query], sizeof *request);
         t[i] = i && random_chance(&run->random, 10) ? t[i - 1] : spine_time(run);
+        s[i] = own_s ? any_seq(run) : newest;
         point[i] = t[i] + (mode.inclusive ? 1 : 0);
     }
-    const struct queries queries = {SPINE_ROWS, (const struct cell(*)[MAX_KEYS])keys,
-                                    (const struct cell(*)[3])request, t};
-    const uint64_t s =
-        random_chance(&run->random, 50) ? run->naive.seq : random_below(&run->random, run->naive.seq + 1);
-    const char *problem = session_join(&run->session, &queries, s, false, mode, &joined);
+    struct queries queries = {SPINE_ROWS, (const struct cell(*)[MAX_KEYS])keys,
+                              (const struct cell(*)[3])request, t};
+    const char *problem = session_join(&run->session, &queries, own_s ? s : NULL, newest, mode, &joined);
     if (problem) return problem;
-    scan(run, &queries, point, s, mode.as_of_event_time, &naive);
-    problem = compare_tables(run, &queries, point, s, "offline", &joined, "the naive scan", &naive);
+    queries.t = point;
+    scan(run, &queries, s, mode.as_of_event_time, &naive);
+    problem = compare_tables(run, &queries, s, "offline", &joined, "the naive scan", &naive);
     if (!problem) return NULL;
     return pool_format(pool, "spine, %s%s: %s", mode.as_of_event_time ? "as-of-event-time" : "as-known",
                        mode.inclusive ? ", inclusive" : "", problem);
@@ -289,6 +304,8 @@ static struct naive_batch merged(const struct run *run, int first, int most_step
         const struct step *step = &script->steps[*next];
         if (step->kind == STEP_LOOKUP) continue;
         if (step->source != batch.source || step->live != batch.live) break;
+        // A later clock lets declared rows in that a wall clock refused.
+        if (run->replay->plan->wall && !batch.live) break;
         const struct naive_batch more = batch_of(run, step);
         const struct row **rows =
             pool_take(run->replay->pool, (size_t)(batch.row_count + more.row_count + 1) * sizeof *rows);

@@ -304,24 +304,21 @@ static enum ss_status collect_rows(void *context, int64_t first_row, const struc
     return SS_OK;
 }
 
-const char *session_join(struct session *session, const struct queries *queries, uint64_t s, bool s_by_row,
-                         struct spine_mode mode, struct table *table)
+const char *session_join(struct session *session, const struct queries *queries, const uint64_t *s_by_row,
+                         uint64_t newest_s, struct spine_mode mode, struct table *table)
 {
     struct ss_arena arena = {0};
     struct ss_column keys[MAX_KEYS], request[3];
     struct collect collect = {session, table, 0};
     const struct ss_point_in_time_sink sink = {collect_rows, NULL, &collect};
-    uint64_t *by_row = ss_arena_array(&arena, (size_t)queries->count + 1, sizeof *by_row);
-    if (!by_row) abort();
-    for (int q = 0; q < queries->count; q++) by_row[q] = s;
     make_query_columns(session, queries, &arena, keys, request);
     make_table(session, queries->count, table);
     const struct ss_spine spine = {.length = queries->count,
                                    .keys = keys,
                                    .request = request,
                                    .t_us = queries->t,
-                                   .s = s_by_row ? by_row : NULL,
-                                   .newest_s = s,
+                                   .s = s_by_row,
+                                   .newest_s = newest_s,
                                    .as_of_event_time = mode.as_of_event_time,
                                    .inclusive = mode.inclusive};
     const enum ss_status status = ss_point_in_time(session->materializer->store->history,

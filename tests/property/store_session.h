@@ -45,12 +45,12 @@ struct queries { // keys in the order of the plan's service_keys
 };
 const char *session_lookup(struct session *session, const struct queries *queries, int64_t ahead,
                            int64_t *t_us, uint64_t *s, struct table *table);
-// `s` for every row; SIZE: of queries.
 struct spine_mode {
     bool as_of_event_time, inclusive;
 };
-const char *session_join(struct session *session, const struct queries *queries, uint64_t s, bool s_by_row,
-                         struct spine_mode mode, struct table *table);
+// Each row at its own s, or (s_by_row NULL) all at newest_s.
+const char *session_join(struct session *session, const struct queries *queries, const uint64_t *s_by_row,
+                         uint64_t newest_s, struct spine_mode mode, struct table *table);
 
 #define MAX_DIGESTS MAX_VIEWS
 struct digests {
