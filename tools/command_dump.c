@@ -26,6 +26,7 @@ static enum ss_status print_row(void *context, struct ss_bytes key, struct ss_by
         return ss_fail(dump->error, SS_DAMAGED, "view '%s': a key of %zu bytes is no key of entity '%s'",
                        dump->view->name, key.size, entity->name);
     ss_key_format(entity->key_names, entity->key_types, parts, entity->key_count, &text);
+    if (entity->key_count == 0) ss_buffer_text(&text, "(one row, no key)");
     printf("%.*s  %zu bytes\n", (int)text.size, text.data ? (const char *)text.data : "", bytes.size);
     ss_buffer_clear(&text);
     enum ss_status status = ss_state_decode(dump->view, bytes, &dump->arena, &state, dump->error);
