@@ -148,7 +148,7 @@ static void add_row(struct ss_column *columns, const struct payment *row, struct
         [COLUMN_RATE] = {.present = true, .f64 = row->rate},
         [COLUMN_FLAG] = {.present = true, .boolean = row->flag},
         [COLUMN_AT] = number_value(row->at_us),
-        [COLUMN_OP] = text_value(row->is_delete ? "delete" : NULL),
+        [COLUMN_OP] = text_value(row->op),
     };
     for (size_t i = 0; i < COLUMNS; i++) assert_true(ss_column_append(&columns[i], values[i], arena));
 }

@@ -50,6 +50,7 @@ struct payment {
     bool flag;
     int64_t at_us, arrival_us;
     bool is_delete;
+    const char *op; // the column's text; NULL: null
 };
 
 #define NULL_NUMBER INT64_MIN

@@ -118,6 +118,14 @@ static void same_identity_with_other_columns_is_a_conflict(void **state)
     assert_int_equal(newest_seq(*state), 1);
 }
 
+static void the_operation_is_no_part_of_the_comparison(void **state)
+{
+    struct payment row = pay("a", "u", 100);
+    assert_int_equal(outcome_of(*state, row), STORED);
+    row.op = "insert";
+    assert_int_equal(outcome_of(*state, row), DUPLICATE);
+}
+
 static void event_time_is_part_of_the_identity(void **state)
 {
     assert_int_equal(outcome_of(*state, pay("a", "u", 100)), STORED);
@@ -1045,6 +1053,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(same_event_again_changes_nothing),
         TEST(same_identity_with_other_columns_is_a_conflict),
+        TEST(the_operation_is_no_part_of_the_comparison),
         TEST(event_time_is_part_of_the_identity),
         TEST(without_event_id_equal_rows_count_twice),
         TEST(delete_is_final_after_its_insert),
