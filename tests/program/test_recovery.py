@@ -38,7 +38,7 @@ services:
 """
 
 
-class Killed(harness.StoreTest):
+class StoreOfClicks(harness.StoreTest):
     def prepare(self):
         """A store with definitions and no rows, the file of rows, the digests of a clean run, and how long that took."""
         rng = random.Random(7)
@@ -61,6 +61,8 @@ class Killed(harness.StoreTest):
         shutil.rmtree(self.store)
         shutil.copytree(self.empty, self.store)
 
+
+class Killed(StoreOfClicks):
     def kill_after(self, seconds):
         process = self.start("ingest", "clicks", "clicks.csv", stdin=subprocess.DEVNULL)
         try:
