@@ -32,8 +32,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define MAX_READERS 512
-#define MAP_BYTES   ((size_t)1 << 40)
+#define MAX_READERS     512
+#define MAP_BYTES       ((size_t)1 << 40)
+#define MAP_BYTES_LEAST ((size_t)1 << 34)
 
 static pthread_mutex_t environments_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct online_environment *environments;
@@ -60,23 +61,34 @@ enum ss_status ss_online_fail(const char *directory, int code, const char *doing
 
 // ---- Making
 
-static enum ss_status open_lmdb(const char *directory, const struct ss_online_options *options, MDB_env **env,
-                                struct ss_error *error)
+static int try_lmdb(const char *directory, size_t map_bytes, MDB_env **env)
 {
     MDB_env *opened = NULL;
-    const size_t map_bytes = options && options->map_bytes ? options->map_bytes : MAP_BYTES;
     int code = mdb_env_create(&opened);
-    if (code != 0) return ss_online_fail(directory, code, "making an environment", error);
+    if (code != 0) return code;
     mdb_env_set_mapsize(opened, map_bytes);
     mdb_env_set_maxdbs(opened, MAX_DATABASES);
     mdb_env_set_maxreaders(opened, MAX_READERS);
     code = mdb_env_open(opened, directory, MDB_NOSYNC | MDB_NOTLS | MDB_NORDAHEAD, 0666);
-    if (code != 0) {
+    if (code == 0)
+        *env = opened;
+    else
         mdb_env_close(opened);
-        return ss_online_fail(directory, code, "opening it", error);
+    return code;
+}
+
+// The map is address space, not memory; where a limit or a sanitizer leaves less of it, a smaller one does.
+static enum ss_status open_lmdb(const char *directory, const struct ss_online_options *options, MDB_env **env,
+                                struct ss_error *error)
+{
+    const bool fixed = options && options->map_bytes;
+    size_t map_bytes = fixed ? options->map_bytes : MAP_BYTES;
+    int code = try_lmdb(directory, map_bytes, env);
+    while (code == ENOMEM && !fixed && map_bytes > MAP_BYTES_LEAST) {
+        map_bytes /= 4;
+        code = try_lmdb(directory, map_bytes, env);
     }
-    *env = opened;
-    return SS_OK;
+    return code == 0 ? SS_OK : ss_online_fail(directory, code, "opening it", error);
 }
 
 static enum ss_status make_empty(const char *directory, const struct ss_online_options *options,

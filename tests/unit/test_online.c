@@ -25,13 +25,16 @@ static struct ss_error error;
 static char directory[PATH_BYTES], path[PATH_BYTES], data[PATH_BYTES];
 static struct ss_online *online;
 
+// Of address space: two maps of the usual 1 TiB are more than a thread sanitizer leaves.
+static const struct ss_online_options small_map = {.map_bytes = (size_t)1 << 30};
+
 static int set_up(void **state)
 {
     (void)state;
     make_test_directory(directory);
     snprintf(path, sizeof path, "%.400s/online", directory);
     snprintf(data, sizeof data, "%.400s/data.mdb", path);
-    assert_ok(ss_online_open(path, true, NULL, &online, &error));
+    assert_ok(ss_online_open(path, true, &small_map, &online, &error));
     return 0;
 }
 
@@ -187,7 +190,7 @@ static void what_is_applied_is_kept_with_the_rows(void **state)
     assert_int_equal(found.seq, 12);
     assert_ok(ss_online_commit(txn, &error));
     close_online();
-    assert_ok(ss_online_open(path, true, NULL, &online, &error));
+    assert_ok(ss_online_open(path, true, &small_map, &online, &error));
     txn = begin_read();
     assert_ok(ss_online_applied(txn, &found, &error));
     assert_int_equal(found.seq, want.seq);
@@ -351,7 +354,7 @@ static void two_opens_in_one_process_share_one_environment(void **state)
     create(txn, 1);
     put(txn, 1, "a", "1");
     assert_ok(ss_online_commit(txn, &error));
-    assert_ok(ss_online_open(path, false, NULL, &reader, &error));
+    assert_ok(ss_online_open(path, false, &small_map, &reader, &error));
     online = reader;
     struct ss_online_txn *before = begin_read();
     online = writer;
@@ -361,7 +364,7 @@ static void two_opens_in_one_process_share_one_environment(void **state)
     ss_online_close(writer);
     assert_row(before, 1, "a", "1");
     ss_online_end(before);
-    assert_ok(ss_online_open(path, true, NULL, &online, &error));
+    assert_ok(ss_online_open(path, true, &small_map, &online, &error));
     ss_online_close(reader);
     txn = begin_read();
     assert_false(has(txn, 1));
@@ -398,7 +401,7 @@ static void hold_a_snapshot(const struct talk *talk)
     struct ss_online_txn *txn;
     struct ss_online *mine;
     prctl(PR_SET_PDEATHSIG, SIGKILL); // a failed test leaves nobody behind
-    if (ss_online_open(path, false, NULL, &mine, &error) != SS_OK) _exit(1);
+    if (ss_online_open(path, false, &small_map, &mine, &error) != SS_OK) _exit(1);
     if (ss_online_read(mine, &txn, &error) != SS_OK) _exit(2);
     say(talk->to_parent);
     for (int round = 0; round < 20; round++) {
@@ -442,7 +445,7 @@ static void another_processs_snapshot_outlives_its_tables(void **state)
     assert_int_equal(pipe(talk.to_child) | pipe(talk.to_parent), 0);
     const pid_t child = fork();
     if (child == 0) hold_a_snapshot(&talk);
-    assert_ok(ss_online_open(path, true, NULL, &online, &error));
+    assert_ok(ss_online_open(path, true, &small_map, &online, &error));
     hear(talk.to_parent);
     for (unsigned round = 0; round < 20; round++) {
         struct ss_online_txn *txn = begin_write();
@@ -466,7 +469,7 @@ static void hold_the_store_open(const struct talk *talk)
 {
     struct ss_online *mine;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (ss_online_open(path, false, NULL, &mine, &error) != SS_OK) _exit(1);
+    if (ss_online_open(path, false, &small_map, &mine, &error) != SS_OK) _exit(1);
     say(talk->to_parent);
     hear(talk->to_child);
     ss_online_close(mine);
@@ -490,7 +493,7 @@ static void a_killed_reader_does_not_hold_pages_for_ever(void **state)
     hear(other.to_parent);
     kill(child, SIGKILL);
     waitpid(child, NULL, 0);
-    assert_ok(ss_online_open(path, true, NULL, &online, &error));
+    assert_ok(ss_online_open(path, true, &small_map, &online, &error));
     const long before = size_of_file(data);
     for (int round = 0; round < 50; round++) {
         struct ss_online_txn *txn = begin_write();
@@ -668,8 +671,8 @@ static void a_missing_store_is_not_made_by_a_reader(void **state)
     assert_null(none);
     assert_int_equal(stat(path, &found), -1);
     assert_int_equal(mkdir(path, 0777), 0); // someone removed the file alone
-    assert_status(SS_NOT_FOUND, ss_online_open(path, false, NULL, &none, &error));
-    assert_ok(ss_online_open(path, true, NULL, &online, &error));
+    assert_status(SS_NOT_FOUND, ss_online_open(path, false, &small_map, &none, &error));
+    assert_ok(ss_online_open(path, true, &small_map, &online, &error));
 }
 
 static void a_store_that_was_made_anew_must_be_opened_again(void **state)
@@ -679,7 +682,7 @@ static void a_store_that_was_made_anew_must_be_opened_again(void **state)
     struct ss_online_txn *txn;
     commit_number(1);
     assert_ok(ss_online_destroy(path, &error));
-    assert_ok(ss_online_open(path, true, NULL, &online, &error));
+    assert_ok(ss_online_open(path, true, &small_map, &online, &error));
     commit_number(2);
     assert_status(SS_BUSY, ss_online_read(old, &txn, &error));
     assert_non_null(strstr(error.message, "open the store again"));
@@ -714,13 +717,13 @@ static void a_file_that_is_no_lmdb_is_refused(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         for (int writable = 0; writable < 2; writable++) {
             overwrite_file(data, cases[i].offset, cases[i].bytes, cases[i].size);
-            assert_status(SS_DAMAGED, ss_online_open(path, writable, NULL, &online, &error));
+            assert_status(SS_DAMAGED, ss_online_open(path, writable, &small_map, &online, &error));
             assert_non_null(strstr(error.message, cases[i].message));
             assert_non_null(strstr(error.message, "run 'selfsame rebuild --all'"));
             copy_file(original, data);
         }
     }
-    assert_ok(ss_online_open(path, true, NULL, &online, &error));
+    assert_ok(ss_online_open(path, true, &small_map, &online, &error));
 }
 
 // What a child of its own says about the store: 0: all as it should be, 1: refused as damaged; else, or a
@@ -730,7 +733,7 @@ static void read_everything(int rows)
     struct ss_online *mine;
     struct ss_online_txn *txn;
     char key[32], text[32];
-    const enum ss_status status = ss_online_open(path, false, NULL, &mine, &error);
+    const enum ss_status status = ss_online_open(path, false, &small_map, &mine, &error);
     if (status != SS_OK) _exit(status == SS_DAMAGED && strstr(error.message, "rebuild --all") ? 1 : 2);
     if (ss_online_read(mine, &txn, &error) != SS_OK) _exit(3);
     for (int i = 0; i < rows; i++) {
@@ -829,7 +832,7 @@ static void a_commit_leaves_no_page_unwritten_at_the_end(void **state)
             delete_all_rows(txn, 1);
         assert_ok(ss_online_commit(txn, &error));
         close_online(); // the check at open is exact
-        assert_ok(ss_online_open(path, true, NULL, &online, &error));
+        assert_ok(ss_online_open(path, true, &small_map, &online, &error));
     }
 }
 
@@ -844,7 +847,7 @@ static void every_failing_allocation_is_an_error(void **state)
         struct ss_online_txn *txn = NULL, *snapshot = NULL;
         const struct ss_sha256 fingerprint = version((unsigned)k);
         ss_fail_allocation_at(k);
-        enum ss_status status = ss_online_open(path, true, NULL, &opened, &error);
+        enum ss_status status = ss_online_open(path, true, &small_map, &opened, &error);
         if (status == SS_OK) status = ss_online_write(opened, &txn, &error);
         for (unsigned i = 0; status == SS_OK && i < 6; i++) {
             const struct ss_sha256 other = version(i);
