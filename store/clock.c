@@ -295,9 +295,14 @@ bool ss_clock_in_flight(const struct ss_clock *clock)
     return cell_in_flight(atomic_load(&clock->page->cell));
 }
 
-void ss_clock_advance(struct ss_clock *clock, int64_t time_us)
+bool ss_clock_advance(struct ss_clock *clock, int64_t time_us)
 {
     int64_t cell = atomic_load(&clock->page->cell), moved;
-    do moved = cell_of(within_years(later(cell_time(cell), time_us)), cell_in_flight(cell));
-    while (!atomic_compare_exchange_weak(&clock->page->cell, &cell, moved));
+    do {
+        if (cell_in_flight(cell)) return false;
+        moved = cell_of(within_years(later(cell_time(cell), time_us)), false);
+    } while (!atomic_compare_exchange_weak(&clock->page->cell, &cell, moved));
+    // A wall clock comes back from a power failure by itself; where a replay clock stood is known here alone.
+    if (clock->kind == SS_CLOCK_REPLAY) msync(clock->page, CLOCK_FILE_BYTES, MS_SYNC);
+    return true;
 }

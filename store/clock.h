@@ -46,13 +46,13 @@ int64_t ss_clock_now(const struct ss_clock *clock);
 // Starts a commit: the clock stands from here on at the returned time, the commit's arrival_time (which the
 // one writer may still raise). If a dead writer's commit was in flight, its time is taken over.
 int64_t ss_clock_begin_commit(struct ss_clock *clock);
-// Ends it: the clock goes on, at least at next_us (1 µs past every arrival_time and event_time of the commit); INT64_MIN:
-// where it stands, for a commit that was given up.
+// Ends it: the clock goes on, at least at next_us (1 µs past every arrival_time and event_time of the
+// commit); INT64_MIN: where it stands, for a commit that was given up.
 void ss_clock_end_commit(struct ss_clock *clock, int64_t next_us);
 bool ss_clock_in_flight(const struct ss_clock *clock);
-// Moves the clock forward to at least time_us (no-op when it is there already). Not while a commit is in
-// flight.
-void ss_clock_advance(struct ss_clock *clock, int64_t time_us);
+// Moves the clock forward to at least time_us (no-op when it is there already); a replay clock durably.
+// False, and nothing moved, while a commit is in flight.
+bool ss_clock_advance(struct ss_clock *clock, int64_t time_us);
 
 // Names this boot of the machine: what was not written back to disk before it is gone.
 #define SS_BOOT_ID_SIZE 40

@@ -44,15 +44,26 @@ enum ss_status ss_cli_move_clock(const struct ss_cli *cli, struct ss_clock *cloc
         return ss_fail(error, SS_INVALID,
                        "--now: store '%s' goes by the machine's clock; only a replay clock is moved",
                        cli->directory);
-    ss_clock_advance(clock, cli->now_us);
-    return SS_OK;
+    if (ss_clock_advance(clock, cli->now_us)) return SS_OK;
+    return ss_fail(
+        error, SS_BUSY,
+        "--now: store '%s' has a commit on its way, for which its clock stands; try again, or, if its writer "
+        "is dead, let a writing command recover it first",
+        cli->directory);
 }
 
 enum ss_status ss_cli_open(const struct ss_cli *cli, enum ss_store_mode mode,
                            struct ss_materializer **materializer, struct ss_error *error)
 {
+    return ss_cli_open_with(cli, mode, NULL, materializer, error);
+}
+
+enum ss_status ss_cli_open_with(const struct ss_cli *cli, enum ss_store_mode mode,
+                                const struct ss_store_options *options, struct ss_materializer **materializer,
+                                struct ss_error *error)
+{
     struct ss_materializer *opened;
-    SS_TRY(ss_materializer_open(cli->directory, mode, NULL, &opened, error));
+    SS_TRY(ss_materializer_open(cli->directory, mode, options, &opened, error));
     const enum ss_status status = ss_cli_move_clock(cli, opened->store->clock, error);
     if (status != SS_OK) {
         ss_materializer_close(opened);

@@ -42,6 +42,9 @@ bool ss_cli_help(const struct ss_cli *cli, int argc, char **argv);
 // Opens the store that the global options name, and moves its replay clock to --now.
 enum ss_status ss_cli_open(const struct ss_cli *cli, enum ss_store_mode mode,
                            struct ss_materializer **materializer, struct ss_error *error);
+enum ss_status ss_cli_open_with(const struct ss_cli *cli, enum ss_store_mode mode,
+                                const struct ss_store_options *options, struct ss_materializer **materializer,
+                                struct ss_error *error);
 enum ss_status ss_cli_move_clock(const struct ss_cli *cli, struct ss_clock *clock, struct ss_error *error);
 
 // Reads and compiles definition files; a folder stands for its *.yaml and *.yml, in order of name. Compile
