@@ -13,6 +13,7 @@
 #include "materializer/fold.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static enum ss_status read_applied(struct ss_store *store, struct ss_applied *applied, struct ss_error *error)
 {
@@ -23,20 +24,24 @@ static enum ss_status read_applied(struct ss_store *store, struct ss_applied *ap
     return status;
 }
 
+// A writer whose history does not hold the definitions that are live online (history came back from a backup)
+// goes on with those that history says; the online rows are then made anew.
 static enum ss_status load_definitions(struct ss_materializer *materializer, struct ss_error *error)
 {
     struct ss_store *store = materializer->store;
     struct ss_applied applied = {0};
-    struct ss_sha256 live;
+    struct ss_sha256 known;
     bool found;
-    SS_TRY(ss_catalog_live(store->history, &live, &found, error));
+    const bool writes = store->mode == SS_STORE_WRITE;
+    SS_TRY(ss_catalog_live(store->history, &known, &found, error));
     if (store->online) SS_TRY(read_applied(store, &applied, error));
     if (applied.has_live) {
-        live = applied.live;
-        found = true;
-        if (store->mode == SS_STORE_WRITE) SS_TRY(ss_catalog_set_live(store->history, &live, error));
+        const enum ss_status status =
+            ss_catalog_load(store->history, &applied.live, &materializer->definitions, error);
+        if (status == SS_OK && writes) return ss_catalog_set_live(store->history, &applied.live, error);
+        if (status != SS_NOT_FOUND || !writes) return status;
     }
-    return found ? ss_catalog_load(store->history, &live, &materializer->definitions, error) : SS_OK;
+    return found ? ss_catalog_load(store->history, &known, &materializer->definitions, error) : SS_OK;
 }
 
 // Fills every live view anew at history's newest commit, in one transaction.
@@ -50,6 +55,8 @@ static enum ss_status fill_all(struct ss_materializer *materializer, struct ss_e
     struct ss_commit commit;
     SS_TRY(ss_history_newest_commit(store->history, &commit, error));
     if (commit.last_seq) applied = ss_applied_after(&commit, &applied);
+    SS_TRY(ss_history_newest_time(store->history, &applied.arrival_us,
+                                  error)); // of all commits, not of the newest alone
     applied.has_live = definitions != NULL;
     if (definitions) applied.live = definitions->fingerprint;
     SS_TRY_GOTO(ss_online_write(store->online, &txn, error), out);
@@ -61,6 +68,7 @@ static enum ss_status fill_all(struct ss_materializer *materializer, struct ss_e
     status = ss_online_commit(txn, error);
     txn = NULL;
     materializer->rebuilt = true;
+    if (status == SS_OK) store->online_is_new = false;
 out:
     ss_online_end(txn);
     return status;
@@ -87,8 +95,10 @@ static enum ss_status recover_online(struct ss_materializer *materializer, struc
     bool ours;
     SS_TRY(read_applied(store, &applied, error));
     SS_TRY(applied_is_ours(store, &applied, &ours, error));
-    if (store->online_is_new || !ours || applied.has_live != (definitions != NULL))
-        return fill_all(materializer, error);
+    const bool same_live =
+        applied.has_live == (definitions != NULL) &&
+        (!definitions || memcmp(&applied.live, &definitions->fingerprint, sizeof applied.live) == 0);
+    if (store->online_is_new || !ours || !same_live) return fill_all(materializer, error);
     return ss_catch_up(materializer, &materializer->caught_up_rows, error);
 }
 
@@ -117,7 +127,9 @@ enum ss_status ss_materializer_open(const char *directory, enum ss_store_mode mo
     struct ss_materializer *opened = calloc(1, sizeof *opened);
     if (!opened) return ss_fail_memory(error, "a store");
     SS_TRY_GOTO(ss_store_open(directory, mode, options, &opened->store, error), out);
-    SS_TRY_GOTO(load_definitions(opened, error), out);
+    status = load_definitions(opened, error);
+    // What another engine made does not compile to its fingerprint any more: apply replaces it.
+    if (status != SS_OK && !(options && options->replace_definitions && mode == SS_STORE_WRITE)) goto out;
     if (mode == SS_STORE_WRITE) SS_TRY_GOTO(ss_materializer_recover(opened, error), out);
     *materializer = opened;
     opened = NULL;

@@ -160,7 +160,8 @@ static bool confirmed(void)
 static int apply(struct ss_cli *cli, struct ss_definitions *definitions, bool yes, struct ss_error *error)
 {
     struct ss_materializer *materializer = NULL;
-    enum ss_status status = ss_cli_open(cli, SS_STORE_WRITE, &materializer, error);
+    const struct ss_store_options options = {.replace_definitions = true};
+    enum ss_status status = ss_cli_open_with(cli, SS_STORE_WRITE, &options, &materializer, error);
     if (status == SS_OK) status = show_plan(cli, materializer->definitions, definitions, error);
     const bool go = status == SS_OK && (yes || confirmed());
     if (go) status = ss_apply(materializer, definitions, error);
