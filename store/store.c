@@ -284,12 +284,13 @@ static enum ss_status open_online_to_read(struct ss_store *store, const char *pa
     return ss_online_open(path, false, &store->options.online, &store->online, error);
 }
 
-// What was there is of no use. The note comes first: files that were never synced are not clean.
+// What was there is of no use. It goes before the open is noted: a death in between leaves no file, and files
+// that cannot be removed stay as torn as they were noted to be.
 static enum ss_status start_online_anew(struct ss_store *store, const char *path, struct ss_error *error)
 {
     store->online_is_new = true;
-    SS_TRY(note_open(store, error));
     SS_TRY(ss_online_destroy(path, error));
+    SS_TRY(note_open(store, error));
     return ss_online_open(path, true, &store->options.online, &store->online, error);
 }
 
