@@ -304,6 +304,7 @@ static void add_result(struct load *load, const struct ss_push_result *pushed, i
     result->quarantined += pushed->quarantined;
     result->warned += pushed->warned;
     result->seq = pushed->seq;
+    memcpy(result->not_visible, pushed->not_visible, sizeof result->not_visible);
     if (!result->first_reason[0])
         memcpy(result->first_reason, pushed->first_reason, sizeof result->first_reason);
 }

@@ -34,6 +34,7 @@ struct ss_ingest_result {
     bool already_loaded;    // nothing changed: `again` would load it once more
     uint64_t seq;           // of the newest commit afterwards
     char first_reason[256]; // of the first violation
+    char not_visible[256];  // "": all of it is visible. Else why the last batch cannot be seen online yet
     size_t ignored_count;   // columns of the file that the source does not have
     char ignored[200];      // their names, as many as fit
     double seconds;

@@ -8,7 +8,8 @@
 //   6. the clock goes on
 //
 // Up to 4 a failure leaves nothing of the batch. After 4 the batch is acknowledged whatever happens: if 5
-// fails the clock stands still, as the contract asks, until a later push or open has recovered.
+// fails the clock stands still, as the contract asks, until a later push or open has recovered; the result
+// says so.
 
 #include "materializer/push.h"
 
@@ -234,16 +235,19 @@ static enum ss_status write_history(struct batch *batch, struct ss_error *error)
     return ss_history_commit(store->history, &batch->commit, error);
 }
 
-static enum ss_status publish(struct batch *batch, struct ss_error *error)
+static void publish(struct batch *batch)
 {
     struct ss_materializer *materializer = batch->materializer;
+    struct ss_error error = {0};
     uint64_t rows_read = 0;
-    SS_TRY(ss_catch_up(materializer, &rows_read, error));
+    if (ss_catch_up(materializer, &rows_read, &error) != SS_OK) {
+        snprintf(batch->result->not_visible, sizeof batch->result->not_visible, "%.255s", error.message);
+        return;
+    }
     // A commit of declared arrivals alone lies in the past: the clock need not pass it on a wall clock, and
     // passes its newest time on a replay clock.
     ss_clock_end_commit(materializer->store->clock,
                         batch->result->accepted ? batch->commit.newest_us + 1 : INT64_MIN);
-    return SS_OK;
 }
 
 static enum ss_status commit_batch(struct batch *batch, struct ss_error *error)
@@ -257,7 +261,9 @@ static enum ss_status commit_batch(struct batch *batch, struct ss_error *error)
                 out);
     SS_TRY_GOTO(write_history(batch, error), out);
     ss_store_fault_point(store, "between_commits");
-    return publish(batch, error);
+    batch->result->seq = batch->commit.last_seq;
+    publish(batch);
+    return SS_OK;
 out:
     ss_clock_end_commit(store->clock, INT64_MIN);
     return status;
@@ -273,6 +279,9 @@ static enum ss_status check_number(struct batch *batch, struct ss_error *error)
     SS_TRY(ss_history_producer(batch->materializer->store->history, push->producer, push->number, &last,
                                &found, &hash, error));
     if (found && memcmp(&hash, &push->hash, sizeof hash) == 0) {
+        struct ss_commit newest;
+        SS_TRY(ss_history_newest_commit(batch->materializer->store->history, &newest, error));
+        batch->result->seq = newest.last_seq;
         batch->result->repeated = true;
         return SS_OK;
     }
@@ -305,15 +314,10 @@ enum ss_status ss_push(struct ss_materializer *materializer, const struct ss_pus
 {
     struct ss_push_result filled = {0};
     struct batch batch = {.materializer = materializer, .push = push, .result = &filled};
-    struct ss_commit newest;
     SS_ASSERT(materializer->store->mode == SS_STORE_WRITE);
     if (ss_clock_in_flight(materializer->store->clock)) SS_TRY(ss_materializer_recover(materializer, error));
-    enum ss_status status = push_batch(&batch, error);
-    if (status == SS_OK) status = ss_history_newest_commit(materializer->store->history, &newest, error);
-    if (status == SS_OK) {
-        filled.seq = newest.last_seq;
-        *result = filled;
-    }
+    const enum ss_status status = push_batch(&batch, error);
+    if (status == SS_OK) *result = filled;
     ss_arena_release(&batch.arena);
     return status;
 }

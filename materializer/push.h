@@ -24,10 +24,12 @@ struct ss_push_result {
     uint64_t accepted, duplicate, conflicting, quarantined, warned;
     bool repeated;          // the producer's batch was acknowledged before: nothing changed
     uint64_t seq;           // of the newest commit afterwards
+    char not_visible[256];  // "": visible. Else why the batch, which is durable, cannot be seen online yet
     char first_reason[256]; // of the first violation: "payments.csv:7: column 'amount': not an int64: '7.0'"
 };
 
-// Durable and visible when it returns SS_OK. Otherwise nothing of the batch is kept.
+// Durable when it returns SS_OK, and visible unless the result says why not (the next push or open brings the
+// online rows up, or fails). Otherwise nothing of the batch is kept.
 enum ss_status ss_push(struct ss_materializer *materializer, const struct ss_push *push,
                        struct ss_push_result *result, struct ss_error *error);
 

@@ -146,15 +146,48 @@ static bool check_expectations(struct check *check, int32_t row)
     return true;
 }
 
-static bool check_row(struct check *check, int32_t row)
+static bool arrives_live(const struct check *check, int32_t row)
 {
-    struct ss_checked *out = check->out;
-    if (!check_identity(check, row)) return false;
-    if (out->refused[row]) return true;
-    const bool live = check->push->live || out->is_delete[row];
-    if (!(live ? check_live_time(check, row) : check_declared_time(check, row))) return false;
-    if (out->is_delete[row]) return true;
+    return check->push->live || check->out->is_delete[row];
+}
+
+static bool check_declared_row(struct check *check, int32_t row)
+{
+    if (!check_declared_time(check, row) || !check_keys(check, row)) return false;
+    return check_expectations(check, row);
+}
+
+static bool check_live_row(struct check *check, int32_t row)
+{
+    if (!check_live_time(check, row)) return false;
+    if (check->out->is_delete[row]) return true;
     return check_keys(check, row) && check_expectations(check, row);
+}
+
+// Where a replay clock stands for this commit: past what its rows declare too, since deletes arrive with
+// them.
+static void settle_clock(struct check *check)
+{
+    const struct ss_checked *out = check->out;
+    if (check->is_wall || check->push->live) return;
+    for (int32_t row = 0; row < check->push->length; row++) {
+        if (out->refused[row] || out->is_delete[row]) continue;
+        if (out->arrival_us[row] >= check->clock_us) check->clock_us = out->arrival_us[row] + 1;
+    }
+}
+
+static bool check_rows(struct check *check)
+{
+    const int32_t length = check->push->length;
+    const bool *refused = check->out->refused;
+    for (int32_t row = 0; row < length; row++) {
+        if (!check_identity(check, row)) return false;
+        if (!refused[row] && !arrives_live(check, row) && !check_declared_row(check, row)) return false;
+    }
+    settle_clock(check);
+    for (int32_t row = 0; row < length; row++)
+        if (!refused[row] && arrives_live(check, row) && !check_live_row(check, row)) return false;
+    return true;
 }
 
 static int by_hash(const void *a, const void *b)
@@ -179,7 +212,8 @@ static bool check_unique_ratio(struct check *check, int index)
     if (!hashes) return false;
     for (int32_t row = 0; row < check->push->length; row++) {
         const struct ss_value value = cell(check, index, row);
-        if (!check->out->refused[row] && value.present) hashes[count++] = value_hash(column->type, value);
+        if (!check->out->refused[row] && !check->out->is_delete[row] && value.present)
+            hashes[count++] = value_hash(column->type, value);
     }
     qsort(hashes, count, sizeof *hashes, by_hash);
     for (size_t i = 0; i < count; i++) distinct += i == 0 || hashes[i] != hashes[i - 1];
@@ -217,8 +251,7 @@ enum ss_status ss_check_push(const struct ss_push *push, const struct ss_definit
     if (!checked->event_time_us || !checked->arrival_us || !checked->is_delete || !checked->arrives_live ||
         !checked->refused)
         return ss_fail_memory(error, "the checks of a batch");
-    for (int32_t row = 0; row < push->length; row++)
-        if (!check_row(&check, row)) return ss_fail_memory(error, "the violations of a batch");
+    if (!check_rows(&check)) return ss_fail_memory(error, "the violations of a batch");
     for (size_t i = 0; i < push->source->column_count; i++)
         if (push->source->columns[i].has_unique_ratio && !check_unique_ratio(&check, (int)i))
             return ss_fail_memory(error, "the violations of a batch");

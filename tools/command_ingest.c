@@ -92,6 +92,9 @@ static void print_notes(const struct ss_ingest *ingest, const struct ss_ingest_r
                 result->ignored);
     if (result->repeated_batches && !result->already_loaded)
         fprintf(stderr, "note: an earlier load of this file was interrupted; it was resumed\n");
+    if (result->not_visible[0])
+        fprintf(stderr, "selfsame: the rows are kept, but cannot be seen online yet: %s\n",
+                result->not_visible);
     if (result->first_reason[0])
         fprintf(stderr, "first violation: %s\n'selfsame stats --quarantine %s' lists what is in quarantine\n",
                 result->first_reason, ingest->source);
