@@ -14,6 +14,7 @@
 
 struct keys { // distinct encoded keys of one entity, sorted
     const struct ss_entity *entity;
+    struct ss_error *error;
     struct ss_bytes *items;
     size_t count, capacity;
     struct ss_arena *arena;
@@ -54,12 +55,12 @@ static enum ss_status add_key(struct keys *keys, struct ss_bytes key)
     if (keys->count == keys->capacity) {
         const size_t capacity = keys->capacity ? keys->capacity * 2 : 256;
         struct ss_bytes *grown = realloc(keys->items, capacity * sizeof *grown);
-        if (!grown) return SS_OUT_OF_MEMORY;
+        if (!grown) return ss_fail_memory(keys->error, "the keys of a probe");
         keys->items = grown;
         keys->capacity = capacity;
     }
     key.data = ss_arena_copy(keys->arena, key.data, key.size);
-    if (!key.data) return SS_OUT_OF_MEMORY;
+    if (!key.data) return ss_fail_memory(keys->error, "the keys of a probe");
     keys->items[keys->count++] = key;
     return SS_OK;
 }
@@ -102,7 +103,8 @@ static struct keys *keys_of(struct probe *probe, const struct ss_entity *entity)
 {
     for (size_t i = 0; i < probe->entity_count; i++)
         if (probe->keys[i].entity == entity) return &probe->keys[i];
-    probe->keys[probe->entity_count] = (struct keys){.entity = entity, .arena = &probe->arena};
+    probe->keys[probe->entity_count] =
+        (struct keys){.entity = entity, .error = probe->error, .arena = &probe->arena};
     return &probe->keys[probe->entity_count++];
 }
 
@@ -117,7 +119,7 @@ static enum ss_status gather_keys(struct probe *probe, uint64_t limit)
         struct keys *keys = keys_of(probe, view->entity);
         SS_TRY(
             ss_history_each_key(history, view, probe->pinned.applied.seq, history_key, keys, probe->error));
-        SS_TRY(ss_online_scan(probe->pinned.txn, &view->fingerprint, online_key, keys, probe->error));
+        SS_TRY(ss_online_each_key(probe->pinned.txn, &view->fingerprint, online_key, keys, probe->error));
     }
     for (size_t i = 0; i < probe->entity_count; i++) settle_keys(&probe->keys[i], limit);
     return SS_OK;

@@ -52,7 +52,7 @@ enum ss_status ss_online_applied(struct ss_online_txn *txn, struct ss_applied *a
 enum ss_status ss_online_set_applied(struct ss_online_txn *txn, const struct ss_applied *applied,
                                      struct ss_error *error);
 
-// Tables of view versions. `view` is for messages.
+// Tables of view versions.
 enum ss_status ss_online_has_table(struct ss_online_txn *txn, const struct ss_sha256 *fingerprint, bool *has,
                                    struct ss_error *error);
 enum ss_status ss_online_create_table(struct ss_online_txn *txn, const struct ss_sha256 *fingerprint,
@@ -80,6 +80,12 @@ enum ss_status ss_online_scan(struct ss_online_txn *txn, const struct ss_sha256 
                               enum ss_status (*each)(void *context, struct ss_bytes key,
                                                      struct ss_bytes state),
                               void *context, struct ss_error *error);
+
+// The same without looking at the rows (state is empty): also those that are damaged.
+enum ss_status ss_online_each_key(struct ss_online_txn *txn, const struct ss_sha256 *fingerprint,
+                                  enum ss_status (*each)(void *context, struct ss_bytes key,
+                                                         struct ss_bytes state),
+                                  void *context, struct ss_error *error);
 
 struct ss_online_stats {
     uint64_t rows;  // of the table

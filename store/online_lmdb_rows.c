@@ -111,10 +111,9 @@ enum ss_status ss_online_delete(struct ss_online_txn *txn, const struct ss_sha25
     return ss_online_fail(txn->environment->directory, code, "deleting a row", error);
 }
 
-enum ss_status ss_online_scan(struct ss_online_txn *txn, const struct ss_sha256 *fingerprint,
-                              enum ss_status (*each)(void *context, struct ss_bytes key,
-                                                     struct ss_bytes state),
-                              void *context, struct ss_error *error)
+static enum ss_status scan(struct ss_online_txn *txn, const struct ss_sha256 *fingerprint, bool opens_rows,
+                           enum ss_status (*each)(void *context, struct ss_bytes key, struct ss_bytes state),
+                           void *context, struct ss_error *error)
 {
     enum ss_status status = SS_OK;
     struct online_table *table;
@@ -127,14 +126,30 @@ enum ss_status ss_online_scan(struct ss_online_txn *txn, const struct ss_sha256 
         code = mdb_cursor_get(cursor, &name, &row, op);
         if (code != 0) break;
         const struct ss_bytes key = {name.mv_data, name.mv_size};
-        struct ss_bytes state;
-        status = open_row(txn, table, fingerprint, key, &row, &state, error);
+        struct ss_bytes state = {0};
+        if (opens_rows) status = open_row(txn, table, fingerprint, key, &row, &state, error);
         if (status == SS_OK) status = each(context, key, state);
     }
     mdb_cursor_close(cursor);
     if (status == SS_OK && code != MDB_NOTFOUND)
         status = ss_online_fail(txn->environment->directory, code, "reading rows", error);
     return status;
+}
+
+enum ss_status ss_online_scan(struct ss_online_txn *txn, const struct ss_sha256 *fingerprint,
+                              enum ss_status (*each)(void *context, struct ss_bytes key,
+                                                     struct ss_bytes state),
+                              void *context, struct ss_error *error)
+{
+    return scan(txn, fingerprint, true, each, context, error);
+}
+
+enum ss_status ss_online_each_key(struct ss_online_txn *txn, const struct ss_sha256 *fingerprint,
+                                  enum ss_status (*each)(void *context, struct ss_bytes key,
+                                                         struct ss_bytes state),
+                                  void *context, struct ss_error *error)
+{
+    return scan(txn, fingerprint, false, each, context, error);
 }
 
 enum ss_status ss_online_stats(struct ss_online_txn *txn, const struct ss_sha256 *fingerprint,
