@@ -410,11 +410,18 @@ static void append_page_of_entries(const struct history_table *table, const stru
                      index->key_count + 5, (long long)table->id);
 }
 
-static enum ss_status require_index(const struct ss_history *history, const struct history_table *table,
-                                    const struct ss_view *view, const int *positions,
+// An index that another process has made since this one looked is found by looking again.
+// The view's table and index; read anew once, as another process may have applied definitions meanwhile.
+static enum ss_status require_index(struct ss_history *history, const struct ss_view *view,
+                                    const struct history_table **table, int *positions,
                                     const struct history_index **index, struct ss_error *error)
 {
-    *index = ss_history_find_index(table, view, positions);
+    SS_TRY(ss_history_require_table(history, view->source, table, positions, error));
+    *index = ss_history_find_index(*table, view, positions);
+    if (*index) return SS_OK;
+    SS_TRY(ss_history_load_tables(history, error));
+    SS_TRY(ss_history_require_table(history, view->source, table, positions, error));
+    *index = ss_history_find_index(*table, view, positions);
     if (*index) return SS_OK;
     return ss_fail(error, SS_NOT_FOUND,
                    "view '%s': history '%s' has no index of source '%s' by entity '%s'; run 'selfsame apply'",
@@ -429,8 +436,7 @@ static enum ss_status prepare_by_entity(struct history_reader *reader, struct ss
     struct ss_buffer sql = {0};
     int *positions = positions_array(reader);
     if (!positions) return ss_fail_memory(error, "a reader of history");
-    SS_TRY(ss_history_require_table(reader->history, reader->source, &table, positions, error));
-    SS_TRY(require_index(reader->history, table, reader->view, positions, &index, error));
+    SS_TRY(require_index(reader->history, reader->view, &table, positions, &index, error));
     ss_buffer_text(&sql, ENTRY_LIST);
     append_selected(reader, positions, ", event.", ", event.", &sql);
     append_page_of_entries(table, index, reader->key != NULL, &sql);
@@ -504,8 +510,7 @@ static enum ss_status key_statement(struct ss_history *history, const struct ss_
     const struct history_table *table;
     const struct history_index *index;
     const size_t keys = view->entity->key_count;
-    SS_TRY(ss_history_require_table(history, view->source, &table, positions, error));
-    SS_TRY(require_index(history, table, view, positions, &index, error));
+    SS_TRY(require_index(history, view, &table, positions, &index, error));
     ss_buffer_clear(sql);
     for (size_t i = 0; i < 2; i++) {
         ss_buffer_text(sql, i == 0 ? "SELECT " : " UNION ALL SELECT ");
