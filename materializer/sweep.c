@@ -168,6 +168,7 @@ enum ss_status ss_sweep_at(struct ss_sweep *sweep, int64_t t_us, struct ss_state
         const struct waiting leaving = heap_pop(&sweep->leaving);
         SS_TRY(ss_state_remove(sweep->state, &leaving.event, t_us, error));
     }
+    if (sweep->late.count == 0 && sweep->leaving.count == 0) ss_arena_reset(&sweep->waiting_arena);
     SS_TRY(ss_refold(sweep->history, sweep->view, sweep->key, point, sweep->state, error));
     ss_state_prune(sweep->state, t_us);
     SS_TRY(renew_arena(sweep, error));

@@ -17,6 +17,32 @@ static enum ss_status rebuild_named(struct ss_materializer *materializer, char *
     return ss_rebuild(materializer, views, (size_t)count, error);
 }
 
+static enum ss_status rebuild_live(struct ss_materializer *materializer, struct ss_error *error)
+{
+    const struct ss_definitions *definitions = materializer->definitions;
+    struct ss_arena arena = {0};
+    const size_t count = definitions ? definitions->view_count : 0;
+    const struct ss_view **views = ss_arena_array(&arena, count + 1, sizeof *views);
+    if (!views) return ss_fail_memory(error, "the views of a rebuild");
+    for (size_t i = 0; i < count; i++) views[i] = &definitions->views[i];
+    const enum ss_status status = ss_rebuild(materializer, views, count, error);
+    ss_arena_release(&arena);
+    return status;
+}
+
+// Beside the old rows where the online store opens; one that is damaged is removed and made again.
+static enum ss_status rebuild_all(const struct ss_cli *cli, struct ss_materializer **materializer,
+                                  struct ss_error *error)
+{
+    const struct ss_store_options anew = {.replace_online = true};
+    enum ss_status status = ss_cli_open(cli, SS_STORE_WRITE, materializer, error);
+    if (status == SS_OK && !(*materializer)->rebuilt) status = rebuild_live(*materializer, error);
+    if (status != SS_DAMAGED) return status;
+    ss_materializer_close(*materializer);
+    *materializer = NULL;
+    return ss_cli_open_with(cli, SS_STORE_WRITE, &anew, materializer, error);
+}
+
 int ss_command_rebuild(struct ss_cli *cli, int argc, char **argv)
 {
     static const struct option options[] = {{"all", no_argument, NULL, 'a'}, {0}};
@@ -30,11 +56,8 @@ int ss_command_rebuild(struct ss_cli *cli, int argc, char **argv)
     }
     if (all == (optind < argc))
         return ss_cli_usage(cli, all ? "--all or views, not both" : "which views? or --all");
-    // All of them: the online store is removed and made again, which also mends one that does not open.
-    const struct ss_store_options store_options = {.replace_online = all};
-    enum ss_status status =
-        ss_materializer_open(cli->directory, SS_STORE_WRITE, &store_options, &materializer, &error);
-    if (status == SS_OK) status = ss_cli_move_clock(cli, materializer->store->clock, &error);
+    enum ss_status status = all ? rebuild_all(cli, &materializer, &error)
+                                : ss_cli_open(cli, SS_STORE_WRITE, &materializer, &error);
     if (status == SS_OK && !all) status = rebuild_named(materializer, argv + optind, argc - optind, &error);
     if (status == SS_OK) fputs("rebuilt from history\n", stderr);
     ss_materializer_close(materializer);
