@@ -410,7 +410,6 @@ static void append_page_of_entries(const struct history_table *table, const stru
                      index->key_count + 5, (long long)table->id);
 }
 
-// An index that another process has made since this one looked is found by looking again.
 // The view's table and index; read anew once, as another process may have applied definitions meanwhile.
 static enum ss_status require_index(struct ss_history *history, const struct ss_view *view,
                                     const struct history_table **table, int *positions,

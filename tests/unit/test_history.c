@@ -960,6 +960,33 @@ static void stats_count_inserts_and_deletes(void **state)
     assert_true(stats.file_bytes + stats.wal_bytes > 0);
 }
 
+static void a_handle_follows_what_another_has_prepared_since(void **state)
+{
+    struct fixture *fixture = *state;
+    struct payments more;
+    struct ss_history *reader;
+    struct ss_event_reader *events = NULL;
+    const struct ss_event_batch *batch;
+    make_payments(&more, "visits", false);
+    const int by_shop = COLUMN_SHOP;
+    more.entities[VIEW_BY_USER].key_types[0] = more.columns[by_shop].type;
+    more.views[VIEW_BY_USER].key_columns[0] = by_shop;
+    const struct payment row = pay("a", "u", 100);
+    assert_ok(ss_history_open(fixture->path, false, &no_sync, &reader, &error));
+    assert_ok(ss_history_read_entity(reader, &fixture->visits.views[VIEW_BY_USER], NULL, 0, 1000, 9, &events,
+                                     &error));
+    assert_ok(events->next(events, &batch, &error));
+    assert_null(batch);
+    events->close(events);
+    assert_ok(ss_history_prepare(fixture->history, &more.definitions, &error));
+    commit_payments(fixture->history, &fixture->visits, &row, 1, NULL);
+    assert_ok(ss_history_read_entity(reader, &more.views[VIEW_BY_USER], NULL, 0, 1000, 9, &events, &error));
+    assert_ok(events->next(events, &batch, &error));
+    assert_int_equal(batch->length, 1);
+    events->close(events);
+    ss_history_close(reader);
+}
+
 // ---- Opening
 
 static void a_read_only_handle_cannot_write(void **state)
@@ -1080,6 +1107,7 @@ int main(void)
         TEST(extreme_values_come_back_bit_for_bit),
         TEST(only_the_columns_asked_for_are_read),
         TEST(stats_count_inserts_and_deletes),
+        TEST(a_handle_follows_what_another_has_prepared_since),
         TEST(a_read_only_handle_cannot_write),
         TEST(what_was_committed_is_there_after_a_reopen),
         TEST(creating_over_a_file_is_refused),
