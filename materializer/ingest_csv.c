@@ -118,7 +118,7 @@ static enum ss_status open_file(struct load *load, struct ss_error *error)
     return SS_OK;
 }
 
-// Hashes the file with its source's name and counts its bytes.
+// Hashes the file with its source's name and the mapping of its columns, and counts its bytes.
 static enum ss_status hash_file(struct load *load, struct ss_sha256 *hash, struct ss_error *error)
 {
     enum ss_status status = SS_OK;
@@ -129,6 +129,11 @@ static enum ss_status hash_file(struct load *load, struct ss_sha256 *hash, struc
         return ss_fail_memory(error, "the hash of a file");
     }
     ss_hasher_add(hasher, load->source->name, strlen(load->source->name) + 1);
+    for (size_t m = 0; m < load->ingest->map_count; m++) { // a mapping that was mended makes it another load
+        const struct ss_ingest_map *map = &load->ingest->maps[m];
+        ss_hasher_add(hasher, map->column, strlen(map->column) + 1);
+        ss_hasher_add(hasher, map->header, strlen(map->header) + 1);
+    }
     while (true) {
         const ssize_t got = pread(load->file, bytes, COPY_BYTES, (off_t)load->file_bytes);
         if (got < 0 && errno == EINTR) continue;

@@ -119,6 +119,21 @@ enum ss_status ss_materializer_recover(struct ss_materializer *materializer, str
     return recover_clock(materializer->store, error);
 }
 
+// A reader of rows that another history made would serve events that this one does not hold.
+static enum ss_status check_history_of_rows(struct ss_store *store, struct ss_error *error)
+{
+    struct ss_applied applied;
+    bool ours;
+    SS_TRY(read_applied(store, &applied, error));
+    SS_TRY(applied_is_ours(store, &applied, &ours, error));
+    if (ours) return SS_OK;
+    return ss_fail(
+        error, SS_DAMAGED,
+        "store '%s': its online rows were made from another history (did history.db come back from a "
+        "backup?); any writing command makes them anew, for example 'selfsame rebuild --all'",
+        store->directory);
+}
+
 enum ss_status ss_materializer_open(const char *directory, enum ss_store_mode mode,
                                     const struct ss_store_options *options,
                                     struct ss_materializer **materializer, struct ss_error *error)
@@ -127,6 +142,7 @@ enum ss_status ss_materializer_open(const char *directory, enum ss_store_mode mo
     struct ss_materializer *opened = calloc(1, sizeof *opened);
     if (!opened) return ss_fail_memory(error, "a store");
     SS_TRY_GOTO(ss_store_open(directory, mode, options, &opened->store, error), out);
+    if (mode == SS_STORE_READ) SS_TRY_GOTO(check_history_of_rows(opened->store, error), out);
     status = load_definitions(opened, error);
     // What another engine made does not compile to its fingerprint any more: apply replaces it.
     if (status != SS_OK && !(options && options->replace_definitions && mode == SS_STORE_WRITE)) goto out;

@@ -79,9 +79,11 @@ struct ss_quarantine_row {
 enum ss_status ss_history_quarantine(struct ss_history *history, const struct ss_quarantine_row *row,
                                      struct ss_error *error);
 
-// What a producer got acknowledged: *last is its greatest batch number (0: none yet); *found and *hash are about batch `number`.
-enum ss_status ss_history_producer(struct ss_history *history, const char *producer, uint64_t number, uint64_t *last,
-                                   bool *found, struct ss_sha256 *hash, struct ss_error *error);
+// What a producer got acknowledged: *last is its greatest batch number (0: none yet); *found and *hash are
+// about batch `number`.
+enum ss_status ss_history_producer(struct ss_history *history, const char *producer, uint64_t number,
+                                   uint64_t *last, bool *found, struct ss_sha256 *hash,
+                                   struct ss_error *error);
 enum ss_status ss_history_note_batch(struct ss_history *history, const char *producer, uint64_t number,
                                      const struct ss_sha256 *hash, struct ss_error *error);
 // Has the source had a live commit (live rows or a delete)? From then on every row must arrive live.
@@ -101,6 +103,9 @@ void ss_history_rollback(struct ss_history *history); // no-op without a transac
 // entity reads need.
 enum ss_status ss_history_prepare(struct ss_history *history, const struct ss_definitions *definitions,
                                   struct ss_error *error);
+// What prepare would refuse, without changing anything.
+enum ss_status ss_history_check(struct ss_history *history, const struct ss_definitions *definitions,
+                                struct ss_error *error);
 
 // ---- Reading. Not thread-safe per handle; readers keep no transaction between calls to next.
 

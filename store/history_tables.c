@@ -373,6 +373,27 @@ static enum ss_status prepare_view(struct ss_history *history, const struct ss_v
     return ss_history_load_tables(history, error);
 }
 
+enum ss_status ss_history_check(struct ss_history *history, const struct ss_definitions *definitions,
+                                struct ss_error *error)
+{
+    enum ss_status status;
+    struct ss_buffer sql = {0};
+    SS_TRY(ss_history_load_tables(history, error));
+    status = SS_OK;
+    for (size_t i = 0; i < definitions->source_count; i++) {
+        const struct ss_source *source = &definitions->sources[i];
+        const struct history_table *table;
+        SS_TRY_GOTO(ss_history_find_table(history, source->name, &table, error), out);
+        if (!table) continue;
+        SS_TRY_GOTO(check_identity(history, table, source, &sql, error), out);
+        for (size_t c = 0; c < source->column_count; c++)
+            SS_TRY_GOTO(check_column(history, table, source, c, error), out);
+    }
+out:
+    ss_buffer_release(&sql);
+    return status;
+}
+
 enum ss_status ss_history_prepare(struct ss_history *history, const struct ss_definitions *definitions,
                                   struct ss_error *error)
 {

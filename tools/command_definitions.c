@@ -138,6 +138,7 @@ int ss_command_plan(struct ss_cli *cli, int argc, char **argv)
     enum ss_status status = ss_cli_compile(argv + 1, argc - 1, &definitions, &error);
     if (status != SS_OK) return finish_compile(status, &error);
     status = ss_cli_open(cli, SS_STORE_READ, &materializer, &error);
+    if (status == SS_OK) status = ss_history_check(materializer->store->history, definitions, &error);
     if (status == SS_OK) status = show_plan(cli, materializer->definitions, definitions, &error);
     ss_materializer_close(materializer);
     ss_definitions_destroy(definitions);

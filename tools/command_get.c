@@ -108,6 +108,7 @@ static enum ss_status pair_values(struct get *get, struct ss_value *values, stru
         while (k < service->key_count && strcmp(service->key_names[k], name) != 0) k++;
         if (k == service->key_count)
             return no_such_name(service, "key", name, service->key_names, service->key_count, error);
+        if (values[k].present) return ss_fail(error, SS_INVALID, "key '%s' is given twice", name);
         SS_TRY(parse_typed("key", name, service->key_types[k], SS_UNIT_TEXT, text, &values[k], error));
     }
     for (size_t k = 0; k < service->key_count; k++)

@@ -119,6 +119,7 @@ static int ingest(struct ss_cli *cli, struct ss_ingest *request)
     else
         print_summary(request, &result);
     print_notes(request, &result);
+    if (result.not_visible[0]) return SS_EXIT_ERROR;
     return result.conflicting || result.quarantined ? SS_EXIT_FOUND : SS_EXIT_OK;
 }
 

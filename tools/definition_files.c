@@ -111,6 +111,13 @@ enum ss_status ss_cli_compile(char **paths, int count, struct ss_definitions **d
         fwrite(report.data, 1, report.size, stderr);
         fprintf(stderr, "%zu error%s\n", error_count, error_count == 1 ? "" : "s");
     }
+    if (status == SS_OK && (*definitions)->source_count + (*definitions)->view_count +
+                                   (*definitions)->entity_count + (*definitions)->service_count ==
+                               0) {
+        ss_definitions_destroy(*definitions);
+        status =
+            ss_fail(error, SS_INVALID, "%s: defines nothing; an apply of it would drop everything", paths[0]);
+    }
 out:
     ss_buffer_release(&report);
     free(files.items);
