@@ -51,11 +51,22 @@ class Repair(harness.StoreTest):
         self.write("features.yaml", DEFINITIONS % "7d")
         self.run_ok("apply", "features.yaml", "--yes")
         self.restore("history.backup")
+        self.run_fails(2, "get", "all", "user=7")
         self.write_csv("one.csv", ["user", "weight", "at"], [[7, 1, "2026-01-28T01:00:00Z"]])
         self.run_ok("ingest", "clicks", "one.csv")
         after = self.run_ok("--json", "get", "all", "user=7").json()
         self.assertEqual(after["fingerprint"], before["fingerprint"])
         self.assertEqual(after["rows"][0]["features"]["clicks"], before["rows"][0]["features"]["clicks"] + 1)
+        self.assert_parity("all", ["clicks"])
+
+    def test_readers_refuse_rows_of_events_that_history_lost(self):
+        self.fill(200)
+        self.backup("history.backup")
+        self.write_csv("one.csv", ["user", "weight", "at"], [[7, 1, "2026-01-28T01:00:00Z"]])
+        self.run_ok("ingest", "clicks", "one.csv")
+        self.restore("history.backup")
+        self.assertIn("made from another history", self.run_fails(2, "get", "all", "user=7"))
+        self.run_ok("rebuild", "--all")
         self.assert_parity("all", ["clicks"])
 
     def test_torn_files_that_cannot_be_removed_are_not_trusted_the_next_time(self):
