@@ -35,9 +35,6 @@ struct ss_read_point {
     uint64_t s;
     bool as_of_event_time; // drops the arrival terms
 };
-
-// From when on (t strictly greater) an event is seen at any t: the greater of event_time and, as-known,
-// arrival.
 bool ss_event_visible(const struct ss_event_batch *batch, int32_t row, struct ss_read_point point);
 
 #endif

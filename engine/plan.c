@@ -6,6 +6,8 @@
 // parts for that sake alone: it would cost every event a place in one more tile.
 #include "engine/plan.h"
 
+#include "engine/group.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -252,23 +254,6 @@ static bool settle_rows(struct ss_plan *plan, struct ss_view *view, int *group_i
 
 // ---- Levels and covers
 
-static uint8_t parts_needed(enum ss_aggregate_fn fn)
-{
-    static const uint8_t parts[] = {
-        [SS_AGG_COUNT] = SS_PART_N,
-        [SS_AGG_SUM] = SS_PART_N | SS_PART_S1, // N tells a sum of nothing
-        [SS_AGG_MEAN] = SS_PART_N | SS_PART_S1,
-        [SS_AGG_VAR] = SS_PART_N | SS_PART_S1 | SS_PART_S2,
-        [SS_AGG_STDDEV] = SS_PART_N | SS_PART_S1 | SS_PART_S2,
-        [SS_AGG_MIN] = SS_PART_N | SS_PART_MIN,
-        [SS_AGG_MAX] = SS_PART_N | SS_PART_MAX,
-        [SS_AGG_FIRST] = SS_PART_FIRST,
-        [SS_AGG_LAST] = SS_PART_LAST,
-        [SS_AGG_COUNT_DISTINCT] = SS_PART_DISTINCT,
-    };
-    return parts[fn];
-}
-
 static size_t level_of(const struct ss_view *view, const struct ss_aggregate *aggregate)
 {
     const int64_t hop_us = aggregate->bound == SS_BOUND_WINDOW ? aggregate->hop_us : SS_HOP_ALL;
@@ -296,7 +281,7 @@ static bool make_levels(struct ss_plan *plan, struct ss_view *view)
     for (size_t i = 0; i < view->aggregate_count; i++) {
         const struct ss_aggregate *aggregate = &view->aggregates[i];
         struct ss_level *level = &levels[level_of(view, aggregate)];
-        level->parts[aggregate->group] |= parts_needed(aggregate->fn);
+        level->parts[aggregate->group] |= ss_group_parts_of(aggregate->fn);
         if (aggregate->bound == SS_BOUND_WINDOW && aggregate->window_us > level->retention_us)
             level->retention_us = aggregate->window_us;
     }
@@ -305,7 +290,7 @@ static bool make_levels(struct ss_plan *plan, struct ss_view *view)
 
 static size_t find_cover(const struct ss_view *view, const struct ss_aggregate *aggregate, int *cover)
 {
-    const uint8_t needed = parts_needed(aggregate->fn);
+    const uint8_t needed = ss_group_parts_of(aggregate->fn);
     size_t count = 0, level = level_of(view, aggregate);
     cover[count++] = (int)level;
     if (aggregate->bound != SS_BOUND_WINDOW) return count;

@@ -36,12 +36,6 @@ bool ss_readings_init(struct ss_readings *readings, const struct ss_view *view, 
     return true;
 }
 
-void ss_readings_clear(struct ss_readings *readings)
-{
-    for (size_t i = 0; i < readings->view->aggregate_count; i++) ss_column_clear(&readings->aggregates[i]);
-    readings->length = 0;
-}
-
 enum ss_status ss_readings_add(struct ss_readings *readings, struct ss_state *state, int64_t t_us,
                                struct ss_arena *arena, struct ss_error *error)
 {

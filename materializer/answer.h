@@ -36,7 +36,6 @@ struct ss_readings {
 // Empty readings for up to `capacity` rows, in the arena. False when out of memory.
 bool ss_readings_init(struct ss_readings *readings, const struct ss_view *view, int32_t capacity,
                       struct ss_arena *arena);
-void ss_readings_clear(struct ss_readings *readings);
 // Reads one row more: the state at t (an empty state: not found).
 enum ss_status ss_readings_add(struct ss_readings *readings, struct ss_state *state, int64_t t_us,
                                struct ss_arena *arena, struct ss_error *error);

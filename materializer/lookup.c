@@ -1,9 +1,9 @@
 // Lookup.
 //
-// Pin: t first, then the snapshot. A commit that began before t was given out made the clock stand, so t is
-// not past its arrival_time; one that began later arrives at t or later. If the snapshot turns out to hold a
-// commit that arrived at t or later (it was published in between), t becomes 1 µs past it: arrival_times rise
-// strictly, so no commit it lacks is earlier.
+// Pin: t first, then the snapshot. A commit that began before t was given out made the clock stand, so t is not
+// past its arrival_time; one that began later arrives at t or later. If the snapshot turns out to hold a commit
+// that arrived at t or later (it was published in between), t becomes 1 µs past it: arrival_times of live
+// commits rise strictly, so no commit that it lacks is earlier.
 
 #include "materializer/lookup.h"
 

@@ -2,8 +2,8 @@
 // compared by bits.
 //
 // Rows: for each entity of the service, every key that history or the online store knows of it (so a row that
-// exists on one side only is seen), the other entities' keys put beside it in turn. A damaged online row ends
-// the probe with its error.
+// exists on one side only is seen), the other entities' keys put beside it in turn. A damaged online row is a
+// difference in the cells that read it.
 
 #include "materializer/compare.h"
 

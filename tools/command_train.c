@@ -1,6 +1,8 @@
 // train: a spine in, the same rows with the service's features out.
 
 #include <getopt.h>
+#include <libgen.h>
+#include <limits.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -173,12 +175,25 @@ static void print_summary(const struct ss_train *train, const struct ss_train_re
     fputc('\n', stderr);
 }
 
+// A training table in the store's own folder could overwrite the store.
+static bool is_in_store(const struct ss_cli *cli, const char *output)
+{
+    char store[PATH_MAX], folder[PATH_MAX], copy[PATH_MAX];
+    if (snprintf(copy, sizeof copy, "%s", output) >= (int)sizeof copy) return false;
+    if (!realpath(cli->directory, store) || !realpath(dirname(copy), folder)) return false;
+    const size_t length = strlen(store);
+    return strncmp(folder, store, length) == 0 && (folder[length] == '/' || folder[length] == 0);
+}
+
 static int train(struct ss_cli *cli, struct ss_train *request)
 {
     struct ss_error error = {0};
     struct ss_materializer *materializer = NULL;
     struct ss_train_result result;
     struct shown_progress progress = {0};
+    if (is_in_store(cli, request->output))
+        return ss_cli_usage(cli, "-o %s: lies in the store's own folder; write it elsewhere",
+                            request->output);
     clock_gettime(CLOCK_MONOTONIC, &progress.start);
     request->progress = show_progress;
     request->progress_context = &progress;

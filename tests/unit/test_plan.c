@@ -199,7 +199,7 @@ static void aggregates_that_are_alike_are_one(void **state)
                "group 5: argument 4 filter -1 int64\n"
                "group 6: argument 5 filter 6 float64\n"
                "level 1us kept 1h: - | - | - | - | distinct | - | -\n"
-               "level 1h kept 7d: - | n | n max | - | - | n s1 | -\n"
+               "level 1h kept 7d: - | n | max | - | - | n s1 | -\n"
                "level all: n last | n | - | last | - | - | first last\n"
                "count(where s <> 'no') over 7d: group 1 covered by 1, int64\n"
                "count(where (s <> 'no')) over all: group 1 covered by 2, int64\n"
