@@ -1,4 +1,4 @@
-// Reading history: events by seq, events of one entity or of all, the distinct keys, the quarantine.
+// Reading history: events by seq, events of one entity or of all, the distinct keys.
 //
 // A reader fetches a page of rows per call and resets its statement before it returns: no read transaction
 // stands between calls, so a slow reader holds up neither checkpoints nor the writer. The next page starts
@@ -589,60 +589,5 @@ out:
     ss_arena_release(&arenas[1]);
     ss_arena_release(&columns);
     ss_buffer_release(&sql);
-    return status;
-}
-
-// ---- Quarantine
-
-static enum ss_status take_quarantined(sqlite3_stmt *statement, struct ss_arena *arena,
-                                       struct ss_quarantine_row *row, struct ss_error *error)
-{
-    const void *parts[5];
-    static const int columns[5] = {1, 2, 4, 5, 6}; // source, file, column, value, reason
-    for (size_t i = 0; i < 5; i++) {
-        const void *bytes = sqlite3_column_blob(statement, columns[i]);
-        parts[i] =
-            ss_arena_copy(arena, bytes ? bytes : "", (size_t)sqlite3_column_bytes(statement, columns[i]));
-        if (!parts[i]) return ss_fail_memory(error, "a row in quarantine");
-    }
-    *row = (struct ss_quarantine_row){.source = parts[0],
-                                      .file = parts[1],
-                                      .line = (uint64_t)sqlite3_column_int64(statement, 3),
-                                      .column = parts[2],
-                                      .value = {parts[3], (size_t)sqlite3_column_bytes(statement, 5)},
-                                      .reason = parts[4]};
-    return SS_OK;
-}
-
-enum ss_status ss_history_each_quarantined(struct ss_history *history, const char *source,
-                                           enum ss_status (*each)(void *context,
-                                                                  const struct ss_quarantine_row *row),
-                                           void *context, struct ss_error *error)
-{
-    enum ss_status status;
-    struct ss_arena arena = {0};
-    struct ss_quarantine_row row;
-    sqlite3_stmt *statement;
-    bool found;
-    int64_t last = 0;
-    const char *sql = source ? "SELECT id, source, file, line, column, value, reason FROM quarantine "
-                               "WHERE source = ?2 AND id > ?1 ORDER BY id LIMIT 1"
-                             : "SELECT id, source, file, line, column, value, reason FROM quarantine "
-                               "WHERE id > ?1 ORDER BY id LIMIT 1";
-    for (;;) {
-        ss_arena_reset(&arena);
-        SS_TRY_GOTO(ss_history_statement(history, sql, &statement, error), out);
-        sqlite3_bind_int64(statement, 1, last);
-        if (source) sqlite3_bind_text(statement, 2, source, -1, SQLITE_STATIC);
-        SS_TRY_GOTO(ss_history_step(history, statement, &found, "reading the quarantine", error), out);
-        if (!found) break;
-        last = sqlite3_column_int64(statement, 0);
-        status = take_quarantined(statement, &arena, &row, error);
-        ss_history_done(statement);
-        if (status == SS_OK) status = each(context, &row);
-        if (status != SS_OK) goto out;
-    }
-out:
-    ss_arena_release(&arena);
     return status;
 }

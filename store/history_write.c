@@ -1,4 +1,4 @@
-// Writing to history: appending events, and the notes that are kept with them.
+// Writing to history: appending events.
 //
 // An insert is tried first and looked at only when the identity index refuses it: the common case is one
 // statement. What a row meets (DESIGN C7; identity is (source, event_time, event_id)):
@@ -291,89 +291,4 @@ out:
         ss_history_done(append.index_inserts[i]);
     ss_arena_release(&arena);
     return status;
-}
-
-// ---- Notes
-
-enum ss_status ss_history_quarantine(struct ss_history *history, const struct ss_quarantine_row *row,
-                                     struct ss_error *error)
-{
-    sqlite3_stmt *statement;
-    SS_TRY(ss_history_statement(
-        history,
-        "INSERT INTO quarantine(source, file, line, column, value, reason) VALUES(?1, ?2, "
-        "?3, ?4, ?5, ?6)",
-        &statement, error));
-    sqlite3_bind_text(statement, 1, row->source, -1, SQLITE_STATIC);
-    sqlite3_bind_text(statement, 2, row->file ? row->file : "", -1, SQLITE_STATIC);
-    sqlite3_bind_int64(statement, 3, (int64_t)row->line);
-    sqlite3_bind_text(statement, 4, row->column ? row->column : "", -1, SQLITE_STATIC);
-    sqlite3_bind_blob64(statement, 5, row->value.data ? row->value.data : "", row->value.size, SQLITE_STATIC);
-    sqlite3_bind_text(statement, 6, row->reason, -1, SQLITE_STATIC);
-    return ss_history_run(history, statement, "keeping a row in quarantine", error);
-}
-
-static enum ss_status last_batch(struct ss_history *history, const char *producer, uint64_t *last,
-                                 struct ss_error *error)
-{
-    sqlite3_stmt *statement;
-    bool row;
-    SS_TRY(ss_history_statement(history, "SELECT max(number) FROM batches WHERE producer = ?1", &statement,
-                                error));
-    sqlite3_bind_text(statement, 1, producer, -1, SQLITE_STATIC);
-    SS_TRY(ss_history_step(history, statement, &row, "reading a producer's last batch", error));
-    *last = (uint64_t)sqlite3_column_int64(statement, 0); // max of nothing is null, read as 0
-    ss_history_done(statement);
-    return SS_OK;
-}
-
-enum ss_status ss_history_producer(struct ss_history *history, const char *producer, uint64_t number,
-                                   uint64_t *last, bool *found, struct ss_sha256 *hash,
-                                   struct ss_error *error)
-{
-    sqlite3_stmt *statement;
-    SS_TRY(last_batch(history, producer, last, error));
-    SS_TRY(ss_history_statement(history, "SELECT hash FROM batches WHERE producer = ?1 AND number = ?2",
-                                &statement, error));
-    sqlite3_bind_text(statement, 1, producer, -1, SQLITE_STATIC);
-    sqlite3_bind_int64(statement, 2, (int64_t)number);
-    SS_TRY(ss_history_step(history, statement, found, "reading a producer's batch", error));
-    if (!*found) return SS_OK;
-    const void *stored = sqlite3_column_blob(statement, 0);
-    const bool fits = stored && sqlite3_column_bytes(statement, 0) == (int)sizeof *hash;
-    if (fits) memcpy(hash, stored, sizeof *hash);
-    ss_history_done(statement);
-    return fits ? SS_OK : ss_history_fail_row(history, "the hash of a batch is no hash", error);
-}
-
-enum ss_status ss_history_note_batch(struct ss_history *history, const char *producer, uint64_t number,
-                                     const struct ss_sha256 *hash, struct ss_error *error)
-{
-    sqlite3_stmt *statement;
-    SS_TRY(ss_history_statement(history, "INSERT INTO batches VALUES(?1, ?2, ?3)", &statement, error));
-    sqlite3_bind_text(statement, 1, producer, -1, SQLITE_STATIC);
-    sqlite3_bind_int64(statement, 2, (int64_t)number);
-    sqlite3_bind_blob(statement, 3, hash->bytes, (int)sizeof hash->bytes, SQLITE_STATIC);
-    return ss_history_run(history, statement, "noting a producer's batch", error);
-}
-
-enum ss_status ss_history_is_live(struct ss_history *history, const char *source, bool *live,
-                                  struct ss_error *error)
-{
-    sqlite3_stmt *statement;
-    SS_TRY(ss_history_statement(history, "SELECT 1 FROM sources WHERE name = ?1 AND live <> 0", &statement,
-                                error));
-    sqlite3_bind_text(statement, 1, source, -1, SQLITE_STATIC);
-    SS_TRY(ss_history_step(history, statement, live, "reading whether a source is live", error));
-    ss_history_done(statement);
-    return SS_OK;
-}
-
-enum ss_status ss_history_mark_live(struct ss_history *history, const char *source, struct ss_error *error)
-{
-    sqlite3_stmt *statement;
-    SS_TRY(ss_history_statement(history, "UPDATE sources SET live = 1 WHERE name = ?1 AND live = 0",
-                                &statement, error));
-    sqlite3_bind_text(statement, 1, source, -1, SQLITE_STATIC);
-    return ss_history_run(history, statement, "noting that a source is live", error);
 }
