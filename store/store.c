@@ -159,6 +159,14 @@ static enum ss_status check_format(const char *directory, struct ss_error *error
                        directory);
     SS_TRY(path_of(directory, "format", path, error));
     const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 && errno == ENOENT) {
+        SS_TRY(path_of(directory, "history.db", path, error));
+        if (stat(path, &found) == 0)
+            return ss_fail(error, SS_DAMAGED,
+                           "store '%s': its file 'format' is missing; write 'selfsame store 1' into it",
+                           directory);
+        errno = ENOENT;
+    }
     if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
         return ss_fail(error, SS_NOT_FOUND, "store '%s': this is no store; run 'selfsame --dir %s init'",
                        directory, directory);

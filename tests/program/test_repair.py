@@ -59,6 +59,13 @@ class Repair(harness.StoreTest):
         self.assertEqual(after["rows"][0]["features"]["clicks"], before["rows"][0]["features"]["clicks"] + 1)
         self.assert_parity("all", ["clicks"])
 
+    def test_a_store_without_its_format_file_is_told_from_no_store(self):
+        self.fill(10)
+        (self.store / "format").unlink()
+        self.assertIn("its file 'format' is missing; write 'selfsame store 1' into it", self.run_fails(2, "stats"))
+        self.write("store/format", "selfsame store 1\n")
+        self.run_ok("stats")
+
     def test_readers_refuse_rows_of_events_that_history_lost(self):
         self.fill(200)
         self.backup("history.backup")
