@@ -268,6 +268,8 @@ static void choose_argument(struct maker *maker, struct aggregate *aggregate)
         static const enum kind_id ids[] = {KIND_INT64,  KIND_DECIMAL,   KIND_FLOAT64,
                                            KIND_STRING, KIND_TIMESTAMP, KIND_BOOL};
         aggregate->argument = column_of(maker, (struct kind){ids[below(maker, 6)], 2});
+        // All different: in a long script more than are kept exactly.
+        if (chance(maker, 40)) aggregate->argument = leaf(maker, OP_EVENT_TIME, timestamp_kind, 0);
         aggregate->kind = int64_kind;
         break;
     }

@@ -205,12 +205,10 @@ static struct cell first_present(const struct expression *expression, const stru
     return null_cell;
 }
 
-struct cell naive_evaluate(const struct expression *expression, const struct scope *scope)
+static struct cell operate(const struct expression *expression, const struct scope *scope,
+                           const struct cell *cells)
 {
-    struct cell cells[CHILDREN] = {{0}};
     const struct expression *const *child = expression->child;
-    if (expression->op < OP_ADD) return leaf(expression, scope);
-    for (int i = 0; i < expression->child_count; i++) cells[i] = naive_evaluate(child[i], scope);
     const struct cell a = cells[0], b = cells[1];
     switch (expression->op) {
     case OP_ADD:
@@ -247,4 +245,18 @@ struct cell naive_evaluate(const struct expression *expression, const struct sco
     case OP_UPPER: return with_case(scope->pool, a, true);
     default: abort();
     }
+}
+
+struct cell naive_evaluate(const struct expression *expression, const struct scope *scope)
+{
+    struct cell cells[CHILDREN] = {{0}};
+    bool is_unknown = false;
+    if (expression->op < OP_ADD) return leaf(expression, scope);
+    for (int i = 0; i < expression->child_count; i++) {
+        cells[i] = naive_evaluate(expression->child[i], scope);
+        is_unknown = is_unknown || cells[i].is_unknown;
+    }
+    struct cell result = operate(expression, scope, cells);
+    result.is_unknown = is_unknown;
+    return result;
 }

@@ -71,6 +71,7 @@ static const char *compare_tables(const struct run *run, const struct queries *q
     for (int i = 0; i < a->row_count * a->feature_count; i++) {
         const int row = i / a->feature_count, feature = i % a->feature_count;
         const struct kind kind = plan->features[feature].expression->kind;
+        if (a->cells[i].is_unknown || b->cells[i].is_unknown) continue;
         if (a->statuses[i] == b->statuses[i] && cell_equal(kind, a->cells[i], b->cells[i])) continue;
         return difference(run, feature, queries->keys[row], queries->t[row], s[row], left, a->cells[i],
                           a->statuses[i], right, b->cells[i], b->statuses[i]);
@@ -92,8 +93,12 @@ static void scan(struct run *run, const struct queries *queries, const uint64_t 
         naive_read(&run->naive, queries->keys[q], queries->request[q], point, &table->cells[q * features],
                    &table->statuses[q * features]);
         run->counts->rows++;
-        for (int f = 0; f < features; f++) run->counts->present += table->cells[q * features + f].present;
         run->counts->cells += (uint64_t)features;
+        for (int f = 0; f < features; f++) {
+            const struct cell *cell = &table->cells[q * features + f];
+            run->counts->unknown += cell->is_unknown;
+            run->counts->present += cell->present && !cell->is_unknown;
+        }
     }
 }
 
@@ -345,32 +350,62 @@ static const char *push_in_parts(struct run *run, const struct naive_batch *batc
     return NULL;
 }
 
-static const char *run_other_batches(struct run *run, const struct digests *expected)
+static const char *apply_whole(struct run *run)
+{
+    if (run->session.plan == run->replay->plan) return NULL;
+    return session_apply(&run->session, run->replay->plan, run->replay->yaml);
+}
+
+// Applies the whole plan at step `apply_at`, unless the store has it from the start.
+static const char *run_other_batches(struct run *run, int apply_at, const struct digests *expected)
 {
     const struct script *script = run->replay->script;
     struct digests digests;
-    for (int i = 0; i < script->step_count;) {
+    const char *problem = NULL;
+    for (int i = 0; i < script->step_count && !problem;) {
         if (script->steps[i].kind == STEP_LOOKUP) {
             i++;
             continue;
         }
+        if (i >= apply_at) problem = apply_whole(run);
         const struct naive_batch batch = merged(run, i, 1 + (int)random_below(&run->random, 4), &i);
-        const char *problem = push_in_parts(run, &batch);
-        if (problem) return problem;
+        if (!problem) problem = push_in_parts(run, &batch);
     }
+    if (!problem) problem = apply_whole(run);
     session_move_clock(&run->session, script->end_clock);
-    const char *problem = session_digest(&run->session, &digests);
-    if (!problem) problem = compare_digests(run, "in other batches, with restarts", expected, &digests);
+    if (problem) return problem;
+    problem = session_digest(&run->session, &digests);
+    if (!problem)
+        problem = compare_digests(run, "in other batches, with restarts and an apply", expected, &digests);
     return problem;
+}
+
+// The plan as it may have been before: half of the features of each view, and none derived.
+static struct plan *earlier_plan(struct pool *pool, const struct plan *plan)
+{
+    struct plan *earlier = pool_take(pool, sizeof *earlier);
+    *earlier = *plan;
+    earlier->feature_count = 0;
+    for (int v = 0; v < plan->view_count; v++)
+        earlier->views[v].feature_count = (plan->views[v].feature_count + 1) / 2;
+    for (int f = 0; f < plan->feature_count; f++) {
+        const struct expression *read = plan->features[f].expression;
+        if (read->op == OP_FEATURE && read->index < earlier->views[read->view].feature_count)
+            earlier->features[earlier->feature_count++] = plan->features[f];
+    }
+    return earlier;
 }
 
 static const char *check_other_batches(const struct replay *replay, struct replay_counts *counts,
                                        const struct digests *expected)
 {
     struct run run = {.replay = replay, .random = {replay->seed ^ 0x5eed}, .counts = counts};
-    const char *problem =
-        session_create(&run.session, replay->plan, replay->yaml, replay->pool, replay->directory, false);
-    if (!problem) problem = run_other_batches(&run, expected);
+    const bool starts_earlier = random_chance(&run.random, 50);
+    const struct plan *first = starts_earlier ? earlier_plan(replay->pool, replay->plan) : replay->plan;
+    const int apply_at = (int)random_below(&run.random, (uint64_t)replay->script->step_count + 1);
+    const char *problem = session_create(&run.session, first, plan_yaml(replay->pool, first), replay->pool,
+                                         replay->directory, false);
+    if (!problem) problem = run_other_batches(&run, apply_at, expected);
     session_remove(&run.session);
     return problem;
 }

@@ -46,6 +46,7 @@ const char *kind_text(struct pool *pool, struct kind kind);
 
 struct cell { // a null has all other members zero
     bool present;
+    bool is_unknown;  // the naive scan does not know it: made from an estimate
     int64_t i;        // bool, int64, decimal (scaled), timestamp
     double f;         // float64
     const char *text; // string

@@ -120,7 +120,7 @@ static const char *check_types(struct session *session)
     return NULL;
 }
 
-static const char *apply_yaml(struct session *session, const char *yaml)
+const char *session_apply(struct session *session, const struct plan *plan, const char *yaml)
 {
     const struct ss_file file = {"random.yaml", ss_bytes_of(yaml)};
     struct ss_definitions *definitions = NULL;
@@ -135,6 +135,7 @@ static const char *apply_yaml(struct session *session, const char *yaml)
         text = failed(session, "compile");
     ss_buffer_release(&report);
     if (text) return text;
+    session->plan = plan;
     if (ss_apply(session->materializer, definitions, &session->error) == SS_OK) return check_types(session);
     ss_definitions_destroy(definitions);
     return failed(session, "apply");
@@ -153,7 +154,7 @@ const char *session_create(struct session *session, const struct plan *plan, con
                         &session->error) != SS_OK)
         return failed(session, "create");
     const char *problem = open_store(session);
-    return problem ? problem : apply_yaml(session, yaml);
+    return problem ? problem : session_apply(session, plan, yaml);
 }
 
 const char *session_reopen(struct session *session)

@@ -29,6 +29,7 @@ struct table { // answers as cells, row by row
 // Each returns NULL, or what went wrong (in the session's pool).
 const char *session_create(struct session *session, const struct plan *plan, const char *yaml,
                            struct pool *pool, const char *directory, bool sync);
+const char *session_apply(struct session *session, const struct plan *plan, const char *yaml);
 const char *session_reopen(struct session *session);
 void session_remove(struct session *session); // closes it and removes its files
 void session_move_clock(struct session *session, int64_t time_us);
