@@ -29,8 +29,9 @@ struct batch {
     struct ss_append append;       // the accepted rows
     enum ss_row_outcome *outcomes; // of the accepted rows
     struct ss_commit commit;
-    bool has_live;     // a live row was stored
-    bool has_declared; // a row with a declared arrival was let in
+    uint64_t first_line; // of the violation that the result names
+    bool has_live;       // a live row was stored
+    bool has_declared;   // a row with a declared arrival was let in
 };
 
 // "payments.csv:7: column 'amount': not an int64: '7.0'"
@@ -47,11 +48,14 @@ static void describe(const struct ss_quarantine_row *row, char *text, size_t siz
              value_length ? row->value.data : "", value_length ? (row->value.size > 60 ? "...'" : "'") : "");
 }
 
+// Of all violations the result names the one on the least line.
 static enum ss_status quarantine(struct batch *batch, const struct ss_quarantine_row *row,
                                  struct ss_error *error)
 {
-    if (!batch->result->first_reason[0])
+    if (!batch->result->first_reason[0] || row->line < batch->first_line) {
         describe(row, batch->result->first_reason, sizeof batch->result->first_reason);
+        batch->first_line = row->line;
+    }
     return ss_history_quarantine(batch->materializer->store->history, row, error);
 }
 
