@@ -1,9 +1,9 @@
 // Lookup.
 //
-// Pin: t first, then the snapshot. A commit that began before t was given out made the clock stand, so t is not
-// past its arrival_time; one that began later arrives at t or later. If the snapshot turns out to hold a commit
-// that arrived at t or later (it was published in between), t becomes 1 µs past it: arrival_times of live
-// commits rise strictly, so no commit that it lacks is earlier.
+// Pin: t first, then the snapshot. A commit that began before t was given out made the clock stand, so t is
+// not past its arrival_time; one that began later arrives at t or later. If the snapshot turns out to hold a
+// commit that arrived at t or later (it was published in between), t becomes 1 µs past it: arrival_times of
+// live commits rise strictly, so no commit that it lacks is earlier.
 
 #include "materializer/lookup.h"
 
@@ -25,13 +25,15 @@ static enum ss_status follow_definitions(struct ss_materializer *materializer,
     return SS_OK;
 }
 
-static enum ss_status choose_time(struct ss_store *store, bool has_at, int64_t at_us, int64_t pinned_us,
-                                  const struct ss_applied *applied, int64_t *t_us, struct ss_error *error)
+static enum ss_status choose_time(const struct ss_store *store, bool has_at, int64_t at_us, int64_t clock_us,
+                                  struct ss_pinned *pinned, struct ss_error *error)
 {
     char at[SS_TIME_TEXT_SIZE], now[SS_TIME_TEXT_SIZE];
-    const int64_t least_us = pinned_us > applied->arrival_us ? pinned_us : applied->arrival_us + 1;
-    *t_us = has_at ? at_us : least_us;
-    if (*t_us >= least_us) return SS_OK;
+    const int64_t newest_us = pinned->applied.arrival_us;
+    const int64_t least_us = clock_us > newest_us ? clock_us : newest_us + 1;
+    pinned->t_us = has_at ? at_us : least_us;
+    pinned->is_preview = pinned->t_us > least_us;
+    if (pinned->t_us >= least_us) return SS_OK;
     return ss_fail(error, SS_INVALID,
                    "store '%s': %s is before the store's clock (%s), and the past is not kept online; "
                    "use 'selfsame train' for values of the past",
@@ -47,7 +49,7 @@ enum ss_status ss_pin(struct ss_materializer *materializer, bool has_at, int64_t
     const int64_t pinned_us = has_at ? ss_clock_now(store->clock) : ss_clock_pin(store->clock);
     SS_TRY(ss_online_read(store->online, &taken.txn, error));
     SS_TRY_GOTO(ss_online_applied(taken.txn, &taken.applied, error), out);
-    SS_TRY_GOTO(choose_time(store, has_at, at_us, pinned_us, &taken.applied, &taken.t_us, error), out);
+    SS_TRY_GOTO(choose_time(store, has_at, at_us, pinned_us, &taken, error), out);
     SS_TRY_GOTO(follow_definitions(materializer, &taken.applied, error), out);
     *pinned = taken;
     return SS_OK;

@@ -10,6 +10,7 @@ struct ss_pinned {
     struct ss_online_txn *txn;
     struct ss_applied applied; // applied.seq is s
     int64_t t_us;
+    bool is_preview; // t lies ahead of the clock: what arrives until then is not in the answers
 };
 
 // has_at: read at at_us, which may not be before the store's clock and does not move it. SS_OK: the caller

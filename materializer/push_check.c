@@ -68,7 +68,10 @@ static bool check_live_time(struct check *check, int32_t row)
     out->arrives_live[row] = true;
     if (out->event_time_us[row] > check->clock_us + AHEAD_US)
         return note(check, row, check->push->source->event_time_column, true,
-                    "future: event_time is more than 1 s ahead of the store's clock");
+                    check->is_wall
+                        ? "future: event_time is more than 1 s ahead of the store's clock"
+                        : "future: event_time is more than 1 s ahead of the store's replay clock, which "
+                          "--now moves; history is loaded without --live");
     return true;
 }
 

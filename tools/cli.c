@@ -44,6 +44,10 @@ enum ss_status ss_cli_move_clock(const struct ss_cli *cli, struct ss_clock *cloc
         return ss_fail(error, SS_INVALID,
                        "--now: store '%s' goes by the machine's clock; only a replay clock is moved",
                        cli->directory);
+    char now[SS_TIME_TEXT_SIZE];
+    if (cli->now_us < ss_clock_now(clock))
+        fprintf(stderr, "note: --now changes nothing: the store's clock stands at %s already\n",
+                ss_time_format(ss_clock_now(clock), now));
     if (ss_clock_advance(clock, cli->now_us)) return SS_OK;
     return ss_fail(
         error, SS_BUSY,

@@ -256,6 +256,7 @@ static void finish_output(struct get *get)
     json_object_object_add(root, "fingerprint", ss_cli_json_hash(&get->service->fingerprint));
     json_object_object_add(root, "t", ss_cli_json_time(get->pinned.t_us));
     json_object_object_add(root, "seq", json_object_new_int64((int64_t)get->pinned.applied.seq));
+    if (get->pinned.is_preview) json_object_object_add(root, "preview", json_object_new_boolean(true));
     json_object_object_add(root, "rows", get->rows);
     ss_cli_print_json(root);
     get->rows = NULL;

@@ -36,6 +36,7 @@ static const struct ss_command commands[] = {
      "  --again               load a file that was loaded before once more\n"
      "  --map COLUMN=HEADER   the source's COLUMN is called HEADER in the file\n"
      "  --producer ID --batch N   the file is batch N of this producer: sending it twice changes nothing\n\n"
+     "Exit status 1 if rows were quarantined or conflicted: the rest was kept.\n"
      "A file is its own producer: loading it twice changes nothing, and a load that was interrupted is "
      "resumed.\n\n"
      "examples:\n"
@@ -48,7 +49,9 @@ static const struct ss_command commands[] = {
      "  --keys FILE.csv        many entities: a CSV with a column per key\n"
      "  --request NAME=VALUE   a request input of the service\n"
      "  --features A,B         only these\n"
-     "  --at TIME              as if it were TIME (not before the store's clock)\n\n"
+     "  --at TIME              a preview, as if it were TIME (not before the store's clock); what arrives "
+     "until then is\n"
+     "                         not in it, so the JSON answer says \"preview\": true\n\n"
      "examples:\n"
      "  selfsame get fraud_v1 user_id=u17 merchant_id=7 --request amount=12.50\n"
      "  selfsame --json get fraud_v1 --keys keys.csv\n"},

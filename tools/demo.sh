@@ -23,7 +23,8 @@ run() {
 }
 
 say "The features of a fraud model, and the data they are made of."
-run grep -A 7 '^  user_spend:' features.yaml
+printf '$ %s\n' "grep -A 7 '^  user_spend:' features.yaml"
+grep -A 7 '^  user_spend:' features.yaml
 run head -n 3 payments.csv
 
 say "Check the definitions; make a store whose clock follows the data; make the definitions live."

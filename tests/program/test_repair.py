@@ -106,6 +106,13 @@ class Repair(harness.StoreTest):
         self.run_ok("rebuild", "clicks")
         self.run_ok("--now", "2027-01-01T00:00:00Z", "get", "all", "user=7")
 
+    def test_a_lookup_ahead_of_the_clock_says_that_it_is_a_preview(self):
+        self.fill(10)
+        self.assertNotIn("preview", self.run_ok("--json", "get", "all", "user=7").json())
+        ahead = self.run_ok("--json", "get", "all", "user=7", "--at", "2027-01-01T00:00:00Z").json()
+        self.assertIs(ahead["preview"], True)
+        self.assertIn("changes nothing", self.run_ok("--now", "2020-01-01T00:00:00Z", "get", "all", "user=7").err)
+
     def test_lookups_go_on_while_everything_is_rebuilt(self):
         self.fill(60_000)
         want = self.run_ok("--json", "get", "all", "user=7").json()["rows"]
