@@ -223,7 +223,7 @@ static int64_t floor_quotient(int64_t value, int64_t unit)
 }
 
 bool ss_kernel_exact_to_int64(const struct ss_run *run, const struct ss_instruction *instruction,
-                                struct ss_register *out)
+                              struct ss_register *out)
 {
     const struct ss_register *a = ss_operand(run, instruction, 0);
     const int64_t unit = ss_power_of_ten(instruction->operand_type.scale);

@@ -1,8 +1,8 @@
 // Point-in-time join.
 //
-// 1. Per view of the service: spine rows in order of (key, s, t). One sweep per (key, s) gives the state at each
-//    t; the readings of up to SS_BATCH_ROWS rows go through the view's read program; the features that the
-//    service reads are kept, 8 bytes and a mark per cell, at the row's place in the spine.
+// 1. Per view of the service: spine rows in order of (key, s, t). One sweep per (key, s) gives the state at
+//    each t; the readings of up to SS_BATCH_ROWS rows go through the view's read program; the features that
+//    the service reads are kept, 8 bytes and a mark per cell, at the row's place in the spine.
 // 2. In spine order: the service's program over SS_BATCH_ROWS rows at a time, handed to the sink.
 //
 // A row with a null key part reads an empty state. What differs from a lookup is only where the state comes
