@@ -122,7 +122,6 @@ struct ss_feature {
     const char *text;       // the expression as written
     const uint64_t *within; // bitmap over the view's aggregates: the `last .. within` it reads, through other
                             // features too
-    bool is_private;        // reserved: false
 };
 
 struct ss_view {
