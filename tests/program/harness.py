@@ -24,6 +24,17 @@ def binary():
     return os.path.abspath(path)
 
 
+# The least there is to load: definitions of a source of clicks and its entity. Tests put their views and services behind it.
+CLICKS = """
+entities:
+  user: {user: int64}
+sources:
+  clicks:
+    columns: {user: int64, weight: float64, at: timestamp}
+    event_time: at
+"""
+
+
 class Result:
     def __init__(self, done):
         self.status = done.returncode

@@ -1,17 +1,12 @@
 """Definitions change while lookups go on."""
 import random
 import threading
+import time
 
 import harness
 
 ROWS = 30_000
-DEFINITIONS = """
-entities:
-  user: {user: int64}
-sources:
-  clicks:
-    columns: {user: int64, weight: float64, at: timestamp}
-    event_time: at
+DEFINITIONS = harness.CLICKS + """
 views:
   clicks:
     entity: user
@@ -67,6 +62,28 @@ class Apply(harness.StoreTest):
             self.assertEqual(result.status, 0, result)
             self.assertEqual(result.json()["rows"], versions[result.json()["fingerprint"]])
         self.assert_parity("all", ["clicks"])
+
+    def test_an_apply_killed_at_any_moment_leaves_the_old_definitions_or_the_new(self):
+        seed = random.randrange(2**31)
+        rng = random.Random(seed)
+        print(f"seed {seed}", end=" ", flush=True)
+        self.fill()
+        versions, killed = set(), 0
+        for window in ("7d", "14d"):
+            self.write(f"{window}.yaml", DEFINITIONS % (window, window))
+        for _ in range(20):
+            process = self.start("apply", rng.choice(("7d.yaml", "14d.yaml")), "--yes")
+            time.sleep(rng.random() * 0.2)
+            process.kill()
+            process.communicate()
+            killed += process.returncode < 0
+            answer = self.look_up()
+            self.assertEqual(answer.status, 0, str(answer))
+            versions.add(answer.json()["fingerprint"])
+        self.assertLessEqual(len(versions), 2)
+        self.run_ok("apply", "14d.yaml", "--yes")
+        self.assert_parity("all", ["clicks"])
+        print(f"{killed} killed", end=" ")
 
     def test_a_rebuild_gives_the_same_digest(self):
         self.fill()

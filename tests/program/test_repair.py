@@ -6,13 +6,7 @@ import threading
 
 import harness
 
-DEFINITIONS = """
-entities:
-  user: {user: int64}
-sources:
-  clicks:
-    columns: {user: int64, weight: float64, at: timestamp}
-    event_time: at
+DEFINITIONS = harness.CLICKS + """
 views:
   clicks:
     entity: user
