@@ -151,3 +151,12 @@ bool ss_column_slice(const struct ss_column *source, int64_t first, int32_t leng
         if (!ss_column_append(slice, ss_column_get(source, (int32_t)(first + i)), arena)) return false;
     return true;
 }
+
+bool ss_column_repeat(struct ss_type type, struct ss_value value, int32_t length, struct ss_arena *arena,
+                      struct ss_column *column)
+{
+    if (!ss_column_init(column, type, length ? length : 1, arena)) return false;
+    for (int32_t row = 0; row < length; row++)
+        if (!ss_column_append(column, value, arena)) return false;
+    return true;
+}

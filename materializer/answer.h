@@ -61,5 +61,8 @@ enum ss_status ss_answer_evaluate(const struct ss_service *service, const struct
 // of memory.
 bool ss_column_slice(const struct ss_column *source, int64_t first, int32_t length, struct ss_arena *arena,
                      struct ss_column *slice);
+// A column of `length` rows that all hold `value`, in the arena. False when out of memory.
+bool ss_column_repeat(struct ss_type type, struct ss_value value, int32_t length, struct ss_arena *arena,
+                      struct ss_column *column);
 
 #endif

@@ -120,14 +120,6 @@ static enum ss_status look_up_view(const struct ss_pinned *pinned, struct view_l
     return ss_readings_evaluate(&readings, part->keys, t, arena, &part->features, &part->marks, error);
 }
 
-static bool fill_time(struct ss_column *t, int32_t length, int64_t t_us, struct ss_arena *arena)
-{
-    if (!ss_column_init(t, (struct ss_type){SS_TIMESTAMP, 0}, length, arena)) return false;
-    for (int32_t row = 0; row < length; row++)
-        if (!ss_column_append(t, (struct ss_value){.present = true, .i64 = t_us}, arena)) return false;
-    return true;
-}
-
 // Request inputs by position; where the caller gave none, all null.
 static const struct ss_column **request_columns(const struct ss_service *service,
                                                 const struct ss_lookup *lookup, struct ss_arena *arena)
@@ -139,9 +131,9 @@ static const struct ss_column **request_columns(const struct ss_service *service
             continue;
         }
         struct ss_column *nulls = ss_arena_array(arena, 1, sizeof *nulls);
-        if (!nulls || !ss_column_init(nulls, service->request[i].type, lookup->length, arena)) return NULL;
-        for (int32_t row = 0; row < lookup->length; row++)
-            if (!ss_column_append(nulls, (struct ss_value){0}, arena)) return NULL;
+        if (!nulls ||
+            !ss_column_repeat(service->request[i].type, (struct ss_value){0}, lookup->length, arena, nulls))
+            return NULL;
         columns[i] = nulls;
     }
     return columns;
@@ -171,9 +163,10 @@ enum ss_status ss_lookup(const struct ss_pinned *pinned, const struct ss_service
     const uint8_t **marks = ss_arena_array(arena, service->read_count + 1, sizeof *marks);
     const struct ss_column **keys = ss_arena_array(arena, service->key_count + 1, sizeof *keys);
     const struct ss_column **request = request_columns(service, lookup, arena);
+    const struct ss_value now = {.present = true, .i64 = pinned->t_us};
     SS_ASSERT(lookup->length <= SS_BATCH_ROWS);
     if (!parts || !reads || !marks || !keys || !request ||
-        !fill_time(&t, lookup->length, pinned->t_us, arena))
+        !ss_column_repeat((struct ss_type){SS_TIMESTAMP, 0}, now, lookup->length, arena, &t))
         return ss_fail_memory(error, "a lookup");
     SS_TRY(look_up_views(pinned, service, lookup, &t, parts, arena, error));
     for (size_t i = 0; i < service->read_count; i++) {

@@ -283,13 +283,11 @@ static bool slice_spine(struct join *join, int64_t first, int32_t length, struct
     for (size_t i = 0; i < service->key_count; i++)
         if (!ss_column_slice(&spine->keys[i], first, length, &join->batch, &keys[i])) return false;
     for (size_t i = 0; i < service->request_count; i++) {
-        if (spine->request) {
-            if (!ss_column_slice(&spine->request[i], first, length, &join->batch, &request[i])) return false;
-            continue;
-        }
-        if (!ss_column_init(&request[i], service->request[i].type, length, &join->batch)) return false;
-        for (int32_t row = 0; row < length; row++)
-            if (!ss_column_append(&request[i], (struct ss_value){0}, &join->batch)) return false;
+        const struct ss_type type = service->request[i].type;
+        if (!(spine->request
+                  ? ss_column_slice(&spine->request[i], first, length, &join->batch, &request[i])
+                  : ss_column_repeat(type, (struct ss_value){0}, length, &join->batch, &request[i])))
+            return false;
     }
     if (!ss_column_init(t, (struct ss_type){SS_TIMESTAMP, 0}, length, &join->batch)) return false;
     for (int32_t row = 0; row < length; row++)

@@ -8,6 +8,7 @@
 #include "materializer/compare.h"
 
 #include "engine/key.h"
+#include "materializer/view_rows.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -134,12 +135,7 @@ static enum ss_status place_key(const struct probe *probe, const struct keys *ke
     if (keys->count == 0) return SS_OK;
     for (size_t v = 0; v < service->view_count; v++) {
         if (service->views[v]->entity != keys->entity) continue;
-        if (!ss_key_decode(keys->entity->key_types, keys->entity->key_count, keys->items[index % keys->count],
-                           parts))
-            return ss_fail(
-                probe->error, SS_DAMAGED,
-                "view '%s': a key in the online store is no key of entity '%s'; run 'selfsame rebuild %s'",
-                service->views[v]->name, keys->entity->name, service->views[v]->name);
+        SS_TRY(ss_view_key_parts(service->views[v], keys->items[index % keys->count], parts, probe->error));
         for (size_t i = 0; i < keys->entity->key_count; i++) row[service->view_keys[v][i]] = parts[i];
         return SS_OK;
     }
