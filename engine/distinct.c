@@ -25,12 +25,12 @@
 
 static inline unsigned words_per_entry(enum ss_type_id type)
 {
-    return type == SS_STRING ? 2 : 1;
+    return ss_id_is_text(type) ? 2 : 1;
 }
 
 static uint64_t entry_hash(enum ss_type_id type, const uint64_t *entry)
 {
-    if (type == SS_STRING) return entry[0];
+    if (ss_id_is_text(type)) return entry[0];
     uint64_t word = entry[0] ^ SIGN_BIT;
     if (type == SS_FLOAT64) {
         const double value = ss_key_to_double((int64_t)word);
@@ -201,7 +201,7 @@ void ss_distinct_encode(const struct ss_distinct *set, enum ss_type_id type, str
     ss_buffer_varint(buffer, set->count);
     for (unsigned i = 0; i < set->count; i++) {
         const uint64_t *word = set->words + (size_t)i * words_per_entry(type);
-        if (type == SS_STRING) {
+        if (ss_id_is_text(type)) {
             ss_buffer_fixed64(buffer, word[0]);
             ss_buffer_fixed64(buffer, word[1]);
         } else if (type == SS_FLOAT64 || i == 0) {
@@ -230,7 +230,7 @@ static bool merge_dense(struct ss_distinct *set, enum ss_type_id type, struct ss
 
 static void read_entry(enum ss_type_id type, bool first, struct ss_reader *reader, uint64_t *entry)
 {
-    if (type == SS_STRING) {
+    if (ss_id_is_text(type)) {
         entry[0] = ss_read_fixed64(reader);
         entry[1] = ss_read_fixed64(reader);
     } else if (type == SS_FLOAT64 || first) {

@@ -35,6 +35,9 @@ static void append_literal(struct ss_type type, struct ss_value value, struct ss
     case SS_FLOAT64: ss_buffer_text(buffer, ss_float64_format(value.f64, text)); break;
     case SS_DECIMAL: ss_buffer_text(buffer, ss_decimal_format(value.i64, type.scale, text)); break;
     case SS_STRING: append_quoted(buffer, value.text); break;
+    case SS_BYTES:
+    case SS_LIST:
+    case SS_VECTOR: break; // have no literals
     }
 }
 

@@ -8,7 +8,7 @@
 
 static inline bool keeps_raw(const struct ss_group_kind *kind, uint8_t parts)
 {
-    return kind->has_argument && kind->type.id != SS_STRING && (parts & SS_GROUP_VALUE_PARTS) != 0;
+    return kind->has_argument && !ss_type_is_text(kind->type) && (parts & SS_GROUP_VALUE_PARTS) != 0;
 }
 
 static inline bool counts(const struct ss_group_kind *kind, const struct ss_value *value)
@@ -135,7 +135,7 @@ static bool add_end(struct ss_group_end *end, bool last, const struct ss_group_k
 {
     if (!displaces(end, last, event->event_time_us, event->seq)) return true;
     struct ss_value value = event->value;
-    if (kind->type.id == SS_STRING && value.present && !copy_text(&value.text, arena)) return false;
+    if (ss_type_is_text(kind->type) && value.present && !copy_text(&value.text, arena)) return false;
     *end = (struct ss_group_end){true, event->event_time_us, event->seq, value};
     return true;
 }
@@ -152,7 +152,7 @@ bool ss_group_add(struct ss_group_state *state, const struct ss_group_kind *kind
     if (keeps_raw(kind, parts))
         return ss_group_absorb_key(state, kind->type.id, parts, ss_scalar_key(kind->type.id, &event->value),
                                    arena);
-    if (kind->has_argument && kind->type.id == SS_STRING && (parts & SS_GROUP_VALUE_PARTS))
+    if (kind->has_argument && ss_type_is_text(kind->type) && (parts & SS_GROUP_VALUE_PARTS))
         return absorb_text(state, parts, event->value.text, arena);
     state->n++;
     return true;
@@ -198,7 +198,7 @@ static bool remove_value(struct ss_group_state *state, const struct ss_group_kin
         if (exact && (kind->parts & SS_GROUP_SUM_PARTS) &&
             !sum_key(state->sums, type, kind->parts, key, true, arena))
             return false;
-    } else if (type == SS_STRING && kind->has_argument && (kind->parts & SS_GROUP_VALUE_PARTS)) {
+    } else if (ss_id_is_text(type) && kind->has_argument && (kind->parts & SS_GROUP_VALUE_PARTS)) {
         exact = state->n == 1 || can_remove_text(state, kind->parts, value->text);
         if (state->n == 1 && state->distinct) ss_distinct_clear(state->distinct);
     }
@@ -258,7 +258,7 @@ void ss_group_merge_end(struct ss_group_end *end, bool last, const struct ss_gro
 static void merge_bounds(struct ss_group_state *state, const struct ss_group_kind *kind,
                          const struct ss_group_sums *other)
 {
-    const bool text = kind->type.id == SS_STRING, first = state->n == 0;
+    const bool text = ss_type_is_text(kind->type), first = state->n == 0;
     struct ss_group_sums *sums = state->sums;
     if (kind->parts & SS_PART_MIN) {
         if (first ||

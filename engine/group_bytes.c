@@ -12,7 +12,7 @@ enum last_mark { LAST_NONE, LAST_NULL, LAST_VALUE };
 
 static inline bool is_text(const struct ss_group_kind *kind)
 {
-    return kind->type.id == SS_STRING;
+    return ss_type_is_text(kind->type);
 }
 
 static inline bool is_raw(const struct ss_group_kind *kind, uint64_t n)

@@ -45,7 +45,7 @@ static struct ss_value sum_value(const struct ss_exact *sum, struct ss_type type
 
 static struct ss_value bound_value(struct ss_type type, union ss_group_bound bound)
 {
-    if (type.id == SS_STRING) return (struct ss_value){.present = true, .text = bound.text};
+    if (ss_type_is_text(type)) return (struct ss_value){.present = true, .text = bound.text};
     return ss_scalar_value(type.id, bound.key);
 }
 
@@ -68,7 +68,7 @@ static struct ss_value sums_value(const struct ss_group_sums *sums, uint64_t n, 
 
 static int64_t distinct_count(const struct ss_group_state *state, const struct ss_group_kind *kind)
 {
-    if (state->n > SS_GROUP_RAW || kind->type.id == SS_STRING) return ss_distinct_count(state->distinct);
+    if (state->n > SS_GROUP_RAW || ss_type_is_text(kind->type)) return ss_distinct_count(state->distinct);
     int64_t count = 0;
     for (uint64_t i = 0; i < state->n; i++) count += i == 0 || state->raw[i] != state->raw[i - 1];
     return count;

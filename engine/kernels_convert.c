@@ -122,7 +122,10 @@ static const char *format_value(struct ss_type type, const struct ss_register *f
     case SS_DECIMAL: return ss_decimal_format(from->i64[row], type.scale, text);
     case SS_TIMESTAMP: return ss_time_format(from->i64[row], text);
     case SS_INT64:
-    case SS_STRING: break;
+    case SS_STRING:
+    case SS_BYTES:
+    case SS_LIST:
+    case SS_VECTOR: break;
     }
     snprintf(text, VALUE_TEXT_SIZE, "%" PRId64, from->i64[row]);
     return text;

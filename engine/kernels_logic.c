@@ -85,7 +85,7 @@ static void copy_value(struct ss_type type, struct ss_register *out, const struc
 {
     if (type.id == SS_BOOL)
         out->boolean[row] = from->boolean[row];
-    else if (type.id == SS_STRING)
+    else if (ss_type_is_text(type))
         out->text[row] = from->text[row];
     else if (type.id == SS_FLOAT64)
         out->f64[row] = from->f64[row];

@@ -36,7 +36,10 @@ static bool put_part(struct ss_key *key, struct ss_type type, struct ss_value pa
         return true;
     case SS_FLOAT64:
     case SS_DECIMAL:
-    case SS_TIMESTAMP: break;
+    case SS_TIMESTAMP:
+    case SS_BYTES:
+    case SS_LIST:
+    case SS_VECTOR: break;
     }
     SS_ASSERT(false); // a key is bool, int64 or string
     return false;

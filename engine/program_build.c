@@ -32,7 +32,7 @@ struct builder {
 int32_t ss_value_width(struct ss_type type)
 {
     if (type.id == SS_BOOL) return 1;
-    return type.id == SS_STRING ? (int32_t)sizeof(struct ss_bytes) : 8;
+    return ss_type_is_text(type) ? (int32_t)sizeof(struct ss_bytes) : 8;
 }
 
 static struct ss_value cell_value(struct ss_type type, const struct ss_cell *cell)
@@ -42,7 +42,10 @@ static struct ss_value cell_value(struct ss_type type, const struct ss_cell *cel
     switch (type.id) {
     case SS_BOOL: value.boolean = cell->boolean; break;
     case SS_FLOAT64: value.f64 = cell->f64; break;
-    case SS_STRING: value.text = cell->text; break;
+    case SS_STRING:
+    case SS_BYTES:
+    case SS_LIST:
+    case SS_VECTOR: value.text = cell->text; break;
     case SS_INT64:
     case SS_DECIMAL:
     case SS_TIMESTAMP: value.i64 = cell->i64; break;
@@ -118,7 +121,7 @@ static int32_t emit_constant(struct builder *builder, struct ss_type type, struc
     struct ss_instruction instruction = blank(SS_OP_CONSTANT, type);
     struct ss_cell *cell = &instruction.cell;
     cell->valid = value.present;
-    if (value.present && type.id == SS_STRING) {
+    if (value.present && ss_type_is_text(type)) {
         const char *copy = ss_arena_copy(builder->arena, value.text.data, value.text.size);
         if (!copy) return FAILED;
         cell->text = (struct ss_bytes){copy, value.text.size};

@@ -14,11 +14,11 @@ static void print_cell(const struct ss_instruction *instruction, struct ss_buffe
         value.boolean = cell->boolean;
     else if (instruction->type.id == SS_FLOAT64)
         value.f64 = cell->f64;
-    else if (instruction->type.id == SS_STRING)
+    else if (ss_type_is_text(instruction->type))
         value.text = cell->text;
     else
         value.i64 = cell->i64;
-    const char *const quote = instruction->type.id == SS_STRING ? "'" : "";
+    const char *const quote = ss_type_is_text(instruction->type) ? "'" : "";
     ss_buffer_format(buffer, " %s", quote);
     ss_value_format(instruction->type, value, buffer);
     ss_buffer_text(buffer, quote);

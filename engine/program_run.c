@@ -68,7 +68,7 @@ bool ss_kernel_input(const struct ss_run *run, const struct ss_instruction *inst
     widen_bits(column->validity, run->rows, out->valid);
     if (column->type.id == SS_BOOL) {
         widen_bits(column->bits, run->rows, out->boolean);
-    } else if (column->type.id == SS_STRING) {
+    } else if (ss_type_is_text(column->type)) {
         for (int32_t row = 0; row < run->rows; row++) {
             const int32_t start = column->offsets[row];
             out->text[row].data = column->data + start;
@@ -88,7 +88,7 @@ bool ss_kernel_constant(const struct ss_run *run, const struct ss_instruction *i
     memset(out->valid, 1, (size_t)run->rows);
     if (instruction->type.id == SS_BOOL) {
         memset(out->boolean, cell->boolean, (size_t)run->rows);
-    } else if (instruction->type.id == SS_STRING) {
+    } else if (ss_type_is_text(instruction->type)) {
         for (int32_t row = 0; row < run->rows; row++) out->text[row] = cell->text;
     } else {
         for (int32_t row = 0; row < run->rows; row++) out->i64[row] = cell->i64;
@@ -138,7 +138,7 @@ static bool pack_output(const struct ss_instruction *instruction, const struct s
     *column = (struct ss_column){.type = instruction->type, .length = run->rows, .capacity = run->rows};
     column->validity = bits;
     pack_bytes(from->valid, run->rows, column->validity);
-    if (column->type.id == SS_STRING) return pack_text(from, run->rows, run->arena, column);
+    if (ss_type_is_text(column->type)) return pack_text(from, run->rows, run->arena, column);
     if (column->type.id == SS_BOOL) {
         column->bits = bits + bitmap_bytes;
         pack_bytes(from->boolean, run->rows, column->bits);

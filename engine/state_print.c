@@ -6,7 +6,7 @@ static void print_group(const struct ss_group_state *group, const struct ss_grou
                         struct ss_buffer *buffer)
 {
     ss_buffer_format(buffer, "  #%d n=%llu", number, (unsigned long long)group->n);
-    if (group->n && group->n <= SS_GROUP_RAW && kind->has_argument && kind->type.id != SS_STRING &&
+    if (group->n && group->n <= SS_GROUP_RAW && kind->has_argument && !ss_type_is_text(kind->type) &&
         (kind->parts & SS_GROUP_VALUE_PARTS)) {
         for (uint64_t i = 0; i < group->n; i++) {
             ss_buffer_text(buffer, i ? "," : " raw=");

@@ -59,7 +59,7 @@ static enum ss_status keep_reads(struct join *join, struct ss_error *error)
         struct kept *kept = &join->kept[r];
         kept->type = service->views[service->reads[r].view]->features[service->reads[r].feature].type;
         kept->marks = ss_arena_array(&join->arena, rows, sizeof *kept->marks);
-        if (kept->type.id == SS_STRING)
+        if (ss_type_is_text(kept->type))
             kept->texts = ss_arena_array(&join->arena, rows, sizeof *kept->texts);
         else
             kept->values = ss_arena_array(&join->arena, rows, sizeof *kept->values);
@@ -73,7 +73,7 @@ static bool keep_cell(struct join *join, struct kept *kept, int64_t row, struct 
     kept->marks[row] = marks;
     if (!value.present) return true;
     kept->marks[row] |= PRESENT;
-    if (kept->type.id != SS_STRING) {
+    if (!ss_type_is_text(kept->type)) {
         if (kept->type.id == SS_BOOL)
             kept->values[row] = value.boolean;
         else
@@ -89,7 +89,7 @@ static struct ss_value kept_value(const struct kept *kept, int64_t row)
 {
     struct ss_value value = {.present = (kept->marks[row] & PRESENT) != 0};
     if (!value.present) return value;
-    if (kept->type.id == SS_STRING)
+    if (ss_type_is_text(kept->type))
         value.text = kept->texts[row];
     else if (kept->type.id == SS_BOOL)
         value.boolean = kept->values[row] != 0;

@@ -115,7 +115,7 @@ static bool check_keys(struct check *check, int32_t row)
 static bool in_order(struct ss_type type, struct ss_value low, struct ss_value high)
 {
     if (type.id == SS_FLOAT64) return low.f64 <= high.f64;
-    if (type.id == SS_STRING) return ss_bytes_compare(low.text, high.text) <= 0;
+    if (ss_type_is_text(type)) return ss_bytes_compare(low.text, high.text) <= 0;
     if (type.id == SS_BOOL) return low.boolean <= high.boolean;
     return low.i64 <= high.i64;
 }
@@ -201,7 +201,7 @@ static int by_hash(const void *a, const void *b)
 
 static uint64_t value_hash(struct ss_type type, struct ss_value value)
 {
-    if (type.id == SS_STRING) return ss_hash64(value.text.data, value.text.size);
+    if (ss_type_is_text(type)) return ss_hash64(value.text.data, value.text.size);
     if (type.id == SS_BOOL) return value.boolean;
     return ss_hash64(&value.i64, sizeof value.i64);
 }

@@ -78,7 +78,7 @@ static bool copy_event(struct ss_sweep *sweep, const struct ss_event *event, str
     struct ss_value *values = ss_arena_copy(&sweep->waiting_arena, event->values, groups * sizeof *values);
     if (!passes || !values) return false;
     for (size_t g = 0; g < groups; g++) {
-        if (!values[g].present || sweep->view->groups[g].type.id != SS_STRING ||
+        if (!values[g].present || !ss_type_is_text(sweep->view->groups[g].type) ||
             sweep->view->groups[g].argument < 0)
             continue;
         values[g].text.data = ss_arena_copy(&sweep->waiting_arena, values[g].text.data, values[g].text.size);

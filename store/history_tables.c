@@ -195,6 +195,12 @@ void ss_history_bind(sqlite3_stmt *statement, int parameter, struct ss_type type
         sqlite3_bind_text64(statement, parameter, value.text.data ? value.text.data : "", value.text.size,
                             SQLITE_STATIC, SQLITE_UTF8);
         break;
+    case SS_BYTES:
+    case SS_LIST:
+    case SS_VECTOR:
+        sqlite3_bind_blob64(statement, parameter, value.text.size ? value.text.data : "", value.text.size,
+                            SQLITE_STATIC);
+        break;
     }
 }
 

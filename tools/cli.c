@@ -110,6 +110,9 @@ struct json_object *ss_cli_json_value(struct ss_type type, struct ss_value value
     case SS_DECIMAL: return json_object_new_string(ss_decimal_format(value.i64, type.scale, text));
     case SS_STRING: return json_object_new_string_len(value.text.data, (int)value.text.size);
     case SS_TIMESTAMP: return ss_cli_json_time(value.i64);
+    case SS_BYTES:
+    case SS_LIST:
+    case SS_VECTOR: break;
     }
     return NULL;
 }

@@ -10,7 +10,7 @@
 
 bool ss_type_equal(struct ss_type a, struct ss_type b)
 {
-    return a.id == b.id && a.scale == b.scale;
+    return a.id == b.id && a.scale == b.scale && a.element == b.element && a.length == b.length;
 }
 
 bool ss_type_is_numeric(struct ss_type type)
@@ -18,12 +18,19 @@ bool ss_type_is_numeric(struct ss_type type)
     return type.id == SS_INT64 || type.id == SS_FLOAT64 || type.id == SS_DECIMAL;
 }
 
-static const char *const type_names[] = {"bool", "int64", "float64", "decimal", "string", "timestamp"};
+static const char *const type_names[] = {"bool",      "int64", "float64", "decimal", "string",
+                                         "timestamp", "bytes", "list",    "vector"};
 
 const char *ss_type_format(struct ss_type type, char text[SS_TYPE_TEXT_SIZE])
 {
     if (type.id == SS_DECIMAL)
         snprintf(text, SS_TYPE_TEXT_SIZE, "decimal(%u)", type.scale);
+    else if (type.id == SS_VECTOR)
+        snprintf(text, SS_TYPE_TEXT_SIZE, "vector(%u)", type.length);
+    else if (type.id == SS_LIST && type.element == SS_DECIMAL)
+        snprintf(text, SS_TYPE_TEXT_SIZE, "list<decimal(%u)>", type.scale);
+    else if (type.id == SS_LIST)
+        snprintf(text, SS_TYPE_TEXT_SIZE, "list<%s>", type_names[type.element]);
     else
         snprintf(text, SS_TYPE_TEXT_SIZE, "%s", type_names[type.id]);
     return text;
@@ -53,7 +60,7 @@ bool ss_type_parse(struct ss_bytes text, struct ss_type *type)
 bool ss_value_equal(struct ss_type type, struct ss_value a, struct ss_value b)
 {
     if (!a.present || !b.present) return a.present == b.present;
-    if (type.id == SS_STRING) return ss_bytes_equal(a.text, b.text);
+    if (ss_type_is_text(type)) return ss_bytes_equal(a.text, b.text);
     if (type.id == SS_BOOL) return a.boolean == b.boolean;
     return memcmp(&a.i64, &b.i64, sizeof a.i64) == 0;
 }
@@ -70,7 +77,7 @@ bool ss_column_init(struct ss_column *column, struct ss_type type, int32_t capac
     made.validity = ss_arena_alloc(arena, bitmap_bytes(capacity));
     if (type.id == SS_BOOL)
         made.bits = ss_arena_alloc(arena, bitmap_bytes(capacity));
-    else if (type.id == SS_STRING)
+    else if (ss_type_is_text(type))
         made.offsets = ss_arena_array(arena, rows + 1, sizeof *made.offsets);
     else
         made.i64 = ss_arena_array(arena, rows, sizeof *made.i64);
@@ -105,6 +112,9 @@ bool ss_column_append(struct ss_column *column, struct ss_value value, struct ss
     switch (column->type.id) {
     case SS_BOOL: ss_bit_set(column->bits, row, present && value.boolean); break;
     case SS_STRING:
+    case SS_BYTES:
+    case SS_LIST:
+    case SS_VECTOR:
         if (!append_text(column, present ? value.text : (struct ss_bytes){0}, arena)) return false;
         break;
     case SS_FLOAT64: column->f64[row] = present ? value.f64 : 0; break;
@@ -127,6 +137,9 @@ struct ss_value ss_column_get(const struct ss_column *column, int32_t row)
     switch (column->type.id) {
     case SS_BOOL: value.boolean = ss_bit_get(column->bits, row); break;
     case SS_STRING:
+    case SS_BYTES:
+    case SS_LIST:
+    case SS_VECTOR:
         value.text.data = column->data ? column->data + column->offsets[row] : "";
         value.text.size = (size_t)(column->offsets[row + 1] - column->offsets[row]);
         break;
@@ -165,6 +178,9 @@ static const char *parse_value(struct ss_type type, struct ss_bytes text, int un
     case SS_STRING: return parse_text(text, value);
     case SS_TIMESTAMP:
         return ss_time_parse(text, (enum ss_time_unit)unit, zone, &value->i64) ? NULL : "not a time";
+    case SS_BYTES:
+    case SS_LIST:
+    case SS_VECTOR: break;
     }
     return "of no known type";
 }
@@ -190,5 +206,8 @@ void ss_value_format(struct ss_type type, struct ss_value value, struct ss_buffe
     case SS_DECIMAL: ss_buffer_text(buffer, ss_decimal_format(value.i64, type.scale, number)); break;
     case SS_STRING: ss_buffer_append(buffer, value.text.data, value.text.size); break;
     case SS_TIMESTAMP: ss_buffer_text(buffer, ss_time_format(value.i64, time)); break;
+    case SS_BYTES:
+    case SS_LIST:
+    case SS_VECTOR: break;
     }
 }

@@ -5,6 +5,7 @@
 //   decimal(n)            values: int64_t scaled by 10^n (Arrow's 64-bit decimal), n <= 18, |value| < 10^18
 //   float64               values: double, never NaN, infinite or -0
 //   string                offsets: int32_t[length + 1], data: UTF-8
+//   bytes, list, vector   offsets and data as a string's: the bytes, the packed elements (list.h), the floats
 //
 // Validity is always present (no NULL shortcut): bit set = value there. The value under an unset bit is 0 /
 // empty.
@@ -18,16 +19,55 @@
 
 #define SS_BATCH_ROWS 1024 // programs run over at most so many rows at a time
 
-enum ss_type_id { SS_BOOL, SS_INT64, SS_FLOAT64, SS_DECIMAL, SS_STRING, SS_TIMESTAMP };
+enum ss_type_id {
+    SS_BOOL,
+    SS_INT64,
+    SS_FLOAT64,
+    SS_DECIMAL,
+    SS_STRING,
+    SS_TIMESTAMP,
+    SS_BYTES,
+    SS_LIST,
+    SS_VECTOR
+};
 
 struct ss_type {
     enum ss_type_id id;
-    uint8_t scale; // decimal only, else 0
+    uint8_t scale;           // of a decimal or of a list's decimals, else 0
+    enum ss_type_id element; // of a list, else 0; neither list nor vector
+    uint16_t length;         // of a vector: its number of float32, else 0
 };
+
+// Is the value in `text`?
+static inline bool ss_id_is_text(enum ss_type_id id)
+{
+    return id == SS_STRING || id >= SS_BYTES;
+}
+
+static inline bool ss_type_is_text(struct ss_type type)
+{
+    return ss_id_is_text(type.id);
+}
+
+// Does the type have an order that min, max and comparisons go by? (false before true is none.)
+static inline bool ss_type_is_ordered(struct ss_type type)
+{
+    return type.id != SS_BOOL && type.id != SS_LIST && type.id != SS_VECTOR;
+}
+
+static inline struct ss_type ss_list_of(struct ss_type element)
+{
+    return (struct ss_type){.id = SS_LIST, .scale = element.scale, .element = element.id};
+}
+
+static inline struct ss_type ss_element_of(struct ss_type list)
+{
+    return (struct ss_type){.id = list.element, .scale = list.scale};
+}
 
 bool ss_type_equal(struct ss_type a, struct ss_type b);
 bool ss_type_is_numeric(struct ss_type type); // int64, float64, decimal
-// "decimal(2)". Returns text.
+// "decimal(2)", "list<decimal(2)>", "vector(64)". Returns text.
 #define SS_TYPE_TEXT_SIZE 24
 const char *ss_type_format(struct ss_type type, char text[SS_TYPE_TEXT_SIZE]);
 // "int64", "decimal(2)", ...; false when it is none.
@@ -40,7 +80,7 @@ struct ss_value {
         bool boolean;
         int64_t i64; // int64, decimal (scaled), timestamp
         double f64;
-        struct ss_bytes text;
+        struct ss_bytes text; // string, bytes, list, vector
     };
 };
 
@@ -58,7 +98,7 @@ struct ss_column {
         double *f64;
         int32_t *offsets;
     };
-    char *data; // strings only
+    char *data; // where there are offsets
     int32_t data_capacity;
 };
 

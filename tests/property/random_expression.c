@@ -150,6 +150,7 @@ static struct ss_value present_value(struct random_source *source, struct ss_typ
     case SS_DECIMAL: value.i64 = random_decimal(source); break;
     case SS_STRING: value.text = random_text(source); break;
     case SS_TIMESTAMP: value.i64 = random_time(source); break;
+    default: SS_ASSERT(false);
     }
     return value;
 }
@@ -417,6 +418,7 @@ struct tree *random_tree(struct random_source *source, enum ss_type_id id, int d
     case SS_DECIMAL: return random_decimal_tree(source, depth);
     case SS_STRING: return random_string(source, depth);
     case SS_TIMESTAMP: return random_timestamp(source, depth);
+    default: break;
     }
     return leaf(source, id);
 }
@@ -444,6 +446,7 @@ static void print_literal(const struct tree *tree, struct ss_buffer *text)
         }
         ss_buffer_byte(text, '\'');
         break;
+    default: break;
     }
 }
 
