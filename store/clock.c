@@ -91,7 +91,7 @@ static int64_t machine_now_us(void *context)
     return (int64_t)now.tv_sec * SS_SECOND_US + now.tv_nsec / 1000;
 }
 
-enum ss_status ss_boot_id(char text[SS_BOOT_ID_SIZE], struct ss_error *error)
+static enum ss_status machine_boot_id(char text[SS_BOOT_ID_SIZE], struct ss_error *error)
 {
     static const char path[] = "/proc/sys/kernel/random/boot_id";
     char found[SS_BOOT_ID_SIZE] = {0};
@@ -102,6 +102,15 @@ enum ss_status ss_boot_id(char text[SS_BOOT_ID_SIZE], struct ss_error *error)
     if (!read) return ss_fail(error, SS_IO, "'%s': empty", path);
     found[strcspn(found, "\n")] = 0;
     memcpy(text, found, SS_BOOT_ID_SIZE);
+    return SS_OK;
+}
+
+enum ss_status ss_boot_id(const struct ss_wall_source *wall, char text[SS_BOOT_ID_SIZE],
+                          struct ss_error *error)
+{
+    if (!wall || !wall->boot_id) return machine_boot_id(text, error);
+    memset(text, 0, SS_BOOT_ID_SIZE);
+    memcpy(text, wall->boot_id, strnlen(wall->boot_id, SS_BOOT_ID_SIZE - 1));
     return SS_OK;
 }
 
@@ -125,7 +134,7 @@ static enum ss_status write_file(const char *path, int flags, enum ss_clock_kind
     } file;
     memset(&file, 0, sizeof file);
     fill_page(&file.page, kind, time_us);
-    SS_TRY(ss_boot_id(file.page.boot_id, error));
+    SS_TRY(ss_boot_id(NULL, file.page.boot_id, error));
     const int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | flags, 0666);
     if (fd < 0)
         return ss_fail(error, errno == EEXIST ? SS_CONFLICT : SS_IO, "clock '%s': cannot be created: %s",
@@ -194,10 +203,11 @@ static enum ss_status check_page(const char *path, const struct clock_page *page
 // The cell may lag the last t given out before the machine went down. A commit that was in flight stays so;
 // that its time is raised too does no harm, as nothing is looked up before a writer has recovered (a store
 // that was not closed cleanly is not read after a reboot, and a close with a commit in flight is not clean).
-static enum ss_status follow_reboot(const char *path, struct clock_page *page, int fd, struct ss_error *error)
+static enum ss_status follow_reboot(const char *path, const struct ss_wall_source *wall,
+                                    struct clock_page *page, int fd, struct ss_error *error)
 {
     char boot_id[SS_BOOT_ID_SIZE];
-    SS_TRY(ss_boot_id(boot_id, error));
+    SS_TRY(ss_boot_id(wall, boot_id, error));
     while (flock(fd, LOCK_EX) != 0)
         if (errno != EINTR)
             return ss_fail(error, SS_IO, "clock '%s': cannot be locked: %s", path, strerror(errno));
@@ -220,7 +230,7 @@ enum ss_status ss_clock_open(const char *path, const struct ss_wall_source *wall
     int fd = -1;
     SS_TRY_GOTO(map_page(path, &page, &fd, error), out);
     SS_TRY_GOTO(check_page(path, page, error), out);
-    SS_TRY_GOTO(follow_reboot(path, page, fd, error), out);
+    SS_TRY_GOTO(follow_reboot(path, wall, page, fd, error), out);
     opened = calloc(1, sizeof *opened);
     SS_TRY_GOTO(opened ? SS_OK : ss_fail_memory(error, "the clock"), out);
     opened->page = page;

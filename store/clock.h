@@ -20,9 +20,10 @@
 
 enum ss_clock_kind { SS_CLOCK_WALL, SS_CLOCK_REPLAY };
 
-struct ss_wall_source { // the machine's clock, replaceable by tests
+struct ss_wall_source { // the machine's clock and its boot id, replaceable by tests
     int64_t (*now_us)(void *context);
     void *context;
+    const char *boot_id; // NULL: the machine's
 };
 
 struct ss_clock;
@@ -56,6 +57,7 @@ bool ss_clock_advance(struct ss_clock *clock, int64_t time_us);
 
 // Names this boot of the machine: what was not written back to disk before it is gone.
 #define SS_BOOT_ID_SIZE 40
-enum ss_status ss_boot_id(char text[SS_BOOT_ID_SIZE], struct ss_error *error);
+enum ss_status ss_boot_id(const struct ss_wall_source *wall /* NULL: the machine's */,
+                          char text[SS_BOOT_ID_SIZE], struct ss_error *error);
 
 #endif

@@ -88,7 +88,7 @@ static enum ss_status create_history(const char *directory, enum ss_clock_kind c
     struct ss_history *history = NULL;
     const struct ss_history_options with = history_options(options);
     SS_TRY(path_of(directory, "history.db", path, error));
-    SS_TRY(ss_boot_id(boot_id, error));
+    SS_TRY(ss_boot_id(&options->wall, boot_id, error));
     SS_TRY(ss_history_create(path, &with, error));
     SS_TRY(ss_history_open(path, true, &with, &history, error));
     enum ss_status status =
@@ -260,7 +260,7 @@ static enum ss_status read_online_state(struct ss_store *store, bool *torn, bool
     struct ss_arena arena = {0};
     char boot_id[SS_BOOT_ID_SIZE];
     const char *noted = NULL, *clean = NULL;
-    enum ss_status status = ss_boot_id(boot_id, error);
+    enum ss_status status = ss_boot_id(&store->options.wall, boot_id, error);
     if (status == SS_OK) status = ss_catalog_get(store->history, "online_boot_id", &arena, &noted, error);
     if (status == SS_OK) status = ss_catalog_get(store->history, "online_clean", &arena, &clean, error);
     if (status == SS_OK) {
@@ -274,7 +274,7 @@ static enum ss_status read_online_state(struct ss_store *store, bool *torn, bool
 static enum ss_status note_open(struct ss_store *store, struct ss_error *error)
 {
     char boot_id[SS_BOOT_ID_SIZE];
-    SS_TRY(ss_boot_id(boot_id, error));
+    SS_TRY(ss_boot_id(&store->options.wall, boot_id, error));
     SS_TRY(ss_catalog_set(store->history, "online_clean", "no", error));
     return ss_catalog_set(store->history, "online_boot_id", boot_id, error);
 }

@@ -12,6 +12,7 @@
 struct pool_block {
     struct pool_block *next;
     size_t used, size;
+    bool is_adopted;
     _Alignas(16) char data[];
 };
 
@@ -20,6 +21,7 @@ void *pool_take(struct pool *pool, size_t size)
     size = (size + 15) & ~(size_t)15;
     if (!pool->blocks || pool->blocks->used + size > pool->blocks->size) {
         const size_t block_size = size > 65536 ? size : 65536;
+        if (pool->blocks && pool->blocks->is_adopted) abort();
         struct pool_block *block = calloc(1, sizeof *block + block_size);
         if (!block) abort();
         block->size = block_size;
@@ -29,6 +31,12 @@ void *pool_take(struct pool *pool, size_t size)
     void *taken = pool->blocks->data + pool->blocks->used;
     pool->blocks->used += size;
     return taken;
+}
+
+void pool_adopt(struct pool *pool, void *memory, size_t size)
+{
+    pool->blocks = memory;
+    *pool->blocks = (struct pool_block){.size = size - sizeof *pool->blocks, .is_adopted = true};
 }
 
 char *pool_format(struct pool *pool, const char *format, ...)
@@ -48,7 +56,7 @@ void pool_release(struct pool *pool)
 {
     while (pool->blocks) {
         struct pool_block *next = pool->blocks->next;
-        free(pool->blocks);
+        if (!pool->blocks->is_adopted) free(pool->blocks);
         pool->blocks = next;
     }
 }

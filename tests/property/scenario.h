@@ -18,6 +18,8 @@ struct pool {
     struct pool_block *blocks;
 };
 void *pool_take(struct pool *pool, size_t size); // zeroed
+// Takes from `memory` (zeroed) alone from here on, the caller's; to run out of it is fatal.
+void pool_adopt(struct pool *pool, void *memory, size_t size);
 char *pool_format(struct pool *pool, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void pool_release(struct pool *pool);
 

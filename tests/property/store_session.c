@@ -209,23 +209,41 @@ static const char *push_again(struct session *session, struct ss_push *push,
                        result.repeated, (unsigned long long)result.seq, (unsigned long long)before->seq);
 }
 
+static struct ss_push make_push(struct session *session, const struct naive_batch *batch,
+                                struct ss_column columns[MAX_COLUMNS], struct ss_arena *arena)
+{
+    const struct source *source = &session->plan->sources[batch->source];
+    for (int c = 0; c < source->column_count; c++) {
+        make_column(&columns[c], source->columns[c].kind, batch->row_count, arena);
+        for (int r = 0; r < batch->row_count; r++)
+            append(&columns[c], source->columns[c].kind, batch->rows[r]->cells[c], arena);
+    }
+    return (struct ss_push){.source = ss_find_source(session->materializer->definitions, source->name),
+                            .length = batch->row_count,
+                            .columns = columns,
+                            .live = batch->live};
+}
+
+enum ss_status session_push_from(struct session *session, const struct naive_batch *batch,
+                                 const struct session_producer *producer, struct ss_push_result *result)
+{
+    struct ss_arena arena = {0};
+    struct ss_column columns[MAX_COLUMNS];
+    struct ss_push push = make_push(session, batch, columns, &arena);
+    push.producer = producer->name;
+    push.number = producer->number;
+    push.hash = producer->hash;
+    const enum ss_status status = ss_push(session->materializer, &push, result, &session->error);
+    ss_arena_release(&arena);
+    return status;
+}
+
 const char *session_push(struct session *session, const struct naive_batch *batch, bool again,
                          struct ss_push_result *result)
 {
-    const struct source *source = &session->plan->sources[batch->source];
     struct ss_arena arena = {0};
     struct ss_column columns[MAX_COLUMNS];
-    for (int c = 0; c < source->column_count; c++) {
-        make_column(&columns[c], source->columns[c].kind, batch->row_count, &arena);
-        for (int r = 0; r < batch->row_count; r++)
-            append(&columns[c], source->columns[c].kind, batch->rows[r]->cells[c], &arena);
-    }
-    struct ss_push push = {
-        .source = ss_find_source(session->materializer->definitions, source->name),
-        .length = batch->row_count,
-        .columns = columns,
-        .live = batch->live,
-    };
+    struct ss_push push = make_push(session, batch, columns, &arena);
     if (again) {
         push.producer = "again";
         push.number = ++session->producer_number;
@@ -266,27 +284,34 @@ static void make_query_columns(const struct session *session, const struct queri
     }
 }
 
-const char *session_lookup(struct session *session, const struct queries *queries, int64_t ahead,
-                           int64_t *t_us, uint64_t *s, struct table *table)
+const char *session_answer(struct session *session, const struct ss_pinned *pinned,
+                           const struct queries *queries, struct table *table)
 {
     struct ss_arena arena = {0};
     struct ss_column keys[MAX_KEYS], request[3];
     struct ss_answer answer;
-    struct ss_pinned pinned;
-    const int64_t at = ss_clock_now(session->materializer->store->clock) + ahead;
-    if (ss_pin(session->materializer, ahead > 0, at, &pinned, &session->error) != SS_OK)
-        return failed(session, "pin");
     const struct ss_lookup lookup = {.length = queries->count, .keys = keys, .request = request};
     make_query_columns(session, queries, &arena, keys, request);
     make_table(session, queries->count, table);
     const enum ss_status status =
-        ss_lookup(&pinned, session_service(session), &lookup, &arena, &answer, &session->error);
+        ss_lookup(pinned, session_service(session), &lookup, &arena, &answer, &session->error);
     if (status == SS_OK) keep_answer(session, &answer, 0, table);
-    *t_us = pinned.t_us;
-    *s = pinned.applied.seq;
-    ss_unpin(&pinned);
     ss_arena_release(&arena);
     return status == SS_OK ? NULL : failed(session, "lookup");
+}
+
+const char *session_lookup(struct session *session, const struct queries *queries, int64_t ahead,
+                           int64_t *t_us, uint64_t *s, struct table *table)
+{
+    struct ss_pinned pinned;
+    const int64_t at = ss_clock_now(session->materializer->store->clock) + ahead;
+    if (ss_pin(session->materializer, ahead > 0, at, &pinned, &session->error) != SS_OK)
+        return failed(session, "pin");
+    *t_us = pinned.t_us;
+    *s = pinned.applied.seq;
+    const char *problem = session_answer(session, &pinned, queries, table);
+    ss_unpin(&pinned);
+    return problem;
 }
 
 struct collect {

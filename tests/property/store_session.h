@@ -37,6 +37,14 @@ const struct ss_service *session_service(const struct session *session);
 
 const char *session_push(struct session *session, const struct naive_batch *batch, bool again,
                          struct ss_push_result *result);
+// The batch as it is, from a producer or (name NULL) from none; session->error says how it was refused.
+struct session_producer {
+    const char *name;
+    uint64_t number;
+    struct ss_sha256 hash;
+};
+enum ss_status session_push_from(struct session *session, const struct naive_batch *batch,
+                                 const struct session_producer *producer, struct ss_push_result *result);
 
 struct queries { // keys in the order of the plan's service_keys
     int count;
@@ -44,6 +52,9 @@ struct queries { // keys in the order of the plan's service_keys
     const struct cell (*request)[3];
     const int64_t *t; // of a spine
 };
+// At a pinned read point.
+const char *session_answer(struct session *session, const struct ss_pinned *pinned,
+                           const struct queries *queries, struct table *table);
 const char *session_lookup(struct session *session, const struct queries *queries, int64_t ahead,
                            int64_t *t_us, uint64_t *s, struct table *table);
 struct spine_mode {
