@@ -1,7 +1,10 @@
 // Aggregates: what stands inside them names columns of the event only, and what bounds them is checked here
 // (DESIGN C8, C9). An aggregate that is in order becomes an input of the view's read program.
+#include <inttypes.h>
 #include <string.h>
 
+#include "engine/aggregates.h"
+#include "engine/base/number.h"
 #include "engine/define_view.h"
 #include "engine/fingerprint.h"
 #include "engine/lexer.h"
@@ -64,64 +67,155 @@ bool ss_resolve_column(void *context, struct ss_node *node, struct ss_diagnostic
 
 // ---- Arguments
 
-// Checks the aggregate's argument and filter into a group. False when something was diagnosed.
-static bool check_group(struct ss_view_reading *reading, struct ss_node *node, struct ss_plan_group *group)
+static bool check_operand(struct ss_view_reading *reading, const struct ss_node *node, size_t index)
 {
-    struct ss_compiler *compiler = reading->compiler;
-    struct ss_diagnostics *diagnostics = &compiler->diagnostics;
-    const struct ss_scope scope = {ss_resolve_column, NULL, reading, "an aggregate"};
+    const enum ss_operand wanted = ss_aggregate_rule(node->fn)->operands[index];
+    const struct ss_node *operand = node->arguments[index];
     char text[SS_TYPE_TEXT_SIZE];
-    bool good = true;
-    *group = (struct ss_plan_group){.argument_text = "", .filter_text = "", .type = {SS_INT64, 0}};
-    reading->column_scope = "an aggregate";
-    if (node->argument_count > 0) {
-        group->argument = node->arguments[0];
-        good = ss_expression_check(group->argument, &scope, compiler->scratch, diagnostics);
-        if (good) group->type = group->argument->type;
-    }
-    if (node->where) {
-        group->filter = node->where;
-        const bool checked = ss_expression_check(group->filter, &scope, compiler->scratch, diagnostics);
-        if (checked && group->filter->type.id != SS_BOOL)
-            ss_diagnose(diagnostics, group->filter->place, "where: expected bool, got %s",
-                        ss_type_format(group->filter->type, text));
-        good = checked && group->filter->type.id == SS_BOOL && good;
-    }
-    return good;
-}
-
-static bool needs_number(enum ss_aggregate_fn fn)
-{
-    return fn == SS_AGG_SUM || fn == SS_AGG_MEAN || fn == SS_AGG_VAR || fn == SS_AGG_STDDEV;
-}
-
-static bool check_argument_type(struct ss_view_reading *reading, const struct ss_node *node,
-                                struct ss_type type)
-{
-    const bool is_order = node->fn == SS_AGG_MIN || node->fn == SS_AGG_MAX;
-    const bool fits = needs_number(node->fn) ? ss_type_is_numeric(type) : !is_order || type.id != SS_BOOL;
-    char text[SS_TYPE_TEXT_SIZE];
-    if (fits) return true;
-    ss_diagnose(&reading->compiler->diagnostics, node->arguments[0]->place, "%s: expected %s, got %s",
-                node->name, is_order ? "a type with an order" : "a number", ss_type_format(type, text));
+    if (ss_operand_fits(wanted, operand->type)) return true;
+    ss_diagnose(&reading->compiler->diagnostics, operand->place, "%s: expected %s, got %s", node->name,
+                ss_operand_describe(wanted), ss_type_format(operand->type, text));
     return false;
 }
 
-static struct ss_type result_type(enum ss_aggregate_fn fn, struct ss_type argument)
+// slope is over event_time.
+static struct ss_node *event_time_node(struct ss_view_reading *reading, const struct ss_node *node)
 {
-    switch (fn) {
-    case SS_AGG_COUNT:
-    case SS_AGG_COUNT_DISTINCT: return (struct ss_type){SS_INT64, 0};
-    case SS_AGG_MEAN:
-    case SS_AGG_VAR:
-    case SS_AGG_STDDEV: return (struct ss_type){SS_FLOAT64, 0};
-    case SS_AGG_SUM:
-    case SS_AGG_MIN:
-    case SS_AGG_MAX:
-    case SS_AGG_FIRST:
-    case SS_AGG_LAST: break;
+    struct ss_node *time = ss_compile_array(reading->compiler, reading->compiler->scratch, 1, sizeof(*time));
+    if (!time) return NULL;
+    time->place = node->place;
+    time->height = 1;
+    become_input(time, (int)reading->view->source->column_count, (struct ss_type){SS_TIMESTAMP, 0});
+    return time;
+}
+
+static bool check_operands(struct ss_view_reading *reading, struct ss_node *node,
+                           const struct ss_scope *scope, struct ss_plan_group *group)
+{
+    struct ss_compiler *compiler = reading->compiler;
+    const size_t most = ss_aggregate_operand_count(node->fn);
+    const size_t count = node->argument_count < most ? node->argument_count : most;
+    bool good = true;
+    for (size_t i = 0; i < count; i++)
+        good = ss_expression_check(node->arguments[i], scope, compiler->scratch, &compiler->diagnostics) &&
+               check_operand(reading, node, i) && good;
+    if (!good) return false;
+    group->argument = count > 0 ? node->arguments[0] : NULL;
+    group->second = count > 1 ? node->arguments[1] : NULL;
+    if (node->fn == SS_AGG_SLOPE && reading->source) group->second = event_time_node(reading, node);
+    if (group->argument) group->type = group->argument->type;
+    return true;
+}
+
+static bool check_filter(struct ss_view_reading *reading, struct ss_node *node, const struct ss_scope *scope,
+                         struct ss_plan_group *group)
+{
+    struct ss_diagnostics *diagnostics = &reading->compiler->diagnostics;
+    char text[SS_TYPE_TEXT_SIZE];
+    if (!node->where) return true;
+    group->filter = node->where;
+    if (!ss_expression_check(group->filter, scope, reading->compiler->scratch, diagnostics)) return false;
+    if (group->filter->type.id == SS_BOOL) return true;
+    ss_diagnose(diagnostics, group->filter->place, "where: expected bool, got %s",
+                ss_type_format(group->filter->type, text));
+    return false;
+}
+
+// Checks the aggregate's operands and filter into a group. False when something was diagnosed.
+static bool check_group(struct ss_view_reading *reading, struct ss_node *node, struct ss_plan_group *group)
+{
+    const struct ss_scope scope = {ss_resolve_column, NULL, reading, "an aggregate"};
+    *group = (struct ss_plan_group){
+        .argument_text = "", .second_text = "", .filter_text = "", .type = {SS_INT64, 0}};
+    reading->column_scope = "an aggregate";
+    const bool operands = check_operands(reading, node, &scope, group);
+    return check_filter(reading, node, &scope, group) && operands;
+}
+
+// ---- Parameters
+
+static bool read_count(struct ss_view_reading *reading, const struct ss_node *node,
+                       const struct ss_node *literal, const char *what, int64_t least, int64_t most,
+                       int32_t *count)
+{
+    const bool is_count = literal->kind == SS_NODE_LITERAL && !literal->null_literal &&
+                          literal->type.id == SS_INT64 && literal->value.i64 >= least &&
+                          literal->value.i64 <= most;
+    if (is_count) {
+        *count = (int32_t)literal->value.i64;
+        return true;
     }
-    return argument;
+    ss_diagnose(&reading->compiler->diagnostics, literal->place,
+                "%s: expected %s as a number from %" PRId64 " to %" PRId64 ": %s", node->name, what, least,
+                most, ss_aggregate_rule(node->fn)->form);
+    return false;
+}
+
+static bool read_probability(struct ss_view_reading *reading, const struct ss_node *node,
+                             const struct ss_node *literal, struct ss_aggregate *aggregate)
+{
+    const bool is_exact = literal->kind == SS_NODE_LITERAL && !literal->null_literal &&
+                          (literal->type.id == SS_INT64 || literal->type.id == SS_DECIMAL);
+    if (is_exact && literal->value.i64 >= 0 && literal->value.i64 <= ss_power_of_ten(literal->type.scale)) {
+        aggregate->probability = literal->value.i64;
+        aggregate->probability_scale = literal->type.scale;
+        for (; aggregate->probability_scale && aggregate->probability % 10 == 0;
+             aggregate->probability_scale--)
+            aggregate->probability /= 10;
+        return true;
+    }
+    ss_diagnose(&reading->compiler->diagnostics, literal->place,
+                "%s: expected a probability from 0 to 1, such as 0.95: %s", node->name,
+                ss_aggregate_rule(node->fn)->form);
+    return false;
+}
+
+static bool read_half_life(struct ss_view_reading *reading, const struct ss_node *node,
+                           const struct ss_node *literal, int64_t *half_life_us)
+{
+    if (literal->kind == SS_NODE_LITERAL && !literal->null_literal && literal->type.id == SS_INT64 &&
+        literal->value.i64 > 0 && literal->value.i64 <= SS_LONGEST_US) {
+        *half_life_us = literal->value.i64;
+        return true;
+    }
+    ss_diagnose(&reading->compiler->diagnostics, literal->place, "%s: expected a half-life such as 1d: %s",
+                node->name, ss_aggregate_rule(node->fn)->form);
+    return false;
+}
+
+static bool read_parameters(struct ss_view_reading *reading, const struct ss_node *node,
+                            struct ss_aggregate *aggregate, int64_t *half_life_us)
+{
+    const struct ss_aggregate_rule *rule = ss_aggregate_rule(node->fn);
+    const size_t first = ss_aggregate_operand_count(node->fn);
+    bool good = true;
+    aggregate->cap = SS_DEFAULT_CAP;
+    if (node->fn == SS_AGG_MEDIAN) {
+        aggregate->probability = 5;
+        aggregate->probability_scale = 1;
+    }
+    for (size_t i = 0; i < SS_PARAMETERS_MAX && first + i < node->argument_count; i++) {
+        const struct ss_node *literal = node->arguments[first + i];
+        switch (rule->parameters[i]) {
+        case SS_PARAMETER_NONE: break;
+        case SS_PARAMETER_K:
+            good = read_count(reading, node, literal, "k", 1, SS_MAX_K, &aggregate->k) && good;
+            break;
+        case SS_PARAMETER_STEPS:
+            good = read_count(reading, node, literal, "k", 0, SS_MAX_K - 1, &aggregate->k) && good;
+            break;
+        case SS_PARAMETER_CAP:
+            good = read_count(reading, node, literal, "cap", 1, SS_MAX_CAP, &aggregate->cap) && good;
+            break;
+        case SS_PARAMETER_PROBABILITY:
+            good = read_probability(reading, node, literal, aggregate) && good;
+            break;
+        case SS_PARAMETER_HALF_LIFE:
+            good = read_half_life(reading, node, literal, half_life_us) && good;
+            break;
+        }
+    }
+    return good;
 }
 
 // ---- Bounds
@@ -177,9 +271,10 @@ static bool check_bound(struct ss_view_reading *reading, const struct ss_node *n
                         struct ss_aggregate *aggregate)
 {
     struct ss_diagnostics *diagnostics = &reading->compiler->diagnostics;
-    const bool is_edge = node->fn == SS_AGG_FIRST || node->fn == SS_AGG_LAST;
+    const enum ss_bound_rule rule = ss_aggregate_rule(node->fn)->bound;
     const bool has_window = node->over_us != SS_OVER_NONE && node->over_us != SS_OVER_ALL;
     aggregate->bound = SS_BOUND_ALL;
+    aggregate->last_n = node->last_n;
     if (node->within_us > 0 && node->over_us != SS_OVER_NONE) {
         ss_diagnose(diagnostics, node->within_place, "%s takes either 'over' or 'within', not both",
                     node->name);
@@ -189,15 +284,33 @@ static bool check_bound(struct ss_view_reading *reading, const struct ss_node *n
         ss_diagnose(diagnostics, node->hop_place, "'hop' goes with a window such as over 30d");
         return false;
     }
+    if (rule == SS_BOUND_DECAYING && !has_window) {
+        ss_diagnose(diagnostics, node->place, "%s needs a window: write 'over 30d' after it", node->name);
+        return false;
+    }
     if (has_window) return check_window(reading, node, aggregate);
     if (node->within_us > 0) {
         aggregate->bound = SS_BOUND_WITHIN;
         aggregate->window_us = node->within_us;
         return check_length(reading, node->within_place, "within", node->within_us);
     }
-    if (is_edge || node->over_us == SS_OVER_ALL) return true;
+    if (rule == SS_BOUND_OPTIONAL || node->over_us == SS_OVER_ALL) return true;
     ss_diagnose(diagnostics, node->place, "%s needs a window: write 'over 30d' or 'over all' after it",
                 node->name);
+    return false;
+}
+
+static bool check_halves(struct ss_view_reading *reading, const struct ss_node *node,
+                         const struct ss_aggregate *aggregate, int64_t half_life_us)
+{
+    char window[SS_TIME_TEXT_SIZE], half[SS_TIME_TEXT_SIZE];
+    if (!half_life_us || aggregate->window_us / SS_MAX_HALVES < half_life_us ||
+        (aggregate->window_us / SS_MAX_HALVES == half_life_us && aggregate->window_us % SS_MAX_HALVES == 0))
+        return true;
+    ss_diagnose(&reading->compiler->diagnostics, node->over_place,
+                "over %s is more than %d half-lives of %s: what is older weighs nothing; shorten the window",
+                ss_duration_format(aggregate->window_us, window), SS_MAX_HALVES,
+                ss_duration_format(half_life_us, half));
     return false;
 }
 
@@ -209,6 +322,19 @@ static size_t index_of(const struct ss_yaml *text, struct ss_place place)
     size_t index = text->offsets ? 0 : place.offset - text->text_offset;
     while (text->offsets && index < text->text.size && text->offsets[index] < place.offset) index++;
     return index;
+}
+
+// What follows a suffix's word: a duration or word, and `last N` after it.
+static void skip_bound(struct ss_bytes text, size_t *position)
+{
+    struct ss_token token = ss_lex(text, position);
+    if (!ss_token_is(&token, "last")) {
+        size_t ahead = *position;
+        token = ss_lex(text, &ahead);
+        if (!ss_token_is(&token, "last")) return;
+        *position = ahead;
+    }
+    ss_lex(text, position);
 }
 
 // The aggregate from its name to the last of its suffixes.
@@ -223,7 +349,7 @@ static const char *written_text(struct ss_view_reading *reading, const struct ss
         const bool is_suffix =
             ss_token_is(&token, "over") || ss_token_is(&token, "within") || ss_token_is(&token, "hop");
         if (depth == 0 && end > start && !is_suffix) break;
-        if (depth == 0 && is_suffix) ss_lex(text, &position);
+        if (depth == 0 && is_suffix) skip_bound(text, &position);
         depth += ss_token_is(&token, "(") - ss_token_is(&token, ")");
         if (depth == 0 && token.offset > start) end = position;
     }
@@ -239,9 +365,11 @@ static bool name_group(struct ss_view_reading *reading, struct ss_plan_group *gr
     const struct ss_source *source = reading->view->source;
     if (group->argument)
         group->argument_text = ss_canonical_expression(compiler, group->argument, ss_name_column, source);
+    if (group->second)
+        group->second_text = ss_canonical_expression(compiler, group->second, ss_name_column, source);
     if (group->filter)
         group->filter_text = ss_canonical_expression(compiler, group->filter, ss_name_column, source);
-    return group->argument_text && group->filter_text;
+    return group->argument_text && group->second_text && group->filter_text;
 }
 
 bool ss_check_aggregate(void *context, struct ss_node *node, struct ss_diagnostics *diagnostics)
@@ -250,12 +378,13 @@ bool ss_check_aggregate(void *context, struct ss_node *node, struct ss_diagnosti
     struct ss_plan_group group;
     struct ss_aggregate aggregate = {.fn = node->fn};
     bool good = check_group(reading, node, &group);
-    if (good && group.argument) good = check_argument_type(reading, node, group.type);
+    good = read_parameters(reading, node, &aggregate, &group.half_life_us) && good;
     good = check_bound(reading, node, &aggregate) && good;
+    good = good && check_halves(reading, node, &aggregate, group.half_life_us);
     if (!good || !name_group(reading, &group)) return false;
     aggregate.group = ss_plan_add_group(&reading->plan, &group);
     if (aggregate.group < 0) return false;
-    aggregate.type = result_type(node->fn, group.type);
+    aggregate.type = ss_aggregate_type(node->fn, group.type);
     aggregate.text = written_text(reading, node);
     const int index = ss_plan_add_aggregate(&reading->plan, &aggregate);
     if (index < 0) return false;

@@ -76,17 +76,36 @@ enum ss_part {
     SS_PART_MIN = 8,
     SS_PART_MAX = 16,
     SS_PART_FIRST = 32, // least (event_time, seq) with a non-null argument
-    SS_PART_LAST =
-        64, // greatest (event_time, seq), null argument and all; without an argument: just (time, seq)
-    SS_PART_DISTINCT = 128
+    SS_PART_LAST = 64,  // greatest (event_time, seq), null argument and all; without one: just (time, seq)
+    SS_PART_DISTINCT = 128,
+    // Members (group_members.h), of the events that count:
+    SS_PART_HIGHER = 1 << 8,       // exact sums of third and fourth powers
+    SS_PART_PAIR = 1 << 9,         // exact sums of y, y y and x y
+    SS_PART_LEAST_BY = 1 << 10,    // x where y is least, the newest of those
+    SS_PART_GREATEST_BY = 1 << 11, // x where y is greatest, the newest of those
+    SS_PART_FIRST_K = 1 << 12,     // the oldest values
+    SS_PART_LAST_K = 1 << 13,      // the newest values
+    SS_PART_UNIQUE_K = 1 << 14,    // the different values seen last
+    SS_PART_QUANTILE = 1 << 15,    // a multiset, then a sketch of it
+    SS_PART_COUNTS = 1 << 16,      // how often each value was seen
+    SS_PART_DECAY = 1 << 17        // exact sums of weights that halve
 };
+#define SS_MEMBER_BIT   8
+#define SS_MEMBER_COUNT 10
 
-// A group: one (argument, filter). Group 0 of every view is (no argument, no filter) and keeps SS_PART_N |
-// SS_PART_LAST in the level `all`: the net event count and the newest event (DESIGN C10).
+// A group: one (argument, second argument, filter, half-life). Group 0 of every view has none of them and
+// keeps SS_PART_N | SS_PART_LAST in the level `all`: the net event count and the newest event (DESIGN C10).
 struct ss_group {
     int argument;        // output of the row program; -1: none
     int filter;          // output (bool) of the row program; -1: none
     struct ss_type type; // of the argument; SS_INT64 when there is none
+    bool has_second;     // events without both arguments are not in the group
+    int second;          // output of the row program
+    struct ss_type second_type;
+    int64_t half_life_us; // of SS_PART_DECAY
+    // The greatest that any aggregate of the group asks for:
+    int32_t first_k, last_k, unique_k; // entries of SS_PART_FIRST_K, LAST_K and UNIQUE_K
+    int32_t cap;                       // different values of SS_PART_COUNTS
 };
 
 #define SS_HOP_ALL INT64_MAX
@@ -94,7 +113,7 @@ struct ss_group {
 struct ss_level {
     int64_t hop_us;       // SS_HOP_ALL: one tile of everything, never pruned
     int64_t retention_us; // the longest window read from it: tiles with start < floor(t - retention, hop) go
-    uint8_t *parts;       // group_count entries
+    uint32_t *parts;      // group_count entries
 };
 
 enum ss_bound { SS_BOUND_WINDOW, SS_BOUND_ALL, SS_BOUND_WITHIN };
@@ -107,9 +126,15 @@ struct ss_aggregate {
     int64_t window_us;   // SS_BOUND_WINDOW: W; SS_BOUND_WITHIN: the ttl
     int64_t hop_us;      // SS_BOUND_WINDOW
     struct ss_type type; // of the result
-    const char *text;    // as written, for people: "sum(amount) over 30d"
+    int64_t last_n;      // `over last N`: of the newest N events of the view; 0: of all
+    int32_t k;           // first_k, last_k, unique_last_k, top_k; lag: how far back
+    int32_t cap;         // count_by, mode, top_k, entropy: null when there are more different values
+    int64_t probability; // quantile, median: in units of 10^-probability_scale
+    uint8_t probability_scale;
+    const char *text; // as written, for people: "sum(amount) over 30d"
     // Levels that cover the window: finest (its own hop) first, each hop divides the next, each keeps the
-    // parts needed at least as long as the window. SS_BOUND_ALL / WITHIN: the level `all` alone.
+    // parts needed at least as long as the window. SS_BOUND_ALL / WITHIN: the level `all` alone. With last_n:
+    // none, the newest events are kept one by one.
     const int *cover;
     size_t cover_count;
 };
@@ -141,6 +166,11 @@ struct ss_view {
     const struct ss_group *groups;
     size_t level_count; // levels sorted by hop, `all` (always there) last
     const struct ss_level *levels;
+    // `over last N`: the newest `recent_count` events are kept, each with what it is in recent_groups.
+    int64_t recent_count;        // the greatest N; 0: none
+    int64_t recent_retention_us; // the longest `over W last N`; SS_HOP_ALL: there is one without W
+    size_t recent_group_count;
+    const int *recent_groups; // ascending
     size_t aggregate_count;
     const struct ss_aggregate *aggregates;
     // Read program. Inputs: the aggregates' values, then t (timestamp, index aggregate_count), then the key

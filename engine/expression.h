@@ -4,7 +4,8 @@
 //   or | and | not | comparison (= <> != < <= > >=, is [not] null, [not] in (..), [not] between a and b)
 //   | + - | * / div mod | unary - | postfix | primary
 //   primary: literal | name[.name] | function(args) | aggregate(args [where expr]) suffixes | case | ( expr )
-//   suffixes of an aggregate call: over DURATION | over all | within DURATION | hop DURATION | hop exact
+//   suffixes of an aggregate call: over DURATION [last N] | over all | over last N | within DURATION
+//   | hop DURATION | hop exact
 //   literals: 12, 12.5, 1e3, 'text' ('' is a quote), true, false, null, timestamp '2026-01-31T10:00:00Z',
 //   duration literals 5m, 1h30m (an int64 of µs)
 // Keywords and function names are case-insensitive; names of columns and features are not.
@@ -36,7 +37,35 @@ enum ss_aggregate_fn {
     SS_AGG_MAX,
     SS_AGG_FIRST,
     SS_AGG_LAST,
-    SS_AGG_COUNT_DISTINCT
+    SS_AGG_COUNT_DISTINCT,
+    SS_AGG_VAR_POP,
+    SS_AGG_STDDEV_POP,
+    SS_AGG_SKEW,
+    SS_AGG_KURTOSIS,
+    SS_AGG_COVAR,
+    SS_AGG_COVAR_POP,
+    SS_AGG_CORR,
+    SS_AGG_SLOPE,
+    SS_AGG_MIN_BY,
+    SS_AGG_MAX_BY,
+    SS_AGG_FIRST_K,
+    SS_AGG_LAST_K,
+    SS_AGG_UNIQUE_LAST_K,
+    SS_AGG_LAG,
+    SS_AGG_SINCE_LAST,
+    SS_AGG_SINCE_FIRST,
+    SS_AGG_QUANTILE,
+    SS_AGG_MEDIAN,
+    SS_AGG_COUNT_BY,
+    SS_AGG_MODE,
+    SS_AGG_TOP_K,
+    SS_AGG_ENTROPY,
+    SS_AGG_ANY,
+    SS_AGG_ALL,
+    SS_AGG_DECAYED_SUM,
+    SS_AGG_DECAYED_COUNT,
+    SS_AGG_DECAYED_MEAN,
+    SS_AGG_TOTAL
 };
 const char *ss_aggregate_name(enum ss_aggregate_fn fn);
 
@@ -55,7 +84,7 @@ struct ss_node {
     bool null_literal;          // `null` that has no type yet; the check gives it the one that is needed
     struct ss_value value;      // literal
     const char *name;           // name, or function name in lower case
-    struct ss_node **arguments; // call; aggregate: the argument (count 0 or 1)
+    struct ss_node **arguments; // call; aggregate: operands, then parameters (aggregates.h)
     size_t argument_count;
     int height; // of its tree as parsed: 1 for a leaf, at most SS_EXPRESSION_MAX_HEIGHT
     int input;  // SS_NODE_INPUT
@@ -65,7 +94,8 @@ struct ss_node {
     int64_t over_us;       // SS_OVER_NONE, SS_OVER_ALL or a duration
     int64_t within_us;     // 0: none
     int64_t hop_us;        // SS_HOP_DEFAULT, 1 for `exact`, or a duration
-    struct ss_place over_place, hop_place, within_place;
+    int64_t last_n;        // over last N; 0: none
+    struct ss_place over_place, last_place, hop_place, within_place;
 };
 
 // Parses `text` whose first byte stands at `place`. Nodes live in `arena`. Errors go to diagnostics, then

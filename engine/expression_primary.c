@@ -1,6 +1,7 @@
 // Text -> syntax tree, the leaves: literals, names, parentheses, case, function calls and aggregates.
 #include <string.h>
 
+#include "engine/aggregates.h"
 #include "engine/base/number.h"
 #include "engine/base/time.h"
 #include "engine/expression_parse.h"
@@ -186,14 +187,39 @@ static bool parse_duration(struct ss_parser *parser, const char *what, int64_t *
     return ss_duration_parse(token.text, duration_us);
 }
 
+// last N, where it stands.
+static bool parse_last(struct ss_parser *parser, struct ss_node *node)
+{
+    if (!ss_token_is(&parser->token, "last")) return true;
+    const struct ss_token word = ss_parser_take(parser);
+    node->last_place = ss_parser_place(parser, word.offset);
+    if (parser->token.kind != SS_TOKEN_INT64)
+        return ss_parser_expected(parser, "a number of events after 'last'");
+    const struct ss_token number = ss_parser_take(parser);
+    if (ss_int64_parse(number.text, &node->last_n) && node->last_n >= 1 && node->last_n <= SS_MAX_LAST)
+        return true;
+    return ss_parser_fail(parser, number.offset, "expected 1 to %d events after 'last', got %.*s",
+                          SS_MAX_LAST, (int)(number.text.size < 24 ? number.text.size : 24),
+                          number.text.data);
+}
+
+// all | last N | DURATION [last N]; the word `over` is taken.
+static bool parse_over(struct ss_parser *parser, struct ss_node *node)
+{
+    node->over_us = SS_OVER_ALL;
+    if (ss_parser_accept(parser, "all")) return true;
+    if (ss_token_is(&parser->token, "last")) return parse_last(parser, node);
+    return parse_duration(parser, "a duration such as 7d, 'all' or 'last 100' after 'over'",
+                          &node->over_us) &&
+           parse_last(parser, node);
+}
+
 static bool parse_suffix(struct ss_parser *parser, struct ss_node *node, const struct ss_token *word)
 {
     const struct ss_place place = ss_parser_place(parser, word->offset);
     if (ss_token_is(word, "over")) {
         node->over_place = place;
-        node->over_us = SS_OVER_ALL;
-        return ss_parser_accept(parser, "all") ||
-               parse_duration(parser, "a duration such as 7d, or 'all', after 'over'", &node->over_us);
+        return parse_over(parser, node);
     }
     if (ss_token_is(word, "hop")) {
         node->hop_place = place;
@@ -234,7 +260,25 @@ static bool parse_suffixes(struct ss_parser *parser, struct ss_node *node)
     return true;
 }
 
-// ([x][where y]); the parenthesis is taken.
+static bool check_arity(struct ss_parser *parser, const struct ss_node *node, size_t count)
+{
+    const char *const name = ss_aggregate_name(node->fn);
+    const size_t offset = node->place.offset - parser->place.offset;
+    size_t least, most;
+    ss_aggregate_arity(node->fn, &least, &most);
+    if (count >= least && count <= most) return true;
+    if (most == 0) return ss_parser_fail(parser, offset, "%s takes no argument, got %zu", name, count);
+    if (count == 0 && least == 1 && most == 1)
+        return ss_parser_fail(parser, offset, "%s needs an argument: %s(column)", name, name);
+    if (most == 1) return ss_parser_fail(parser, offset, "%s takes one argument, got %zu", name, count);
+    const char *const form = ss_aggregate_rule(node->fn)->form;
+    if (least == most)
+        return ss_parser_fail(parser, offset, "%s takes %zu arguments, got %zu: %s", name, most, count, form);
+    return ss_parser_fail(parser, offset, "%s takes %zu or %zu arguments, got %zu: %s", name, least, most,
+                          count, form);
+}
+
+// ([x, ..][where y]); the parenthesis is taken.
 static bool parse_aggregate_arguments(struct ss_parser *parser, struct ss_node *node)
 {
     const char *const name = ss_aggregate_name(node->fn);
@@ -251,11 +295,7 @@ static bool parse_aggregate_arguments(struct ss_parser *parser, struct ss_node *
         if (!node->where) return false;
     }
     if (!ss_parser_require(parser, ")")) return false;
-    const size_t offset = node->place.offset - parser->place.offset;
-    if (list.count > 1)
-        return ss_parser_fail(parser, offset, "%s takes one argument, got %zu", name, list.count);
-    if (list.count == 0 && node->fn != SS_AGG_COUNT)
-        return ss_parser_fail(parser, offset, "%s needs an argument: %s(column)", name, name);
+    if (!check_arity(parser, node, list.count)) return false;
     node->arguments = list.nodes;
     node->argument_count = list.count;
     return true;

@@ -1,6 +1,7 @@
 // Finalise. See finalise.h.
 //
-// mean = S1 / (n 10^s); variance = A / (n (n-1) 10^2s) with A = n S2 - S1^2; stddev is its root. A quotient
+// mean = S1 / (n 10^s); variance = A / (n (n-1) 10^2s) with A = n S2 - S1^2, of a population
+// A / (n n 10^2s); stddev is its root. A quotient
 // is computed to more bits than a double has, with a sticky bit for the remainder, and rounded from there:
 // the quotient of integers by one division, the root by an integer root of a quotient of twice as many bits.
 // All scaling is by whole limbs, so exponents under a root stay even.
@@ -175,9 +176,9 @@ static struct natural spread(const struct ss_exact *sum, const struct ss_exact *
     return result;
 }
 
-static mp_size_t variance_divisor(uint64_t n, unsigned scale, mp_limb_t *divisor)
+static mp_size_t variance_divisor(uint64_t n, bool population, unsigned scale, mp_limb_t *divisor)
 {
-    const uint128 pairs = (uint128)n * (n - 1);
+    const uint128 pairs = (uint128)n * (population ? n : n - 1);
     divisor[0] = (mp_limb_t)pairs;
     divisor[1] = (mp_limb_t)(pairs >> 64);
     mp_size_t count = divisor[1] ? 2 : 1;
@@ -186,27 +187,27 @@ static mp_size_t variance_divisor(uint64_t n, unsigned scale, mp_limb_t *divisor
 }
 
 bool ss_finalise_variance(const struct ss_exact *sum, const struct ss_exact *squares, uint64_t n,
-                          unsigned scale, double *value)
+                          bool population, unsigned scale, double *value)
 {
     mp_limb_t room[WIDE_LIMBS], quotient_room[SMALL_LIMBS], divisor[DIVISOR_LIMBS];
     *value = 0;
-    if (n < 2) return false;
+    if (n < (population ? 1 : 2)) return false;
     const struct natural natural = spread(sum, squares, n, room);
     if (natural.count == 0) return true;
-    const mp_size_t divisor_count = variance_divisor(n, scale, divisor);
+    const mp_size_t divisor_count = variance_divisor(n, population, scale, divisor);
     const struct natural quotient = divide(&natural, divisor, divisor_count, QUOTIENT_BITS, quotient_room);
     return round_to_double(&quotient, 64 * quotient.low, false, value);
 }
 
 bool ss_finalise_stddev(const struct ss_exact *sum, const struct ss_exact *squares, uint64_t n,
-                        unsigned scale, double *value)
+                        bool population, unsigned scale, double *value)
 {
     mp_limb_t room[WIDE_LIMBS], quotient_room[SMALL_LIMBS], root_room[SMALL_LIMBS], divisor[DIVISOR_LIMBS];
     *value = 0;
-    if (n < 2) return false;
+    if (n < (population ? 1 : 2)) return false;
     const struct natural natural = spread(sum, squares, n, room);
     if (natural.count == 0) return true;
-    const mp_size_t divisor_count = variance_divisor(n, scale, divisor);
+    const mp_size_t divisor_count = variance_divisor(n, population, scale, divisor);
     const struct natural radicand = divide(&natural, divisor, divisor_count, RADICAND_BITS, quotient_room);
     struct natural root = {.limbs = root_room, .count = (radicand.count + 1) / 2};
     root.sticky = mpn_sqrtrem(root_room, NULL, radicand.limbs, radicand.count) != 0 || radicand.sticky;

@@ -14,10 +14,10 @@
 bool ss_finalise_int64(const struct ss_exact *sum, int64_t *value);
 bool ss_finalise_double(const struct ss_exact *sum, double *value);
 bool ss_finalise_mean(const struct ss_exact *sum, uint64_t n, unsigned scale, double *value); // n >= 1
-// The sample forms; n < 2 is null, equal terms give exactly 0.
+// Equal terms give exactly 0; n < 2 is null but in the population forms, n < 1 in these.
 bool ss_finalise_variance(const struct ss_exact *sum, const struct ss_exact *squares, uint64_t n,
-                          unsigned scale, double *value);
+                          bool population, unsigned scale, double *value);
 bool ss_finalise_stddev(const struct ss_exact *sum, const struct ss_exact *squares, uint64_t n,
-                        unsigned scale, double *value);
+                        bool population, unsigned scale, double *value);
 
 #endif

@@ -5,6 +5,8 @@
 // names).
 #include "engine/functions.h"
 
+#include "engine/aggregates.h"
+
 #include <string.h>
 
 #define OPERATOR(name, result, opcode, help, ...)                                                       \
@@ -126,16 +128,7 @@ static const struct ss_function functions[] = {
     INTERNAL("rescale", AS_SET, SS_OP_RESCALE, "a decimal with more digits", EXACT),
 };
 
-static const char *const aggregate_names[] = {
-    [SS_AGG_COUNT] = "count",   [SS_AGG_SUM] = "sum",
-    [SS_AGG_MEAN] = "mean",     [SS_AGG_VAR] = "var",
-    [SS_AGG_STDDEV] = "stddev", [SS_AGG_MIN] = "min",
-    [SS_AGG_MAX] = "max",       [SS_AGG_FIRST] = "first",
-    [SS_AGG_LAST] = "last",     [SS_AGG_COUNT_DISTINCT] = "count_distinct",
-};
-
-#define FUNCTION_COUNT  (sizeof(functions) / sizeof(functions[0]))
-#define AGGREGATE_COUNT (sizeof(aggregate_names) / sizeof(aggregate_names[0]))
+#define FUNCTION_COUNT (sizeof(functions) / sizeof(functions[0]))
 
 const struct ss_function *ss_function_table(size_t *count)
 {
@@ -196,33 +189,13 @@ const struct ss_function *ss_function_match(const char *name, const struct ss_ty
     return NULL;
 }
 
-const char *ss_aggregate_name(enum ss_aggregate_fn fn)
-{
-    return aggregate_names[fn];
-}
-
-bool ss_aggregate_find(const char *name, enum ss_aggregate_fn *fn)
-{
-    for (size_t i = 0; i < AGGREGATE_COUNT; i++) {
-        if (strcmp(aggregate_names[i], name) != 0) continue;
-        *fn = (enum ss_aggregate_fn)i;
-        return true;
-    }
-    return false;
-}
-
-const char *ss_nearest_aggregate(struct ss_bytes name)
-{
-    return ss_nearest_name(name, aggregate_names, AGGREGATE_COUNT);
-}
-
 const char *ss_nearest_function(struct ss_bytes name)
 {
-    const char *names[FUNCTION_COUNT + AGGREGATE_COUNT];
-    size_t count = 0;
+    const char *names[SS_AGG_TOTAL + FUNCTION_COUNT];
+    size_t count = SS_AGG_TOTAL;
+    ss_aggregate_names(names);
     for (size_t i = 0; i < FUNCTION_COUNT; i++) {
         if (functions[i].written == SS_WRITTEN_CALL) names[count++] = functions[i].name;
     }
-    for (size_t i = 0; i < AGGREGATE_COUNT; i++) names[count++] = aggregate_names[i];
     return ss_nearest_name(name, names, count);
 }

@@ -69,9 +69,7 @@ const struct ss_function *ss_function_match(const char *name, const struct ss_ty
 bool ss_argument_fits(enum ss_argument argument, struct ss_type type);
 size_t ss_function_argument_count(const struct ss_function *function); // SS_FORM_PLAIN
 
-// The nearest function that can be written as a call, aggregates included; the nearest aggregate. NULL: none.
+// The nearest function that can be written as a call, aggregates included. NULL: none.
 const char *ss_nearest_function(struct ss_bytes name);
-const char *ss_nearest_aggregate(struct ss_bytes name);
-bool ss_aggregate_find(const char *name, enum ss_aggregate_fn *fn);
 
 #endif

@@ -6,7 +6,9 @@
 
 #include "engine/group.h"
 
-static inline bool keeps_raw(const struct ss_group_kind *kind, uint8_t parts)
+#include "engine/group_members.h"
+
+static inline bool keeps_raw(const struct ss_group_kind *kind, uint32_t parts)
 {
     return kind->has_argument && !ss_type_is_text(kind->type) && (parts & SS_GROUP_VALUE_PARTS) != 0;
 }
@@ -21,7 +23,7 @@ bool ss_group_takes(const struct ss_group_kind *kind, const struct ss_value *val
     return counts(kind, value) || (kind->parts & SS_PART_LAST);
 }
 
-static bool ensure(struct ss_group_state *state, uint8_t parts, struct ss_arena *arena)
+static bool ensure(struct ss_group_state *state, uint32_t parts, struct ss_arena *arena)
 {
     if ((parts & SS_GROUP_SUM_PARTS) && !state->sums)
         state->sums = ss_arena_alloc(arena, sizeof *state->sums);
@@ -36,7 +38,19 @@ bool ss_group_ensure_ends(struct ss_group_state *state, struct ss_arena *arena)
     return state->ends != NULL;
 }
 
-static bool sum_key(struct ss_group_sums *sums, enum ss_type_id type, uint8_t parts, int64_t key,
+bool ss_group_ensure_members(struct ss_group_state *state, uint32_t parts, struct ss_arena *arena)
+{
+    if (!state->members) state->members = ss_arena_array(arena, SS_MEMBER_COUNT, sizeof *state->members);
+    if (!state->members) return false;
+    for (int i = 0; i < SS_MEMBER_COUNT; i++) {
+        if (!(parts & SS_MEMBER_PART(i)) || state->members[i]) continue;
+        state->members[i] = ss_arena_alloc(arena, ss_members[i]->size);
+        if (!state->members[i]) return false;
+    }
+    return true;
+}
+
+static bool sum_key(struct ss_group_sums *sums, enum ss_type_id type, uint32_t parts, int64_t key,
                     bool subtract, struct ss_arena *arena)
 {
     if (type == SS_FLOAT64) {
@@ -54,7 +68,7 @@ static void bound_key(struct ss_group_sums *sums, bool first, int64_t key)
     if (first || key > sums->max.key) sums->max.key = key;
 }
 
-static bool push_key(struct ss_group_state *state, enum ss_type_id type, uint8_t parts, bool first,
+static bool push_key(struct ss_group_state *state, enum ss_type_id type, uint32_t parts, bool first,
                      int64_t key, struct ss_arena *arena)
 {
     if (parts & SS_GROUP_SUM_PARTS) {
@@ -65,7 +79,8 @@ static bool push_key(struct ss_group_state *state, enum ss_type_id type, uint8_t
 }
 
 // Makes the wide form of a raw state's keys beside them.
-static bool promote(struct ss_group_state *state, enum ss_type_id type, uint8_t parts, struct ss_arena *arena)
+static bool promote(struct ss_group_state *state, enum ss_type_id type, uint32_t parts,
+                    struct ss_arena *arena)
 {
     if (!ensure(state, parts, arena)) return false;
     if (state->sums) {
@@ -79,7 +94,7 @@ static bool promote(struct ss_group_state *state, enum ss_type_id type, uint8_t 
 }
 
 // Takes a key into a state that keeps values raw, in either form.
-bool ss_group_absorb_key(struct ss_group_state *state, enum ss_type_id type, uint8_t parts, int64_t key,
+bool ss_group_absorb_key(struct ss_group_state *state, enum ss_type_id type, uint32_t parts, int64_t key,
                          struct ss_arena *arena)
 {
     if (state->n < SS_GROUP_RAW) {
@@ -100,7 +115,7 @@ static bool copy_text(struct ss_bytes *text, struct ss_arena *arena)
     return copy != NULL;
 }
 
-static bool absorb_text(struct ss_group_state *state, uint8_t parts, struct ss_bytes text,
+static bool absorb_text(struct ss_group_state *state, uint32_t parts, struct ss_bytes text,
                         struct ss_arena *arena)
 {
     if (!ensure(state, parts, arena)) return false;
@@ -140,15 +155,27 @@ static bool add_end(struct ss_group_end *end, bool last, const struct ss_group_k
     return true;
 }
 
+static bool add_to_members(struct ss_group_state *state, const struct ss_group_kind *kind,
+                           const struct ss_group_event *event, struct ss_arena *arena)
+{
+    if (!ss_group_ensure_members(state, kind->parts, arena)) return false;
+    for (int i = 0; i < SS_MEMBER_COUNT; i++) {
+        if (!(kind->parts & SS_MEMBER_PART(i))) continue;
+        if (!ss_members[i]->add(state->members[i], kind, event, arena)) return false;
+    }
+    return true;
+}
+
 bool ss_group_add(struct ss_group_state *state, const struct ss_group_kind *kind,
                   const struct ss_group_event *event, struct ss_arena *arena)
 {
-    const uint8_t parts = kind->parts;
+    const uint32_t parts = kind->parts;
     const bool counted = counts(kind, &event->value);
     if ((parts & SS_GROUP_END_PARTS) && !ss_group_ensure_ends(state, arena)) return false;
     if ((parts & SS_PART_LAST) && !add_end(&state->ends->last, true, kind, event, arena)) return false;
     if (!counted) return true;
     if ((parts & SS_PART_FIRST) && !add_end(&state->ends->first, false, kind, event, arena)) return false;
+    if ((parts & SS_GROUP_MEMBERS) && !add_to_members(state, kind, event, arena)) return false;
     if (keeps_raw(kind, parts))
         return ss_group_absorb_key(state, kind->type.id, parts, ss_scalar_key(kind->type.id, &event->value),
                                    arena);
@@ -168,14 +195,14 @@ static bool remove_raw(struct ss_group_state *state, int64_t key)
 }
 
 // Removes from a wide state with n > SS_GROUP_RAW + 1. False: needs a refold.
-static bool can_subtract(const struct ss_group_state *state, uint8_t parts, int64_t key)
+static bool can_subtract(const struct ss_group_state *state, uint32_t parts, int64_t key)
 {
     if (parts & SS_PART_DISTINCT) return false;
     if ((parts & SS_PART_MIN) && key <= state->sums->min.key) return false;
     return !(parts & SS_PART_MAX) || key < state->sums->max.key;
 }
 
-static bool can_remove_text(const struct ss_group_state *state, uint8_t parts, struct ss_bytes text)
+static bool can_remove_text(const struct ss_group_state *state, uint32_t parts, struct ss_bytes text)
 {
     if (parts & SS_PART_DISTINCT) return false;
     if ((parts & SS_PART_MIN) && ss_bytes_compare(text, state->sums->min.text) <= 0) return false;
@@ -219,6 +246,18 @@ static bool end_survives(struct ss_group_end *end, bool last, bool alone, const 
     return last ? against > 0 : against < 0;
 }
 
+static bool remove_from_members(struct ss_group_state *state, const struct ss_group_kind *kind,
+                                const struct ss_group_event *event, enum ss_group_removal *removal,
+                                struct ss_arena *arena)
+{
+    *removal = state->members ? SS_GROUP_REMOVED : SS_GROUP_NEEDS_REFOLD;
+    for (int i = 0; i < SS_MEMBER_COUNT && *removal == SS_GROUP_REMOVED; i++) {
+        if (!(kind->parts & SS_MEMBER_PART(i))) continue;
+        if (!ss_members[i]->remove(state->members[i], kind, event, removal, arena)) return false;
+    }
+    return true;
+}
+
 bool ss_group_remove(struct ss_group_state *state, const struct ss_group_kind *kind,
                      const struct ss_group_event *event, enum ss_group_removal *removal,
                      struct ss_arena *arena)
@@ -233,13 +272,17 @@ bool ss_group_remove(struct ss_group_state *state, const struct ss_group_kind *k
         return true;
     if ((kind->parts & SS_PART_FIRST) && counted && !end_survives(&state->ends->first, false, alone, event))
         return true;
+    if (counted && (kind->parts & SS_GROUP_MEMBERS)) {
+        if (!remove_from_members(state, kind, event, removal, arena)) return false;
+        if (*removal == SS_GROUP_NEEDS_REFOLD) return true;
+    }
     if (counted) return remove_value(state, kind, &event->value, removal, arena);
     *removal = SS_GROUP_REMOVED;
     return true;
 }
 
 // Makes the wide form ready for another wide state. The state's n is as before.
-bool ss_group_widen(struct ss_group_state *state, const struct ss_group_kind *kind, uint8_t parts,
+bool ss_group_widen(struct ss_group_state *state, const struct ss_group_kind *kind, uint32_t parts,
                     struct ss_arena *arena)
 {
     if (keeps_raw(kind, parts) && state->n <= SS_GROUP_RAW)
@@ -272,16 +315,28 @@ static void merge_bounds(struct ss_group_state *state, const struct ss_group_kin
     }
 }
 
+static bool merge_members(struct ss_group_state *state, const struct ss_group_kind *kind,
+                          const struct ss_group_state *other, struct ss_arena *arena)
+{
+    if (!ss_group_ensure_members(state, kind->parts, arena)) return false;
+    for (int i = 0; i < SS_MEMBER_COUNT; i++) {
+        if (!(kind->parts & SS_MEMBER_PART(i))) continue;
+        if (!ss_members[i]->merge(state->members[i], kind, other->members[i], arena)) return false;
+    }
+    return true;
+}
+
 bool ss_group_merge(struct ss_group_state *state, const struct ss_group_kind *kind,
                     const struct ss_group_state *other, struct ss_arena *arena)
 {
-    const uint8_t parts = kind->parts;
+    const uint32_t parts = kind->parts;
     if ((parts & SS_GROUP_END_PARTS) && other->ends) {
         if (!ss_group_ensure_ends(state, arena)) return false;
         if (parts & SS_PART_FIRST) ss_group_merge_end(&state->ends->first, false, &other->ends->first);
         if (parts & SS_PART_LAST) ss_group_merge_end(&state->ends->last, true, &other->ends->last);
     }
     if (other->n == 0) return true;
+    if ((parts & SS_GROUP_MEMBERS) && !merge_members(state, kind, other, arena)) return false;
     if (keeps_raw(kind, parts) && other->n <= SS_GROUP_RAW) {
         for (uint64_t i = 0; i < other->n; i++)
             if (!ss_group_absorb_key(state, kind->type.id, parts, other->raw[i], arena)) return false;
@@ -309,6 +364,8 @@ void ss_group_clear(struct ss_group_state *state)
     }
     if (state->ends) *state->ends = (struct ss_group_ends){0};
     if (state->distinct) ss_distinct_clear(state->distinct);
+    for (int i = 0; state->members && i < SS_MEMBER_COUNT; i++)
+        if (state->members[i]) ss_members[i]->clear(state->members[i]);
 }
 
 bool ss_group_empty(const struct ss_group_state *state)
@@ -320,7 +377,7 @@ const struct ss_group_sums *ss_group_sums(struct ss_group_state *state, const st
                                           struct ss_arena *arena)
 {
     if (keeps_raw(kind, kind->parts) && state->n <= SS_GROUP_RAW) {
-        const uint8_t parts = kind->parts & SS_GROUP_SUM_PARTS;
+        const uint32_t parts = kind->parts & SS_GROUP_SUM_PARTS;
         if (!promote(state, kind->type.id, parts, arena)) return NULL;
     }
     return state->sums;

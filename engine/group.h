@@ -17,12 +17,14 @@
 #define SS_GROUP_SUM_PARTS   (SS_PART_S1 | SS_PART_S2 | SS_PART_MIN | SS_PART_MAX)
 #define SS_GROUP_VALUE_PARTS (SS_GROUP_SUM_PARTS | SS_PART_DISTINCT)
 #define SS_GROUP_END_PARTS   (SS_PART_FIRST | SS_PART_LAST)
+#define SS_GROUP_MEMBERS     (((UINT32_C(1) << SS_MEMBER_COUNT) - 1) << SS_MEMBER_BIT)
 
 struct ss_group_kind {
     struct ss_type type; // of the argument
     bool has_argument;
-    uint8_t parts;
-    int64_t origin_us; // bytes give times as distance from it: the start of the tile
+    uint32_t parts;
+    int64_t origin_us;            // bytes give times as distance from it: the start of the tile
+    const struct ss_group *group; // what members go by; may be NULL where there are none
 };
 
 union ss_group_bound {
@@ -52,6 +54,7 @@ struct ss_group_state { // a zeroed struct is empty
     struct ss_group_sums *sums;   // else, with SS_PART_S1, S2, MIN or MAX
     struct ss_group_ends *ends;   // with SS_PART_FIRST or LAST
     struct ss_distinct *distinct; // with SS_PART_DISTINCT
+    void **members;               // with SS_GROUP_MEMBERS: SS_MEMBER_COUNT of them, NULL where not kept
 };
 
 // What a group sees of an event.
@@ -59,6 +62,7 @@ struct ss_group_event {
     int64_t event_time_us;
     uint64_t seq;
     struct ss_value value;
+    struct ss_value second; // of a group with a second argument
 };
 
 enum ss_group_removal { SS_GROUP_REMOVED, SS_GROUP_NEEDS_REFOLD };
@@ -81,25 +85,27 @@ void ss_group_encode(const struct ss_group_state *state, const struct ss_group_k
                      struct ss_buffer *buffer);
 // Reads a state of `kind` and merges of it what `parts` (a subset of the kind's) asks for; state NULL: skips
 // it. Strings borrow from the bytes. Damage sets reader->failed.
-bool ss_group_merge_bytes(struct ss_group_state *state, const struct ss_group_kind *kind, uint8_t parts,
+bool ss_group_merge_bytes(struct ss_group_state *state, const struct ss_group_kind *kind, uint32_t parts,
                           struct ss_reader *reader, struct ss_arena *arena);
 
 // Steps of a merge, shared by group.c and group_bytes.c. `parts`: those of the state that takes.
-bool ss_group_absorb_key(struct ss_group_state *state, enum ss_type_id type, uint8_t parts, int64_t key,
+bool ss_group_absorb_key(struct ss_group_state *state, enum ss_type_id type, uint32_t parts, int64_t key,
                          struct ss_arena *arena); // into a state that keeps values raw
 // Makes the wide form ready to take another wide state.
-bool ss_group_widen(struct ss_group_state *state, const struct ss_group_kind *kind, uint8_t parts,
+bool ss_group_widen(struct ss_group_state *state, const struct ss_group_kind *kind, uint32_t parts,
                     struct ss_arena *arena);
 bool ss_group_ensure_ends(struct ss_group_state *state, struct ss_arena *arena);
+bool ss_group_ensure_members(struct ss_group_state *state, uint32_t parts, struct ss_arena *arena);
 void ss_group_merge_end(struct ss_group_end *end, bool last, const struct ss_group_end *other);
 // Sums and bounds of n > 0 events in either form; NULL when out of memory.
 const struct ss_group_sums *ss_group_sums(struct ss_group_state *state, const struct ss_group_kind *kind,
                                           struct ss_arena *arena);
 
 // What is kept for an aggregate.
-uint8_t ss_group_parts_of(enum ss_aggregate_fn fn);
-// The value of an aggregate over the events of the state, which keeps the parts it needs.
-bool ss_group_value(struct ss_group_state *state, const struct ss_group_kind *kind, enum ss_aggregate_fn fn,
-                    struct ss_arena *arena, struct ss_value *value);
+uint32_t ss_group_parts_of(enum ss_aggregate_fn fn);
+// The value of an aggregate at t over the events of the state, which keeps the parts it needs.
+bool ss_group_value(struct ss_group_state *state, const struct ss_group_kind *kind,
+                    const struct ss_aggregate *aggregate, int64_t t_us, struct ss_arena *arena,
+                    struct ss_value *value);
 
 #endif

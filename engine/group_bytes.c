@@ -4,8 +4,9 @@
 //     | S1? S2? min? max? distinct?              else, by parts
 //   first?  if n > 0: time - origin, seq, value
 //   last?   0: none, 1: value is null, 2: value follows; then time - origin, seq, value
+//   members if n > 0, in the order of their bits
 
-#include "engine/group.h"
+#include "engine/group_members.h"
 #include "engine/read_inline.h"
 
 enum last_mark { LAST_NONE, LAST_NULL, LAST_VALUE };
@@ -49,7 +50,7 @@ static void encode_values(const struct ss_group_state *state, const struct ss_gr
         for (uint64_t i = 0; i < state->n; i++) ss_scalar_encode(kind->type.id, state->raw[i], buffer);
         return;
     }
-    const uint8_t parts = kind->parts;
+    const uint32_t parts = kind->parts;
     if (parts & SS_PART_S1) ss_exact_encode(&state->sums->s1, 0, buffer);
     if (parts & SS_PART_S2) {
         const int32_t base = parts & SS_PART_S1 ? 2 * ss_exact_exponent(&state->sums->s1) : 0;
@@ -72,14 +73,9 @@ static void encode_end(const struct ss_group_end *end, const struct ss_group_kin
         ss_scalar_encode(kind->type.id, ss_scalar_key(kind->type.id, &end->value), buffer);
 }
 
-void ss_group_encode(const struct ss_group_state *state, const struct ss_group_kind *kind,
-                     struct ss_buffer *buffer)
+static void encode_last(const struct ss_group_state *state, const struct ss_group_kind *kind,
+                        struct ss_buffer *buffer)
 {
-    ss_buffer_varint(buffer, state->n);
-    if (state->n && kind->has_argument && (kind->parts & SS_GROUP_VALUE_PARTS))
-        encode_values(state, kind, buffer);
-    if (state->n && (kind->parts & SS_PART_FIRST)) encode_end(&state->ends->first, kind, buffer);
-    if (!(kind->parts & SS_PART_LAST)) return;
     if (!state->ends || !state->ends->last.there) {
         ss_buffer_byte(buffer, LAST_NONE);
         return;
@@ -88,7 +84,19 @@ void ss_group_encode(const struct ss_group_state *state, const struct ss_group_k
     encode_end(&state->ends->last, kind, buffer);
 }
 
-static bool merge_raw(struct ss_group_state *state, const struct ss_group_kind *kind, uint8_t parts,
+void ss_group_encode(const struct ss_group_state *state, const struct ss_group_kind *kind,
+                     struct ss_buffer *buffer)
+{
+    ss_buffer_varint(buffer, state->n);
+    if (state->n && kind->has_argument && (kind->parts & SS_GROUP_VALUE_PARTS))
+        encode_values(state, kind, buffer);
+    if (state->n && (kind->parts & SS_PART_FIRST)) encode_end(&state->ends->first, kind, buffer);
+    if (kind->parts & SS_PART_LAST) encode_last(state, kind, buffer);
+    for (int i = 0; state->n && (kind->parts & SS_GROUP_MEMBERS) && i < SS_MEMBER_COUNT; i++)
+        if (kind->parts & SS_MEMBER_PART(i)) ss_members[i]->encode(state->members[i], kind, buffer);
+}
+
+static bool merge_raw(struct ss_group_state *state, const struct ss_group_kind *kind, uint32_t parts,
                       uint64_t n, struct ss_reader *reader, struct ss_arena *arena)
 {
     int64_t keys[SS_GROUP_RAW];
@@ -106,7 +114,7 @@ static bool merge_raw(struct ss_group_state *state, const struct ss_group_kind *
     return true;
 }
 
-static bool merge_sums(struct ss_group_state *state, const struct ss_group_kind *kind, uint8_t parts,
+static bool merge_sums(struct ss_group_state *state, const struct ss_group_kind *kind, uint32_t parts,
                        struct ss_reader *reader, struct ss_arena *arena)
 {
     struct ss_group_sums *sums = state ? state->sums : NULL;
@@ -118,11 +126,11 @@ static bool merge_sums(struct ss_group_state *state, const struct ss_group_kind 
                                                                2 * exponent, reader, &exponent, arena);
 }
 
-static void merge_bounds(struct ss_group_state *state, const struct ss_group_kind *kind, uint8_t parts,
+static void merge_bounds(struct ss_group_state *state, const struct ss_group_kind *kind, uint32_t parts,
                          struct ss_reader *reader)
 {
     for (int i = 0; i < 2; i++) {
-        const uint8_t part = i ? SS_PART_MAX : SS_PART_MIN;
+        const uint32_t part = i ? SS_PART_MAX : SS_PART_MIN;
         if (!(kind->parts & part)) continue;
         const struct ss_bytes text = is_text(kind) ? decode_text(reader) : (struct ss_bytes){0};
         const int64_t key = is_text(kind) ? 0 : ss_scalar_decode(kind->type.id, reader);
@@ -137,7 +145,7 @@ static void merge_bounds(struct ss_group_state *state, const struct ss_group_kin
     }
 }
 
-static bool merge_wide(struct ss_group_state *state, const struct ss_group_kind *kind, uint8_t parts,
+static bool merge_wide(struct ss_group_state *state, const struct ss_group_kind *kind, uint32_t parts,
                        uint64_t n, struct ss_reader *reader, struct ss_arena *arena)
 {
     if ((parts & SS_GROUP_VALUE_PARTS) && !ss_group_widen(state, kind, parts, arena)) return false;
@@ -166,12 +174,13 @@ static void merge_end(struct ss_group_end *end, bool last, bool has_value, const
     if (end && !reader->failed) ss_group_merge_end(end, last, &read);
 }
 
-static bool merge_ends(struct ss_group_state *state, const struct ss_group_kind *kind, uint8_t parts,
+static bool merge_ends(struct ss_group_state *state, const struct ss_group_kind *kind, uint32_t parts,
                        uint64_t n, struct ss_reader *reader, struct ss_arena *arena)
 {
     if ((parts & SS_GROUP_END_PARTS) && !ss_group_ensure_ends(state, arena)) return false;
     if ((kind->parts & SS_PART_FIRST) && n)
-        merge_end(parts & SS_PART_FIRST ? &state->ends->first : NULL, false, true, kind, reader);
+        merge_end(parts & SS_PART_FIRST ? &state->ends->first : NULL, false, kind->has_argument, kind,
+                  reader);
     if (!(kind->parts & SS_PART_LAST)) return true;
     const uint64_t mark = ss_read_varint_inline(reader);
     if (mark > LAST_VALUE || (mark == LAST_NONE && n) || (mark == LAST_VALUE && !kind->has_argument))
@@ -181,7 +190,19 @@ static bool merge_ends(struct ss_group_state *state, const struct ss_group_kind 
     return true;
 }
 
-bool ss_group_merge_bytes(struct ss_group_state *state, const struct ss_group_kind *kind, uint8_t parts,
+static bool merge_members(struct ss_group_state *state, const struct ss_group_kind *kind, uint32_t parts,
+                          struct ss_reader *reader, struct ss_arena *arena)
+{
+    if ((parts & SS_GROUP_MEMBERS) && !ss_group_ensure_members(state, parts, arena)) return false;
+    for (int i = 0; i < SS_MEMBER_COUNT && !reader->failed; i++) {
+        if (!(kind->parts & SS_MEMBER_PART(i))) continue;
+        void *member = parts & SS_MEMBER_PART(i) ? state->members[i] : NULL;
+        if (!ss_members[i]->merge_bytes(member, kind, reader, arena)) return false;
+    }
+    return true;
+}
+
+bool ss_group_merge_bytes(struct ss_group_state *state, const struct ss_group_kind *kind, uint32_t parts,
                           struct ss_reader *reader, struct ss_arena *arena)
 {
     if (!state) parts = 0;
@@ -194,5 +215,6 @@ bool ss_group_merge_bytes(struct ss_group_state *state, const struct ss_group_ki
     } else if (state) {
         state->n += n;
     }
-    return !(kind->parts & SS_GROUP_END_PARTS) || merge_ends(state, kind, parts, n, reader, arena);
+    if ((kind->parts & SS_GROUP_END_PARTS) && !merge_ends(state, kind, parts, n, reader, arena)) return false;
+    return !n || !(kind->parts & SS_GROUP_MEMBERS) || merge_members(state, kind, parts, reader, arena);
 }

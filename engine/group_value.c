@@ -1,27 +1,15 @@
 // From the state of a group to the value of an aggregate over its events.
 
-#include "engine/group.h"
-
+#include "engine/aggregates.h"
 #include "engine/base/number.h"
 #include "engine/finalise.h"
+#include "engine/group_members.h"
 
 #define DECIMAL_END INT64_C(1000000000000000000)
 
-uint8_t ss_group_parts_of(enum ss_aggregate_fn fn)
+uint32_t ss_group_parts_of(enum ss_aggregate_fn fn)
 {
-    switch (fn) {
-    case SS_AGG_COUNT: return SS_PART_N;
-    case SS_AGG_SUM:
-    case SS_AGG_MEAN: return SS_PART_N | SS_PART_S1;
-    case SS_AGG_VAR:
-    case SS_AGG_STDDEV: return SS_PART_N | SS_PART_S1 | SS_PART_S2;
-    case SS_AGG_MIN: return SS_PART_MIN;
-    case SS_AGG_MAX: return SS_PART_MAX;
-    case SS_AGG_FIRST: return SS_PART_FIRST;
-    case SS_AGG_LAST: return SS_PART_LAST;
-    case SS_AGG_COUNT_DISTINCT: return SS_PART_DISTINCT;
-    }
-    return 0;
+    return ss_aggregate_rule(fn)->parts;
 }
 
 static struct ss_value float64_value(bool present, double value)
@@ -49,17 +37,31 @@ static struct ss_value bound_value(struct ss_type type, union ss_group_bound bou
     return ss_scalar_value(type.id, bound.key);
 }
 
+static struct ss_value bool_value(bool value)
+{
+    return (struct ss_value){.present = true, .boolean = value};
+}
+
 static struct ss_value sums_value(const struct ss_group_sums *sums, uint64_t n, struct ss_type type,
                                   enum ss_aggregate_fn fn)
 {
     const unsigned scale = type.id == SS_DECIMAL ? type.scale : 0;
     double value = 0;
+    int64_t yes = 0;
     bool present;
     switch (fn) {
     case SS_AGG_SUM: return sum_value(&sums->s1, type);
     case SS_AGG_MEAN: present = ss_finalise_mean(&sums->s1, n, scale, &value); break;
-    case SS_AGG_VAR: present = ss_finalise_variance(&sums->s1, &sums->s2, n, scale, &value); break;
-    case SS_AGG_STDDEV: present = ss_finalise_stddev(&sums->s1, &sums->s2, n, scale, &value); break;
+    case SS_AGG_VAR:
+    case SS_AGG_VAR_POP:
+        present = ss_finalise_variance(&sums->s1, &sums->s2, n, fn == SS_AGG_VAR_POP, scale, &value);
+        break;
+    case SS_AGG_STDDEV:
+    case SS_AGG_STDDEV_POP:
+        present = ss_finalise_stddev(&sums->s1, &sums->s2, n, fn == SS_AGG_STDDEV_POP, scale, &value);
+        break;
+    case SS_AGG_ANY: return bool_value(ss_exact_sign(&sums->s1) > 0);
+    case SS_AGG_ALL: return bool_value(ss_finalise_int64(&sums->s1, &yes) && (uint64_t)yes == n);
     case SS_AGG_MIN: return bound_value(type, sums->min);
     default: return bound_value(type, sums->max);
     }
@@ -74,26 +76,43 @@ static int64_t distinct_count(const struct ss_group_state *state, const struct s
     return count;
 }
 
-bool ss_group_value(struct ss_group_state *state, const struct ss_group_kind *kind, enum ss_aggregate_fn fn,
-                    struct ss_arena *arena, struct ss_value *value)
+static struct ss_value since(const struct ss_group_end *end, int64_t t_us)
 {
+    return end->there ? (struct ss_value){.present = true, .i64 = t_us - end->event_time_us}
+                      : (struct ss_value){0};
+}
+
+// Of the first or last event.
+static struct ss_value end_value(const struct ss_group_state *state, enum ss_aggregate_fn fn, int64_t t_us)
+{
+    if (!state->ends) return (struct ss_value){0};
+    const struct ss_group_end *end =
+        fn == SS_AGG_FIRST || fn == SS_AGG_SINCE_FIRST ? &state->ends->first : &state->ends->last;
+    if (fn == SS_AGG_SINCE_FIRST || fn == SS_AGG_SINCE_LAST) return since(end, t_us);
+    return end->there ? end->value : (struct ss_value){0};
+}
+
+bool ss_group_value(struct ss_group_state *state, const struct ss_group_kind *kind,
+                    const struct ss_aggregate *aggregate, int64_t t_us, struct ss_arena *arena,
+                    struct ss_value *value)
+{
+    const uint32_t parts = ss_group_parts_of(aggregate->fn);
     *value = (struct ss_value){0};
-    switch (fn) {
-    case SS_AGG_COUNT: *value = (struct ss_value){.present = true, .i64 = (int64_t)state->n}; return true;
-    case SS_AGG_COUNT_DISTINCT:
-        if (state->n) *value = (struct ss_value){.present = true, .i64 = distinct_count(state, kind)};
+    if (aggregate->fn == SS_AGG_COUNT) {
+        *value = (struct ss_value){.present = true, .i64 = (int64_t)state->n};
         return true;
-    case SS_AGG_FIRST:
-        if (state->n && state->ends) *value = state->ends->first.value;
+    }
+    if (parts & SS_GROUP_END_PARTS) {
+        *value = end_value(state, aggregate->fn, t_us);
         return true;
-    case SS_AGG_LAST:
-        if (state->ends && state->ends->last.there) *value = state->ends->last.value;
-        return true;
-    default: break;
     }
     if (state->n == 0) return true;
-    const struct ss_group_sums *sums = ss_group_sums(state, kind, arena);
-    if (!sums) return false;
-    *value = sums_value(sums, state->n, kind->type, fn);
+    if (aggregate->fn == SS_AGG_COUNT_DISTINCT) {
+        *value = (struct ss_value){.present = true, .i64 = distinct_count(state, kind)};
+        return true;
+    }
+    if ((parts & (SS_GROUP_SUM_PARTS)) && !ss_group_sums(state, kind, arena)) return false;
+    if (parts & SS_GROUP_MEMBERS) return ss_member_value(state, kind, aggregate, t_us, arena, value);
+    *value = sums_value(state->sums, state->n, kind->type, aggregate->fn);
     return true;
 }

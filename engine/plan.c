@@ -6,6 +6,7 @@
 // parts for that sake alone: it would cost every event a place in one more tile.
 #include "engine/plan.h"
 
+#include "engine/aggregates.h"
 #include "engine/group.h"
 
 #include <inttypes.h>
@@ -83,7 +84,8 @@ static bool make_room(struct ss_plan *plan, void **items, size_t count, size_t *
 
 bool ss_plan_init(struct ss_plan *plan, struct ss_compiler *compiler)
 {
-    const struct ss_plan_group everything = {.argument_text = "", .filter_text = "", .type = {SS_INT64, 0}};
+    const struct ss_plan_group everything = {
+        .argument_text = "", .second_text = "", .filter_text = "", .type = {SS_INT64, 0}};
     *plan = (struct ss_plan){.compiler = compiler, .where_text = ""};
     plan->group_scope = compiler->scope_count++;
     plan->aggregate_scope = compiler->scope_count++;
@@ -94,7 +96,8 @@ int ss_plan_add_group(struct ss_plan *plan, const struct ss_plan_group *group)
 {
     struct ss_compiler *compiler = plan->compiler;
     struct ss_buffer text = {0};
-    ss_buffer_format(&text, "%s where %s", group->argument_text, group->filter_text);
+    ss_buffer_format(&text, "%s by %s where %s half_life %" PRId64, group->argument_text, group->second_text,
+                     group->filter_text, group->half_life_us);
     const char *name = text.failed ? NULL
                                    : ss_compile_text(compiler, compiler->scratch,
                                                      (struct ss_bytes){(const char *)text.data, text.size});
@@ -111,23 +114,50 @@ int ss_plan_add_group(struct ss_plan *plan, const struct ss_plan_group *group)
     return (int)plan->group_count++;
 }
 
+static void append_bound(const struct ss_aggregate *aggregate, struct ss_buffer *text)
+{
+    if (aggregate->bound == SS_BOUND_WITHIN)
+        ss_buffer_format(text, " within %" PRId64, aggregate->window_us);
+    else if (aggregate->bound == SS_BOUND_WINDOW)
+        ss_buffer_format(text, " over %" PRId64 " hop %" PRId64, aggregate->window_us, aggregate->hop_us);
+    else
+        ss_buffer_text(text, " over all");
+    if (aggregate->last_n) ss_buffer_format(text, " last %" PRId64, aggregate->last_n);
+    ss_buffer_byte(text, ')');
+}
+
+static void append_parameters(const struct ss_aggregate *aggregate, const struct ss_plan_group *group,
+                              struct ss_buffer *text)
+{
+    const struct ss_aggregate_rule *rule = ss_aggregate_rule(aggregate->fn);
+    for (size_t i = 0; i < SS_PARAMETERS_MAX; i++) {
+        switch (rule->parameters[i]) {
+        case SS_PARAMETER_NONE: break;
+        case SS_PARAMETER_K:
+        case SS_PARAMETER_STEPS: ss_buffer_format(text, " %d", (int)aggregate->k); break;
+        case SS_PARAMETER_CAP: ss_buffer_format(text, " cap %d", (int)aggregate->cap); break;
+        case SS_PARAMETER_HALF_LIFE:
+            ss_buffer_format(text, " half_life %" PRId64, group->half_life_us);
+            break;
+        case SS_PARAMETER_PROBABILITY:
+            ss_buffer_format(text, " %" PRId64 "e-%u", aggregate->probability, aggregate->probability_scale);
+            break;
+        }
+    }
+}
+
 static const char *canonical_aggregate(struct ss_plan *plan, const struct ss_aggregate *aggregate)
 {
     struct ss_compiler *compiler = plan->compiler;
     const struct ss_plan_group *group = &plan->groups[aggregate->group];
     struct ss_buffer text = {0};
+    const char *copy = NULL;
     ss_buffer_format(&text, "(%s", ss_aggregate_name(aggregate->fn));
     if (group->argument) ss_buffer_format(&text, " %s", group->argument_text);
+    if (group->second) ss_buffer_format(&text, " by %s", group->second_text);
+    append_parameters(aggregate, group, &text);
     if (group->filter) ss_buffer_format(&text, " where %s", group->filter_text);
-    switch (aggregate->bound) {
-    case SS_BOUND_ALL: ss_buffer_text(&text, " over all)"); break;
-    case SS_BOUND_WITHIN: ss_buffer_format(&text, " within %" PRId64 ")", aggregate->window_us); break;
-    case SS_BOUND_WINDOW:
-        ss_buffer_format(&text, " over %" PRId64 " hop %" PRId64 ")", aggregate->window_us,
-                         aggregate->hop_us);
-        break;
-    }
-    const char *copy = NULL;
+    append_bound(aggregate, &text);
     if (text.failed)
         compiler->diagnostics.out_of_memory = true;
     else
@@ -170,7 +200,11 @@ static int compare_groups(const void *left, const void *right)
     const struct ss_plan_group *a = *(const struct ss_plan_group *const *)left;
     const struct ss_plan_group *b = *(const struct ss_plan_group *const *)right;
     const int by_argument = strcmp(a->argument_text, b->argument_text);
-    return by_argument ? by_argument : strcmp(a->filter_text, b->filter_text);
+    const int by_second = strcmp(a->second_text, b->second_text);
+    const int by_filter = strcmp(a->filter_text, b->filter_text);
+    if (by_argument || by_second || by_filter)
+        return by_argument ? by_argument : by_second ? by_second : by_filter;
+    return (a->half_life_us > b->half_life_us) - (a->half_life_us < b->half_life_us);
 }
 
 static int compare_aggregates(const void *left, const void *right)
@@ -214,14 +248,14 @@ static bool note_input(void *context, struct ss_node *node)
 }
 
 // Groups in their final order, group 0 first.
-static bool settle_groups(struct ss_plan *plan, struct ss_view *view, struct outputs *outputs,
-                          int *group_index)
+static struct ss_group *settle_groups(struct ss_plan *plan, struct ss_view *view, struct outputs *outputs,
+                                      int *group_index)
 {
     struct ss_compiler *compiler = plan->compiler;
     const size_t count = plan->group_count;
     const struct ss_plan_group **order = ss_compile_array(compiler, compiler->scratch, count, sizeof(*order));
     struct ss_group *groups = ss_compile_array(compiler, compiler->arena, count, sizeof(*groups));
-    if (!order || !groups) return false;
+    if (!order || !groups) return NULL;
     for (size_t i = 0; i < count; i++) order[i] = &plan->groups[i];
     qsort(order + 1, count - 1, sizeof(struct ss_plan_group *), compare_groups);
     for (size_t i = 0; i < count; i++) {
@@ -229,27 +263,34 @@ static bool settle_groups(struct ss_plan *plan, struct ss_view *view, struct out
         groups[i].argument = add_output(outputs, order[i]->argument, order[i]->argument_text);
         groups[i].filter = add_output(outputs, order[i]->filter, order[i]->filter_text);
         groups[i].type = order[i]->type;
+        groups[i].half_life_us = order[i]->half_life_us;
+        if (!order[i]->second) continue;
+        groups[i].has_second = true;
+        groups[i].second = add_output(outputs, order[i]->second, order[i]->second_text);
+        groups[i].second_type = order[i]->second->type;
     }
     view->groups = groups;
     view->group_count = count;
-    return true;
+    return groups;
 }
 
-static bool settle_rows(struct ss_plan *plan, struct ss_view *view, int *group_index)
+// NULL when out of memory.
+static struct ss_group *settle_rows(struct ss_plan *plan, struct ss_view *view, int *group_index)
 {
     struct ss_compiler *compiler = plan->compiler;
     struct outputs outputs = {.plan = plan, .scope = compiler->scope_count++};
     bool *row_inputs =
         ss_compile_array(compiler, compiler->arena, view->source->column_count + 1, sizeof(*row_inputs));
     outputs.roots =
-        ss_compile_array(compiler, compiler->scratch, 2 * plan->group_count + 1, sizeof(*outputs.roots));
-    if (!row_inputs || !outputs.roots) return false;
+        ss_compile_array(compiler, compiler->scratch, 3 * plan->group_count + 1, sizeof(*outputs.roots));
+    if (!row_inputs || !outputs.roots) return NULL;
     view->where = add_output(&outputs, plan->where, plan->where_text);
-    if (!settle_groups(plan, view, &outputs, group_index)) return false;
+    struct ss_group *groups = settle_groups(plan, view, &outputs, group_index);
+    if (!groups) return NULL;
     for (size_t i = 0; i < outputs.count; i++) ss_expression_walk(outputs.roots[i], note_input, row_inputs);
     view->row_inputs = row_inputs;
     view->row_program = ss_program_build(outputs.roots, outputs.count, compiler->arena);
-    return view->row_program != NULL;
+    return view->row_program ? groups : NULL;
 }
 
 // ---- Levels and covers
@@ -271,7 +312,8 @@ static bool make_levels(struct ss_plan *plan, struct ss_view *view)
     qsort(plan->hops, plan->hop_count, sizeof(plan->hops[0]), compare_hops);
     for (size_t i = 0; i < count; i++) {
         levels[i].hop_us = i < plan->hop_count ? plan->hops[i] : SS_HOP_ALL;
-        levels[i].parts = ss_compile_array(compiler, compiler->arena, view->group_count, 1);
+        levels[i].parts =
+            ss_compile_array(compiler, compiler->arena, view->group_count, sizeof(*levels[i].parts));
         if (!levels[i].parts) return false;
     }
     levels[count - 1].retention_us = SS_HOP_ALL;
@@ -280,6 +322,7 @@ static bool make_levels(struct ss_plan *plan, struct ss_view *view)
     view->level_count = count;
     for (size_t i = 0; i < view->aggregate_count; i++) {
         const struct ss_aggregate *aggregate = &view->aggregates[i];
+        if (aggregate->last_n) continue;
         struct ss_level *level = &levels[level_of(view, aggregate)];
         level->parts[aggregate->group] |= ss_group_parts_of(aggregate->fn);
         if (aggregate->bound == SS_BOUND_WINDOW && aggregate->window_us > level->retention_us)
@@ -288,9 +331,47 @@ static bool make_levels(struct ss_plan *plan, struct ss_view *view)
     return true;
 }
 
+// What `over last N` needs of the newest events.
+static bool make_recent(struct ss_plan *plan, struct ss_view *view)
+{
+    struct ss_compiler *compiler = plan->compiler;
+    bool *is_needed = ss_compile_array(compiler, compiler->scratch, view->group_count, sizeof(*is_needed));
+    int *groups = ss_compile_array(compiler, compiler->arena, view->group_count, sizeof(*groups));
+    if (!is_needed || !groups) return false;
+    for (size_t i = 0; i < view->aggregate_count; i++) {
+        const struct ss_aggregate *aggregate = &view->aggregates[i];
+        const int64_t reach_us = aggregate->bound == SS_BOUND_WINDOW ? aggregate->window_us : SS_HOP_ALL;
+        if (!aggregate->last_n) continue;
+        is_needed[aggregate->group] = true;
+        if (aggregate->last_n > view->recent_count) view->recent_count = aggregate->last_n;
+        if (reach_us > view->recent_retention_us) view->recent_retention_us = reach_us;
+    }
+    for (size_t g = 0; g < view->group_count; g++)
+        if (is_needed[g]) groups[view->recent_group_count++] = (int)g;
+    view->recent_groups = groups;
+    return true;
+}
+
+static void raise(int32_t *greatest, int64_t value)
+{
+    if (value > *greatest) *greatest = (int32_t)value;
+}
+
+// What its aggregates ask of a group at most.
+static void widen_group(struct ss_group *group, const struct ss_aggregate *aggregate)
+{
+    const uint32_t parts = ss_group_parts_of(aggregate->fn);
+    const int32_t k = aggregate->k + (aggregate->fn == SS_AGG_LAG);
+    if (parts & SS_PART_FIRST_K) raise(&group->first_k, k);
+    if (parts & SS_PART_LAST_K) raise(&group->last_k, k);
+    if (parts & SS_PART_UNIQUE_K) raise(&group->unique_k, k);
+    if (parts & SS_PART_COUNTS) raise(&group->cap, aggregate->cap);
+}
+
 static size_t find_cover(const struct ss_view *view, const struct ss_aggregate *aggregate, int *cover)
 {
-    const uint8_t needed = ss_group_parts_of(aggregate->fn);
+    const uint32_t needed = ss_group_parts_of(aggregate->fn);
+    if (aggregate->last_n) return 0;
     size_t count = 0, level = level_of(view, aggregate);
     cover[count++] = (int)level;
     if (aggregate->bound != SS_BOUND_WINDOW) return count;
@@ -306,7 +387,8 @@ static size_t find_cover(const struct ss_view *view, const struct ss_aggregate *
     return count;
 }
 
-static bool settle_aggregates(struct ss_plan *plan, struct ss_view *view, const int *group_index)
+static bool settle_aggregates(struct ss_plan *plan, struct ss_view *view, struct ss_group *groups,
+                              const int *group_index)
 {
     struct ss_compiler *compiler = plan->compiler;
     const size_t count = plan->aggregate_count;
@@ -324,7 +406,8 @@ static bool settle_aggregates(struct ss_plan *plan, struct ss_view *view, const 
     }
     view->aggregates = aggregates;
     view->aggregate_count = count;
-    if (!make_levels(plan, view)) return false;
+    for (size_t i = 0; i < count; i++) widen_group(&groups[aggregates[i].group], &aggregates[i]);
+    if (!make_levels(plan, view) || !make_recent(plan, view)) return false;
     for (size_t i = 0; i < count; i++) {
         int cover[SS_MAX_HOPS + 1];
         aggregates[i].cover_count = find_cover(view, &aggregates[i], cover);
@@ -338,8 +421,8 @@ bool ss_plan_settle(struct ss_plan *plan, struct ss_view *view)
 {
     struct ss_compiler *compiler = plan->compiler;
     int *group_index = ss_compile_array(compiler, compiler->scratch, plan->group_count, sizeof(int));
-    const bool settled =
-        group_index && settle_rows(plan, view, group_index) && settle_aggregates(plan, view, group_index);
+    struct ss_group *groups = group_index ? settle_rows(plan, view, group_index) : NULL;
+    const bool settled = groups && settle_aggregates(plan, view, groups, group_index);
     if (!settled) compiler->diagnostics.out_of_memory = true;
     return settled;
 }

@@ -19,11 +19,12 @@ int ss_pending_input(enum ss_pending_kind kind, size_t index);
 enum ss_pending_kind ss_pending_kind(int input);
 size_t ss_pending_index(int input);
 
-// One (argument, filter) pair.
+// One (argument, second argument, filter, half-life).
 struct ss_plan_group {
-    const char *argument_text, *filter_text; // canonical, columns by name; "": none
-    struct ss_node *argument, *filter;       // checked; NULL: none
+    const char *argument_text, *second_text, *filter_text; // canonical, columns by name; "": none
+    struct ss_node *argument, *second, *filter;            // checked; NULL: none
     struct ss_type type;
+    int64_t half_life_us; // 0: none
 };
 
 struct ss_plan_aggregate {

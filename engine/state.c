@@ -15,28 +15,6 @@
 
 #include <string.h>
 
-bool ss_event_prepare(const struct ss_view *view, const struct ss_column *row_outputs, int32_t row,
-                      int64_t event_time_us, uint64_t seq, bool *passes, struct ss_value *values,
-                      struct ss_event *event)
-{
-    if (view->where >= 0) {
-        const struct ss_value where = ss_column_get(&row_outputs[view->where], row);
-        if (!where.present || !where.boolean) return false;
-    }
-    for (size_t g = 0; g < view->group_count; g++) {
-        const struct ss_group *group = &view->groups[g];
-        passes[g] = true;
-        if (group->filter >= 0) {
-            const struct ss_value filter = ss_column_get(&row_outputs[group->filter], row);
-            passes[g] = filter.present && filter.boolean;
-        }
-        values[g] = passes[g] && group->argument >= 0 ? ss_column_get(&row_outputs[group->argument], row)
-                                                      : (struct ss_value){0};
-    }
-    *event = (struct ss_event){event_time_us, seq, passes, values};
-    return true;
-}
-
 static void frame_level(struct ss_state_level *level, const struct ss_view *view, const struct ss_level *plan,
                         int *kept)
 {
@@ -56,7 +34,8 @@ struct ss_state *ss_state_frame(const struct ss_view *view, struct ss_arena *are
     for (size_t l = 0; l < view->level_count; l++)
         frame_level(&levels[l], view, &view->levels[l], kept + l * view->group_count);
     *state = (struct ss_state){.view = view, .arena = arena, .levels = levels, .scratch = scratch};
-    return state;
+    if (view->recent_count) state->recent = ss_arena_alloc(arena, sizeof *state->recent);
+    return view->recent_count && !state->recent ? NULL : state;
 }
 
 struct ss_state *ss_state_create(const struct ss_view *view, struct ss_arena *arena)
@@ -165,7 +144,8 @@ static bool touches_any(const struct ss_state *state, const struct ss_state_leve
 
 static struct ss_group_event group_event(const struct ss_event *event, int group)
 {
-    return (struct ss_group_event){event->event_time_us, event->seq, event->values[group]};
+    return (struct ss_group_event){event->event_time_us, event->seq, event->values[group],
+                                   event->seconds ? event->seconds[group] : (struct ss_value){0}};
 }
 
 static enum ss_status add_to_tile(struct ss_state *state, const struct ss_state_level *level,
@@ -189,10 +169,35 @@ static enum ss_status check_time(int64_t event_time_us, struct ss_error *error)
                    (long long)event_time_us);
 }
 
+static enum ss_status add_recent(struct ss_state *state, const struct ss_event *event, int64_t horizon_us,
+                                 struct ss_error *error)
+{
+    struct ss_recent *recent = state->recent;
+    if (!recent || recent->is_dirty || event->event_time_us < ss_recent_horizon(state->view, horizon_us))
+        return SS_OK;
+    SS_TRY(ss_recent_open(recent, state->view, state->arena, error));
+    return ss_recent_add(recent, state->view, event, state->arena)
+               ? SS_OK
+               : ss_fail_memory(error, "an entity's recent events");
+}
+
+static enum ss_status remove_recent(struct ss_state *state, const struct ss_event *event, int64_t horizon_us,
+                                    struct ss_error *error)
+{
+    struct ss_recent *recent = state->recent;
+    if (!recent || recent->is_dirty || event->event_time_us < ss_recent_horizon(state->view, horizon_us))
+        return SS_OK;
+    SS_TRY(ss_recent_open(recent, state->view, state->arena, error));
+    ss_recent_remove(recent, state->view, event);
+    state->dirty_count += recent->is_dirty;
+    return SS_OK;
+}
+
 enum ss_status ss_state_add(struct ss_state *state, const struct ss_event *event, int64_t horizon_us,
                             struct ss_error *error)
 {
     SS_TRY(check_time(event->event_time_us, error));
+    SS_TRY(add_recent(state, event, horizon_us, error));
     for (size_t l = 0; l < state->view->level_count; l++) {
         struct ss_state_level *level = &state->levels[l];
         const int64_t index = tile_index(level->plan, event->event_time_us);
@@ -244,6 +249,7 @@ enum ss_status ss_state_remove(struct ss_state *state, const struct ss_event *ev
                                struct ss_error *error)
 {
     SS_TRY(check_time(event->event_time_us, error));
+    SS_TRY(remove_recent(state, event, horizon_us, error));
     for (size_t l = 0; l < state->view->level_count; l++) {
         struct ss_state_level *level = &state->levels[l];
         const int64_t index = tile_index(level->plan, event->event_time_us);
@@ -274,15 +280,26 @@ bool ss_state_next_dirty(const struct ss_state *state, int *level_number, int64_
             return true;
         }
     }
-    return false;
+    if (!state->recent || !state->recent->is_dirty) return false;
+    *level_number = (int)state->view->level_count;
+    *start_us = SS_TIME_MIN_US;
+    *end_us = INT64_MAX;
+    return true;
 }
 
 void ss_state_refold_begin(struct ss_state *state, int level_number, int64_t start_us)
 {
+    SS_ASSERT(!state->is_refolding);
+    state->is_refolding = true;
+    state->refold_level = NULL;
+    if ((size_t)level_number == state->view->level_count) {
+        ss_recent_clear(state->recent);
+        return;
+    }
     struct ss_state_level *level = &state->levels[level_number];
     const int64_t index = tile_index(level->plan, start_us);
     struct ss_tile *tile = find(level, index);
-    SS_ASSERT(tile && tile->form == SS_TILE_DIRTY && !state->refold_level);
+    SS_ASSERT(tile && tile->form == SS_TILE_DIRTY);
     for (uint32_t k = 0; k < level->kept_count; k++) ss_group_clear(&tile->groups[k]);
     state->refold_level = level;
     state->refold_index = index;
@@ -292,8 +309,12 @@ enum ss_status ss_state_refold_add(struct ss_state *state, const struct ss_event
                                    struct ss_error *error)
 {
     const struct ss_state_level *level = state->refold_level;
-    SS_ASSERT(level);
+    SS_ASSERT(state->is_refolding);
     SS_TRY(check_time(event->event_time_us, error));
+    if (!level)
+        return ss_recent_add(state->recent, state->view, event, state->arena)
+                   ? SS_OK
+                   : ss_fail_memory(error, "an entity's recent events");
     if (tile_index(level->plan, event->event_time_us) != state->refold_index) return SS_OK;
     return add_to_tile(state, level, find(level, state->refold_index), event, error);
 }
@@ -301,15 +322,19 @@ enum ss_status ss_state_refold_add(struct ss_state *state, const struct ss_event
 void ss_state_refold_end(struct ss_state *state)
 {
     struct ss_state_level *level = state->refold_level;
-    SS_ASSERT(level);
+    SS_ASSERT(state->is_refolding);
+    state->is_refolding = false;
+    state->dirty_count--;
+    if (!level) {
+        state->recent->is_dirty = false;
+        return;
+    }
     struct ss_tile *tile = find(level, state->refold_index);
     tile->form = SS_TILE_OPEN;
-    state->dirty_count--;
-    state->refold_level = NULL;
     if (tile_empty(level, tile)) drop(level, tile);
 }
 
-void ss_state_prune(struct ss_state *state, int64_t t_us)
+enum ss_status ss_state_prune(struct ss_state *state, int64_t t_us, struct ss_error *error)
 {
     for (size_t l = 0; l < state->view->level_count; l++) {
         struct ss_state_level *level = &state->levels[l];
@@ -318,4 +343,9 @@ void ss_state_prune(struct ss_state *state, int64_t t_us)
             state->dirty_count -= level->tiles[level->first].form == SS_TILE_DIRTY;
         if (level->count == 0) level->first = 0;
     }
+    if (!state->recent || state->recent->is_dirty || ss_recent_horizon(state->view, t_us) == INT64_MIN)
+        return SS_OK;
+    SS_TRY(ss_recent_open(state->recent, state->view, state->arena, error));
+    ss_recent_prune(state->recent, state->view, t_us);
+    return SS_OK;
 }

@@ -18,16 +18,20 @@
 struct ss_event {
     int64_t event_time_us;
     uint64_t seq;
-    const bool *passes;            // group_count: does it pass the group's filter?
-    const struct ss_value *values; // group_count: the argument (null if the group has none)
+    const bool *passes;             // group_count: does it pass the group's filter, and has both arguments?
+    const struct ss_value *values;  // group_count: the argument (null if the group has none)
+    const struct ss_value *seconds; // group_count: the second one; may be NULL where no group has one
 };
 
 // Reads row `row` of the row program's outputs. False when the event does not pass the view's `where`; then
-// *event is untouched. The arrays passes and values are the caller's, group_count long; strings borrow from
-// the columns.
+// *event is untouched. The arrays are the caller's, group_count long; strings borrow from the columns.
 bool ss_event_prepare(const struct ss_view *view, const struct ss_column *row_outputs, int32_t row,
                       int64_t event_time_us, uint64_t seq, bool *passes, struct ss_value *values,
-                      struct ss_event *event);
+                      struct ss_value *seconds, struct ss_event *event);
+
+// A copy of the event with all it holds in the arena. False: out of memory.
+bool ss_event_copy(const struct ss_view *view, const struct ss_event *event, struct ss_arena *arena,
+                   struct ss_event *copy);
 
 struct ss_state;
 
@@ -51,7 +55,8 @@ enum ss_status ss_state_add(struct ss_state *state, const struct ss_event *event
 enum ss_status ss_state_remove(struct ss_state *state, const struct ss_event *event, int64_t horizon_us,
                                struct ss_error *error);
 
-// The next dirty tile, as [*start_us, *end_us) (end INT64_MAX for the level `all`). False: none.
+// The next dirty tile, as [*start_us, *end_us) (end INT64_MAX for the level `all`), or, as level number
+// level_count, the recent events. False: none.
 bool ss_state_next_dirty(const struct ss_state *state, int *level, int64_t *start_us, int64_t *end_us);
 // Empties the dirty tile; then ss_state_refold_add gives it its events one by one (events outside its span
 // are ignored); ss_state_refold_end closes it (an empty tile goes).
@@ -61,7 +66,7 @@ enum ss_status ss_state_refold_add(struct ss_state *state, const struct ss_event
 void ss_state_refold_end(struct ss_state *state);
 
 // Drops the tiles that no read at t_us or later can see.
-void ss_state_prune(struct ss_state *state, int64_t t_us);
+enum ss_status ss_state_prune(struct ss_state *state, int64_t t_us, struct ss_error *error);
 
 bool ss_state_empty(const struct ss_state *state); // no event counted: the view's net event count is 0
 int64_t ss_state_event_count(const struct ss_state *state);                                // net, of all time

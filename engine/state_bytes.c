@@ -3,6 +3,7 @@
 //   version(1) = 1
 //   per level of the plan, finest first, `all` last:
 //     varint tile count | zigzag index of the first tile | tiles
+//   the recent events, where the view keeps them (recent.c)
 //   tile: varint size << 1 | gap, [varint index - previous index - 2 if gap], `size` bytes: the kept groups
 //
 // A tile without a gap is the next one after the previous (the first has none). Decoding walks the frame and
@@ -101,6 +102,7 @@ enum ss_status ss_state_encode(const struct ss_state *state, struct ss_buffer *b
     SS_ASSERT(state->dirty_count == 0);
     ss_buffer_byte(buffer, FORMAT_VERSION);
     for (size_t l = 0; l < state->view->level_count; l++) encode_level(state, &state->levels[l], buffer);
+    if (state->recent) ss_recent_encode(state->recent, state->view, buffer);
     return buffer->failed ? ss_fail_memory(error, "an entity's state as bytes") : SS_OK;
 }
 
@@ -219,6 +221,10 @@ enum ss_status ss_state_decode(const struct ss_view *view, struct ss_bytes bytes
     if (!decoded) return ss_fail_memory(error, "an entity's state");
     for (size_t l = 0; l < view->level_count; l++)
         SS_TRY(decode_level(decoded, &decoded->levels[l], &reader, error));
+    if (decoded->recent) {
+        decoded->recent->bytes = (struct ss_bytes){(const char *)reader.at, (size_t)(reader.end - reader.at)};
+        reader.at = reader.end;
+    }
     if (reader.at != reader.end)
         return ss_fail(error, SS_DAMAGED, "entity state: %zu bytes follow its end; rebuild the view",
                        (size_t)(reader.end - reader.at));

@@ -2,8 +2,7 @@
 #ifndef SS_ENGINE_STATE_INTERNAL_H
 #define SS_ENGINE_STATE_INTERNAL_H
 
-#include "engine/group.h"
-#include "engine/state.h"
+#include "engine/recent.h"
 
 enum ss_tile_form {
     SS_TILE_ENCODED, // `bytes`: as decoded, untouched
@@ -33,7 +32,7 @@ struct ss_state_level {
 // One window, with its cover, that some aggregates read.
 struct ss_fold {
     const struct ss_aggregate *aggregate; // the first of them
-    uint8_t *parts;                       // group_count: what they need
+    uint32_t *parts;                      // group_count: what they need
     int last_group;
 };
 
@@ -48,8 +47,10 @@ struct ss_state {
     const struct ss_view *view;
     struct ss_arena *arena;
     struct ss_state_level *levels; // level_count
-    size_t dirty_count;
-    struct ss_state_level *refold_level; // NULL: no refold under way
+    struct ss_recent *recent;      // NULL: the view keeps none
+    size_t dirty_count;            // tiles, and the recent events
+    bool is_refolding;
+    struct ss_state_level *refold_level; // NULL: the recent events
     int64_t refold_index;
     struct ss_read_scratch *scratch; // never NULL
 };
@@ -64,7 +65,7 @@ static inline struct ss_group_kind ss_tile_kind(const struct ss_state *state, co
 {
     const struct ss_group *of = &state->view->groups[group];
     return (struct ss_group_kind){of->type, of->argument >= 0, plan->parts[group],
-                                  plan->hop_us == SS_HOP_ALL ? 0 : tile_index * plan->hop_us};
+                                  plan->hop_us == SS_HOP_ALL ? 0 : tile_index * plan->hop_us, of};
 }
 
 // The first tile with an index of at least `index`, as a position in level->tiles.

@@ -1,5 +1,6 @@
 // A state for people: one line per tile, its groups after it.
 
+#include "engine/group_members.h"
 #include "engine/state_internal.h"
 
 static void print_group(const struct ss_group_state *group, const struct ss_group_kind *kind, int number,
@@ -22,6 +23,8 @@ static void print_group(const struct ss_group_state *group, const struct ss_grou
         {SS_PART_FIRST, "first"}, {SS_PART_LAST, "last"}, {SS_PART_DISTINCT, "distinct"}};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (kind->parts & names[i].part) ss_buffer_format(buffer, " %s", names[i].name);
+    for (int i = 0; i < SS_MEMBER_COUNT; i++)
+        if (kind->parts & SS_MEMBER_PART(i)) ss_buffer_format(buffer, " %s", ss_members[i]->name);
     if ((kind->parts & SS_PART_DISTINCT) && group->n)
         ss_buffer_format(buffer, "=%lld%s", (long long)ss_distinct_count(group->distinct),
                          group->distinct->dense ? " (dense)" : "");
@@ -58,6 +61,10 @@ enum ss_status ss_state_print(const struct ss_state *state, struct ss_buffer *bu
         const struct ss_state_level *level = &state->levels[l];
         for (uint32_t i = 0; i < level->count; i++)
             SS_TRY(print_tile(state, level, &level->tiles[level->first + i], buffer, error));
+    }
+    if (state->recent) {
+        SS_TRY(ss_recent_open(state->recent, state->view, state->arena, error));
+        ss_buffer_format(buffer, "recent %u events\n", state->recent->count);
     }
     return buffer->failed ? ss_fail_memory(error, "the printed state") : SS_OK;
 }

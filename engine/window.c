@@ -16,6 +16,7 @@ static bool same_fold(const struct ss_aggregate *a, const struct ss_aggregate *b
     const bool window = a->bound == SS_BOUND_WINDOW;
     if (window != (b->bound == SS_BOUND_WINDOW)) return false;
     if (window && (a->window_us != b->window_us || a->hop_us != b->hop_us)) return false;
+    if (a->last_n != b->last_n) return false;
     return a->cover_count == b->cover_count &&
            (a->cover == b->cover || memcmp(a->cover, b->cover, a->cover_count * sizeof *a->cover) == 0);
 }
@@ -35,7 +36,7 @@ static bool make_scratch(const struct ss_state *state)
     const struct ss_view *view = state->view;
     struct ss_read_scratch *scratch = state->scratch;
     struct ss_fold *folds = ss_arena_array(state->arena, view->aggregate_count, sizeof *folds);
-    uint8_t *parts = ss_arena_array(state->arena, view->aggregate_count, view->group_count);
+    uint32_t *parts = ss_arena_array(state->arena, view->aggregate_count * view->group_count, sizeof *parts);
     scratch->fold_of = ss_arena_array(state->arena, view->aggregate_count, sizeof *scratch->fold_of);
     scratch->totals = ss_arena_array(state->arena, view->group_count, sizeof *scratch->totals);
     if (!folds || !parts || !scratch->fold_of || !scratch->totals) return false;
@@ -53,14 +54,15 @@ static void plan_folds(const struct ss_state *state, const uint64_t *needed)
 {
     struct ss_read_scratch *scratch = state->scratch;
     const struct ss_view *view = state->view;
-    for (size_t f = 0; f < scratch->fold_count; f++) memset(scratch->folds[f].parts, 0, view->group_count);
+    for (size_t f = 0; f < scratch->fold_count; f++)
+        memset(scratch->folds[f].parts, 0, view->group_count * sizeof *scratch->folds[f].parts);
     scratch->fold_count = 0;
     for (size_t a = 0; a < view->aggregate_count; a++) {
         if (!is_needed(needed, a)) continue;
         const struct ss_aggregate *aggregate = &view->aggregates[a];
         struct ss_fold *fold = fold_for(scratch, aggregate);
         const int group = aggregate->group;
-        fold->parts[group] = (uint8_t)(fold->parts[group] | ss_group_parts_of(aggregate->fn));
+        fold->parts[group] |= ss_group_parts_of(aggregate->fn);
         if (group > fold->last_group) fold->last_group = group;
         scratch->fold_of[a] = (uint16_t)(fold - scratch->folds);
     }
@@ -89,7 +91,7 @@ static enum ss_status merge_tile(const struct ss_state *state, const struct ss_s
     struct ss_reader reader = {tile->bytes, tile->bytes + tile->size, false};
     for (uint32_t k = 0; k < level->kept_count && level->kept[k] <= fold->last_group; k++) {
         const int group = level->kept[k];
-        const uint8_t parts = fold->parts[group];
+        const uint32_t parts = fold->parts[group];
         const struct ss_group_kind kind = ss_tile_kind(state, level->plan, group, tile->index);
         struct ss_group_state *total = parts ? &state->scratch->totals[group] : NULL;
         if (!ss_group_merge_bytes(total, &kind, parts, &reader, state->arena))
@@ -101,8 +103,8 @@ static enum ss_status merge_tile(const struct ss_state *state, const struct ss_s
 static void check_parts(const struct ss_state_level *level, const struct ss_fold *fold)
 {
     for (int g = 0; g <= fold->last_group; g++) {
-        const uint8_t kept = level->plan->parts[g], needed = fold->parts[g];
-        SS_ASSERT((needed & ~kept & ~SS_PART_N) == 0 && (kept || !needed));
+        const uint32_t kept = level->plan->parts[g], needed = fold->parts[g];
+        SS_ASSERT((needed & ~kept & ~(uint32_t)SS_PART_N) == 0 && (kept || !needed));
     }
 }
 
@@ -138,12 +140,23 @@ static int64_t minus(int64_t a, int64_t b)
     return __builtin_sub_overflow(a, b, &difference) ? INT64_MIN : difference;
 }
 
+static enum ss_status fold_recent(const struct ss_state *state, const struct ss_fold *fold, int64_t from_us,
+                                  struct ss_error *error)
+{
+    SS_TRY(ss_recent_open(state->recent, state->view, state->arena, error));
+    return ss_recent_fold(state->recent, state->view, fold->aggregate->last_n, from_us, fold->parts,
+                          state->scratch->totals, state->arena)
+               ? SS_OK
+               : ss_fail_memory(error, "the value of a window");
+}
+
 static enum ss_status fold_window(const struct ss_state *state, const struct ss_fold *fold, int64_t t_us,
                                   struct ss_error *error)
 {
     const struct ss_aggregate *aggregate = fold->aggregate;
     const bool window = aggregate->bound == SS_BOUND_WINDOW;
     int64_t from_us = window ? ss_floor_to(minus(t_us, aggregate->window_us), aggregate->hop_us) : INT64_MIN;
+    if (aggregate->last_n) return fold_recent(state, fold, from_us, error);
     for (size_t c = 0; c < aggregate->cover_count; c++) {
         int64_t to_us = INT64_MAX;
         if (c + 1 < aggregate->cover_count)
@@ -159,9 +172,10 @@ static enum ss_status value_of(const struct ss_state *state, const struct ss_fol
                                bool *expired, struct ss_error *error)
 {
     const struct ss_group *group = &state->view->groups[aggregate->group];
-    const struct ss_group_kind kind = {group->type, group->argument >= 0, fold->parts[aggregate->group], 0};
+    const struct ss_group_kind kind = {group->type, group->argument >= 0, fold->parts[aggregate->group], 0,
+                                       group};
     struct ss_group_state *total = &state->scratch->totals[aggregate->group];
-    if (!ss_group_value(total, &kind, aggregate->fn, state->arena, value))
+    if (!ss_group_value(total, &kind, aggregate, t_us, state->arena, value))
         return ss_fail_memory(error, "the value of a window");
     if (aggregate->bound != SS_BOUND_WITHIN || !total->ends || !total->ends->last.there) return SS_OK;
     *expired = total->ends->last.event_time_us < minus(t_us, aggregate->window_us);

@@ -31,7 +31,7 @@ static enum ss_status add_entity(struct digesting *digesting, struct ss_bytes ke
                                  struct ss_error *error)
 {
     if (ss_state_empty(state)) return SS_OK;
-    ss_state_prune(state, digesting->digest->t_us);
+    SS_TRY(ss_state_prune(state, digesting->digest->t_us, error));
     ss_buffer_clear(&digesting->bytes);
     ss_buffer_varint(&digesting->bytes, key.size);
     ss_buffer_append(&digesting->bytes, key.data, key.size);

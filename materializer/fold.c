@@ -131,7 +131,7 @@ static enum ss_status write_row(struct fold *fold, const struct row *row, uint64
     SS_TRY(ss_refold(fold->history, fold->view, parts, point, row->state, error));
     if (ss_state_empty(row->state))
         return ss_online_delete(fold->txn, &fold->view->fingerprint, row->key, error);
-    ss_state_prune(row->state, fold->past_us);
+    SS_TRY(ss_state_prune(row->state, fold->past_us, error));
     ss_buffer_clear(&fold->bytes);
     SS_TRY(ss_state_encode(row->state, &fold->bytes, error));
     return ss_online_put(fold->txn, &fold->view->fingerprint, row->key,
@@ -180,7 +180,7 @@ static enum ss_status put_entity(void *context, const struct ss_key *key, struct
                                  struct ss_error *error)
 {
     struct fold *fold = context;
-    ss_state_prune(state, fold->past_us);
+    SS_TRY(ss_state_prune(state, fold->past_us, error));
     ss_buffer_clear(&fold->bytes);
     SS_TRY(ss_state_encode(state, &fold->bytes, error));
     return ss_online_put(fold->txn, &fold->view->fingerprint,

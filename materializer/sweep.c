@@ -71,30 +71,12 @@ static struct waiting heap_pop(struct heap *heap)
     return top;
 }
 
-static bool copy_event(struct ss_sweep *sweep, const struct ss_event *event, struct ss_event *copy)
-{
-    const size_t groups = sweep->view->group_count;
-    bool *passes = ss_arena_copy(&sweep->waiting_arena, event->passes, groups * sizeof *passes);
-    struct ss_value *values = ss_arena_copy(&sweep->waiting_arena, event->values, groups * sizeof *values);
-    if (!passes || !values) return false;
-    for (size_t g = 0; g < groups; g++) {
-        if (!values[g].present || !ss_type_is_text(sweep->view->groups[g].type) ||
-            sweep->view->groups[g].argument < 0)
-            continue;
-        values[g].text.data = ss_arena_copy(&sweep->waiting_arena, values[g].text.data, values[g].text.size);
-        if (!values[g].text.data) return false;
-    }
-    *copy = *event;
-    copy->passes = passes;
-    copy->values = values;
-    return true;
-}
-
 static enum ss_status wait_in(struct ss_sweep *sweep, struct heap *heap, int64_t when_us, int64_t leaves_us,
                               const struct ss_event *event, struct ss_error *error)
 {
     struct waiting item = {.when_us = when_us, .leaves_us = leaves_us};
-    if (!copy_event(sweep, event, &item.event)) return ss_fail_memory(error, "late events");
+    if (!ss_event_copy(sweep->view, event, &sweep->waiting_arena, &item.event))
+        return ss_fail_memory(error, "late events");
     return heap_push(heap, item, error);
 }
 
@@ -170,7 +152,7 @@ enum ss_status ss_sweep_at(struct ss_sweep *sweep, int64_t t_us, struct ss_state
     }
     if (sweep->late.count == 0 && sweep->leaving.count == 0) ss_arena_reset(&sweep->waiting_arena);
     SS_TRY(ss_refold(sweep->history, sweep->view, sweep->key, point, sweep->state, error));
-    ss_state_prune(sweep->state, t_us);
+    SS_TRY(ss_state_prune(sweep->state, t_us, error));
     SS_TRY(renew_arena(sweep, error));
     *state = sweep->state;
     return SS_OK;

@@ -14,7 +14,8 @@ enum ss_status ss_view_rows_init(struct ss_view_rows *rows, const struct ss_view
     rows->inputs = calloc(view->source->column_count + 1, sizeof *rows->inputs);
     rows->passes = calloc(view->group_count, sizeof *rows->passes);
     rows->values = calloc(view->group_count, sizeof *rows->values);
-    if (!rows->outputs || !rows->inputs || !rows->passes || !rows->values) {
+    rows->seconds = calloc(view->group_count, sizeof *rows->seconds);
+    if (!rows->outputs || !rows->inputs || !rows->passes || !rows->values || !rows->seconds) {
         ss_view_rows_release(rows);
         return ss_fail_memory(error, "the rows of a view");
     }
@@ -28,6 +29,7 @@ void ss_view_rows_release(struct ss_view_rows *rows)
     free(rows->inputs);
     free(rows->passes);
     free(rows->values);
+    free(rows->seconds);
     *rows = (struct ss_view_rows){0};
 }
 
@@ -45,7 +47,7 @@ enum ss_status ss_view_rows_load(struct ss_view_rows *rows, const struct ss_even
 bool ss_view_rows_event(struct ss_view_rows *rows, int32_t row, struct ss_event *event)
 {
     return ss_event_prepare(rows->view, rows->outputs, row, rows->batch->event_time_us[row],
-                            rows->batch->seq[row], rows->passes, rows->values, event);
+                            rows->batch->seq[row], rows->passes, rows->values, rows->seconds, event);
 }
 
 enum ss_key_result ss_view_rows_key(const struct ss_view_rows *rows, int32_t row, struct ss_key *key)

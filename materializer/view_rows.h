@@ -13,7 +13,7 @@ struct ss_view_rows {
     struct ss_column *outputs;
     const struct ss_column **inputs;
     bool *passes;
-    struct ss_value *values;
+    struct ss_value *values, *seconds;
 };
 
 // A zeroed struct may be released. On failure nothing is held.

@@ -93,7 +93,7 @@ static void run(const struct workload *workload)
         state = fold(&fixture, workload, times, &samples, &arena);
         add_ns += now_ns() - before;
     }
-    ss_state_prune(state, t_us);
+    SS_ASSERT(ss_state_prune(state, t_us, NULL) == SS_OK);
     must(ss_state_encode(state, &bytes, NULL));
 
     const int rounds = 20000;

@@ -1,8 +1,8 @@
 #include "state_fixture.h"
 
-static uint8_t parts_of(enum ss_aggregate_fn fn)
+static uint32_t parts_of(enum ss_aggregate_fn fn)
 {
-    static const uint8_t table[] = {
+    static const uint32_t table[] = {
         [SS_AGG_COUNT] = SS_PART_N,
         [SS_AGG_SUM] = SS_PART_N | SS_PART_S1,
         [SS_AGG_MEAN] = SS_PART_N | SS_PART_S1,
@@ -83,7 +83,7 @@ static void cover(struct fixture *fixture, struct ss_aggregate *aggregate, int *
 {
     const bool window = aggregate->bound == SS_BOUND_WINDOW;
     const int64_t finest_us = window ? aggregate->hop_us : SS_HOP_ALL;
-    const uint8_t parts = parts_of(aggregate->fn);
+    const uint32_t parts = parts_of(aggregate->fn);
     int64_t last_us = 0;
     for (size_t l = 0; l < fixture->view.level_count; l++) {
         const struct ss_level *level = &fixture->levels[l];
@@ -106,12 +106,12 @@ void fixture_end(struct fixture *fixture)
         const struct ss_aggregate *aggregate = &fixture->aggregates[a];
         const bool window = aggregate->bound == SS_BOUND_WINDOW;
         struct ss_level *level = level_of(fixture, window ? aggregate->hop_us : SS_HOP_ALL);
-        uint8_t *parts = fixture->parts[level - fixture->levels];
-        parts[aggregate->group] = (uint8_t)(parts[aggregate->group] | parts_of(aggregate->fn));
+        uint32_t *parts = fixture->parts[level - fixture->levels];
+        parts[aggregate->group] |= parts_of(aggregate->fn);
         if (window && level->retention_us < aggregate->window_us) level->retention_us = aggregate->window_us;
     }
-    uint8_t *all = fixture->parts[view->level_count - 1];
-    all[0] = (uint8_t)(all[0] | SS_PART_N | SS_PART_LAST);
+    uint32_t *all = fixture->parts[view->level_count - 1];
+    all[0] |= SS_PART_N | SS_PART_LAST;
     for (size_t l = 0; l < view->level_count; l++) fixture->levels[l].parts = fixture->parts[l];
     for (size_t a = 0; a < view->aggregate_count; a++)
         cover(fixture, &fixture->aggregates[a], fixture->covers[a]);

@@ -13,7 +13,7 @@ struct fixture { // zero it, then fixture_begin
     struct ss_view view;
     struct ss_group groups[FIXTURE_GROUPS];
     struct ss_level levels[FIXTURE_LEVELS];
-    uint8_t parts[FIXTURE_LEVELS][FIXTURE_GROUPS];
+    uint32_t parts[FIXTURE_LEVELS][FIXTURE_GROUPS];
     struct ss_aggregate aggregates[FIXTURE_AGGREGATES];
     int covers[FIXTURE_AGGREGATES][FIXTURE_LEVELS];
 };

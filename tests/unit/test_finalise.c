@@ -40,9 +40,9 @@ static void check(const struct moments_terms *set)
     present = ss_finalise_mean(&s1, set->count, set->scale, &value);
     assert_same(present, value, expected.mean, "mean");
     if (set->count > 1) {
-        present = ss_finalise_variance(&s1, &s2, set->count, set->scale, &value);
+        present = ss_finalise_variance(&s1, &s2, set->count, false, set->scale, &value);
         assert_same(present, value, expected.variance, "variance");
-        present = ss_finalise_stddev(&s1, &s2, set->count, set->scale, &value);
+        present = ss_finalise_stddev(&s1, &s2, set->count, false, set->scale, &value);
         assert_same(present, value, expected.stddev, "stddev");
     }
     ss_arena_release(&arena);
@@ -136,12 +136,12 @@ static void too_few_terms_have_no_variance_and_equal_terms_have_none_to_measure(
     for (uint64_t n = 1; n <= 50; n++) {
         assert_true(ss_exact_add_double(&s1, 0.1, false, &arena));
         assert_true(ss_exact_add_double_squared(&s2, 0.1, false, &arena));
-        assert_int_equal(ss_finalise_variance(&s1, &s2, n, 0, &value), n > 1);
+        assert_int_equal(ss_finalise_variance(&s1, &s2, n, false, 0, &value), n > 1);
         assert_true(value == 0 && !signbit(value));
-        assert_int_equal(ss_finalise_stddev(&s1, &s2, n, 0, &value), n > 1);
+        assert_int_equal(ss_finalise_stddev(&s1, &s2, n, false, 0, &value), n > 1);
         assert_true(value == 0 && !signbit(value));
     }
-    assert_false(ss_finalise_variance(&s1, &s2, 0, 0, &value));
+    assert_false(ss_finalise_variance(&s1, &s2, 0, false, 0, &value));
     ss_arena_release(&arena);
 }
 
@@ -162,8 +162,8 @@ static void results_beyond_the_greatest_double_are_null_and_zero_has_no_sign(voi
     assert_true(value == greatest);
     assert_true(ss_exact_add_double(&sum, greatest, true, &arena));
     assert_true(ss_exact_add_double(&sum, greatest, true, &arena));
-    assert_false(ss_finalise_variance(&sum, &squares, 2, 0, &value));
-    assert_true(ss_finalise_stddev(&sum, &squares, 2, 0, &value));
+    assert_false(ss_finalise_variance(&sum, &squares, 2, false, 0, &value));
+    assert_true(ss_finalise_stddev(&sum, &squares, 2, false, 0, &value));
     assert_true(value == greatest);
     assert_true(ss_exact_add_double(&sum, 5e-324, true, &arena));
     assert_true(ss_finalise_mean(&sum, 2, 0, &value)); // a tie between -5e-324 and 0
@@ -182,10 +182,10 @@ static void a_root_just_above_a_tie_rounds_up(void **state)
     assert_true(ss_exact_add_double(&squares, 0x1p106, false, &arena));
     assert_true(ss_exact_add_double(&squares, 0x1p54, false, &arena));
     assert_true(ss_exact_add_double(&squares, 1, false, &arena));
-    assert_true(ss_finalise_stddev(&sum, &squares, 2, 0, &value));
+    assert_true(ss_finalise_stddev(&sum, &squares, 2, false, 0, &value));
     assert_true(value == 0x1p53);
     assert_true(ss_exact_add_double(&squares, 0x1p-300, false, &arena));
-    assert_true(ss_finalise_stddev(&sum, &squares, 2, 0, &value));
+    assert_true(ss_finalise_stddev(&sum, &squares, 2, false, 0, &value));
     assert_true(value == 0x1p53 + 2);
     ss_arena_release(&arena);
 }

@@ -166,7 +166,8 @@ static void equal_fingerprints_mean_the_same_layout(void **state)
         for (size_t k = 0; k < a->level_count; k++) {
             assert_int_equal(a->levels[k].hop_us, b->levels[k].hop_us);
             assert_int_equal(a->levels[k].retention_us, b->levels[k].retention_us);
-            assert_memory_equal(a->levels[k].parts, b->levels[k].parts, a->group_count);
+            assert_memory_equal(a->levels[k].parts, b->levels[k].parts,
+                                a->group_count * sizeof *a->levels[k].parts);
         }
         assert_int_equal(a->aggregate_count, b->aggregate_count);
         for (size_t k = 0; k < a->aggregate_count; k++) {

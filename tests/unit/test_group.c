@@ -44,7 +44,7 @@ static void encode(const struct ss_group_state *state, const struct ss_group_kin
 }
 
 // Merges `other` into `state`, straight or by its bytes. The bytes live in the arena, as strings borrow them.
-static void merge(struct ss_group_state *state, const struct ss_group_kind *kind, uint8_t parts,
+static void merge(struct ss_group_state *state, const struct ss_group_kind *kind, uint32_t parts,
                   const struct ss_group_state *other, bool by_bytes, struct ss_arena *arena)
 {
     struct ss_buffer bytes = {0};
@@ -78,7 +78,7 @@ static struct ss_group_kind random_kind(struct samples *samples)
 {
     struct ss_group_kind kind = {.type = types[samples_below(samples, 6)], .has_argument = true};
     kind.parts = (uint8_t)(SS_PART_N | (samples_below(samples, 256) & 0xff));
-    if (kind.type.id == SS_STRING) kind.parts &= (uint8_t) ~(SS_PART_S1 | SS_PART_S2);
+    if (kind.type.id == SS_STRING) kind.parts &= ~(uint32_t)(SS_PART_S1 | SS_PART_S2);
     kind.origin_us = (int64_t)samples_below(samples, 1000) - 500;
     if (samples_below(samples, 12) == 0) {
         kind.has_argument = false;
@@ -172,7 +172,7 @@ static void what_asks_for_a_refold(void **unused)
     (void)unused;
     static const struct {
         const char *what;
-        uint8_t parts;
+        uint32_t parts;
         double values[7]; // until 0
         double gone;
         bool refold;
@@ -213,7 +213,7 @@ static void a_first_or_last_that_leaves_asks_for_a_refold(void **unused)
         for (int last = 0; last < 2; last++) {
             struct ss_arena arena = {0};
             struct ss_group_state state = {0};
-            const uint8_t parts = last ? SS_PART_LAST : SS_PART_FIRST;
+            const uint32_t parts = last ? SS_PART_LAST : SS_PART_FIRST;
             const struct ss_group_kind kind = {{SS_INT64, 0}, true, parts, 0};
             enum ss_group_removal removal;
             struct ss_group_event events[3];
@@ -241,14 +241,14 @@ static void a_last_may_be_null_and_a_first_is_not(void **unused)
     const struct ss_group_event null_event = {1, 1, {0}}, event = {0, 2, {.present = true, .i64 = 4}};
     assert_true(ss_group_add(&state, &kind, &null_event, &arena));
     assert_false(ss_group_empty(&state));
-    assert_true(ss_group_value(&state, &kind, SS_AGG_FIRST, &arena, &value));
+    assert_true(ss_group_value(&state, &kind, &(struct ss_aggregate){.fn = SS_AGG_FIRST}, 0, &arena, &value));
     assert_false(value.present);
     assert_true(ss_group_add(&state, &kind, &event, &arena));
-    assert_true(ss_group_value(&state, &kind, SS_AGG_FIRST, &arena, &value));
+    assert_true(ss_group_value(&state, &kind, &(struct ss_aggregate){.fn = SS_AGG_FIRST}, 0, &arena, &value));
     assert_true(value.present && value.i64 == 4);
-    assert_true(ss_group_value(&state, &kind, SS_AGG_LAST, &arena, &value));
+    assert_true(ss_group_value(&state, &kind, &(struct ss_aggregate){.fn = SS_AGG_LAST}, 0, &arena, &value));
     assert_false(value.present);
-    assert_true(ss_group_value(&state, &kind, SS_AGG_COUNT, &arena, &value));
+    assert_true(ss_group_value(&state, &kind, &(struct ss_aggregate){.fn = SS_AGG_COUNT}, 0, &arena, &value));
     assert_int_equal(value.i64, 1);
     ss_arena_release(&arena);
 }
@@ -301,7 +301,8 @@ static void sums_of_decimals_stop_at_eighteen_digits(void **unused)
             const struct ss_group_event event = {0, 1, {.present = true, .i64 = rows[i].terms[k]}};
             assert_true(ss_group_add(&state, &kind, &event, &arena));
         }
-        assert_true(ss_group_value(&state, &kind, SS_AGG_SUM, &arena, &value));
+        assert_true(
+            ss_group_value(&state, &kind, &(struct ss_aggregate){.fn = SS_AGG_SUM}, 0, &arena, &value));
         assert_int_equal(value.present, rows[i].present);
         ss_arena_release(&arena);
     }

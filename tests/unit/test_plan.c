@@ -59,7 +59,7 @@ static void the_default_hop_below_an_hour_is_the_greatest_that_fits(void **state
 
 // ---- Plans as text
 
-static void print_parts(uint8_t parts, struct ss_buffer *text)
+static void print_parts(uint32_t parts, struct ss_buffer *text)
 {
     static const char *const names[] = {"n", "s1", "s2", "min", "max", "first", "last", "distinct"};
     if (!parts) ss_buffer_text(text, " -");

@@ -87,7 +87,7 @@ static void assert_same_as_fresh(const struct story *story, const struct ss_stat
         net++;
         assert_int_equal(ss_state_add(fresh, &event, INT64_MIN, NULL), SS_OK);
     }
-    ss_state_prune(fresh, t_us);
+    assert_int_equal(ss_state_prune(fresh, t_us, NULL), SS_OK);
     encode(state, &bytes);
     encode(fresh, &fresh_bytes);
     assert_int_equal(bytes.size, fresh_bytes.size);
@@ -145,7 +145,7 @@ static void live_a_random_story(struct samples *samples)
         }
         compare_with_naive(story, state, t_us);
         if (samples_below(samples, 2)) {
-            ss_state_prune(state, t_us);
+            assert_int_equal(ss_state_prune(state, t_us, NULL), SS_OK);
             assert_same_as_fresh(story, state, t_us, samples);
             compare_with_naive(story, state, t_us);
         }
@@ -335,14 +335,14 @@ static void an_event_passes_by_the_outputs_of_the_row_program(void **unused)
         {-1, -1, {SS_INT64, 0}}, {2, 1, {SS_FLOAT64, 0}}, {2, -1, {SS_FLOAT64, 0}}};
     const struct ss_view view = {.where = 0, .group_count = 3, .groups = groups};
     bool passes[3];
-    struct ss_value values[3];
+    struct ss_value values[3], seconds[3];
     struct ss_event event = {0};
-    assert_true(ss_event_prepare(&view, outputs, 0, 5, 6, passes, values, &event));
+    assert_true(ss_event_prepare(&view, outputs, 0, 5, 6, passes, values, seconds, &event));
     assert_true(event.event_time_us == 5 && event.seq == 6 && passes[0] && passes[1] && passes[2]);
     assert_true(!values[0].present && values[1].present && values[2].present);
-    assert_false(ss_event_prepare(&view, outputs, 1, 5, 6, passes, values, &event));
-    assert_false(ss_event_prepare(&view, outputs, 2, 5, 6, passes, values, &event));
-    assert_true(ss_event_prepare(&view, outputs, 3, 5, 6, passes, values, &event));
+    assert_false(ss_event_prepare(&view, outputs, 1, 5, 6, passes, values, seconds, &event));
+    assert_false(ss_event_prepare(&view, outputs, 2, 5, 6, passes, values, seconds, &event));
+    assert_true(ss_event_prepare(&view, outputs, 3, 5, 6, passes, values, seconds, &event));
     assert_true(passes[0] && !passes[1] && passes[2] && values[2].f64 == 3);
     ss_arena_release(&arena);
 }

@@ -50,7 +50,7 @@ static void a_busy_month_stays_under_eight_kilobytes(void **unused)
             const struct ss_event event = {time_us, e + 1, passes, values};
             assert_int_equal(ss_state_add(state, &event, t_us, NULL), SS_OK);
         }
-        ss_state_prune(state, t_us);
+        assert_int_equal(ss_state_prune(state, t_us, NULL), SS_OK);
         encode(state, &bytes);
         print_message("%zu bytes\n", bytes.size);
         assert_true(bytes.size < 8192);
