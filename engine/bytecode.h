@@ -10,6 +10,7 @@
 #define SS_ENGINE_BYTECODE_H
 
 #include "engine/program.h"
+#include "engine/setting.h"
 
 struct ss_register {
     uint8_t *valid;
@@ -58,6 +59,10 @@ struct ss_cell {
     X(SS_OP_FLOOR_FLOAT64, "floor_float64", ss_kernel_floor_float64, 1)                \
     X(SS_OP_CEIL_FLOAT64, "ceil_float64", ss_kernel_ceil_float64, 1)                   \
     X(SS_OP_SQRT, "sqrt", ss_kernel_sqrt, 1)                                           \
+    X(SS_OP_ROUND_FLOAT64, "round_float64", ss_kernel_round_float64, 1)                \
+    X(SS_OP_TRUNC_FLOAT64, "trunc_float64", ss_kernel_trunc_float64, 1)                \
+    X(SS_OP_SIGN_FLOAT64, "sign_float64", ss_kernel_sign_float64, 1)                   \
+    X(SS_OP_SIGN_EXACT, "sign_exact", ss_kernel_sign_exact, 1)                         \
     X(SS_OP_EQUAL_FLOAT64, "equal_float64", ss_kernel_equal_float64, 2)                \
     X(SS_OP_DIFFER_FLOAT64, "differ_float64", ss_kernel_differ_float64, 2)             \
     X(SS_OP_LESS_FLOAT64, "less_float64", ss_kernel_less_float64, 2)                   \
@@ -69,6 +74,19 @@ struct ss_cell {
     X(SS_OP_LOG10, "log10", ss_kernel_log10, 1)                                        \
     X(SS_OP_LOG1P, "log1p", ss_kernel_log1p, 1)                                        \
     X(SS_OP_POW, "pow", ss_kernel_pow, 2)                                              \
+    X(SS_OP_EXP2, "exp2", ss_kernel_exp2, 1)                                           \
+    X(SS_OP_SIN, "sin", ss_kernel_sin, 1)                                              \
+    X(SS_OP_COS, "cos", ss_kernel_cos, 1)                                              \
+    X(SS_OP_TAN, "tan", ss_kernel_tan, 1)                                              \
+    X(SS_OP_ASIN, "asin", ss_kernel_asin, 1)                                           \
+    X(SS_OP_ACOS, "acos", ss_kernel_acos, 1)                                           \
+    X(SS_OP_ATAN, "atan", ss_kernel_atan, 1)                                           \
+    X(SS_OP_SINH, "sinh", ss_kernel_sinh, 1)                                           \
+    X(SS_OP_COSH, "cosh", ss_kernel_cosh, 1)                                           \
+    X(SS_OP_TANH, "tanh", ss_kernel_tanh, 1)                                           \
+    X(SS_OP_CBRT, "cbrt", ss_kernel_cbrt, 1)                                           \
+    X(SS_OP_ATAN2, "atan2", ss_kernel_atan2, 2)                                        \
+    X(SS_OP_HYPOT, "hypot", ss_kernel_hypot, 2)                                        \
     X(SS_OP_EQUAL_BOOL, "equal_bool", ss_kernel_equal_bool, 2)                         \
     X(SS_OP_DIFFER_BOOL, "differ_bool", ss_kernel_differ_bool, 2)                      \
     X(SS_OP_AND, "and", ss_kernel_and, 2)                                              \
@@ -89,6 +107,16 @@ struct ss_cell {
     X(SS_OP_LENGTH, "length", ss_kernel_length, 1)                                     \
     X(SS_OP_SUBSTR_FROM, "substr_from", ss_kernel_substr_from, 2)                      \
     X(SS_OP_SUBSTR, "substr", ss_kernel_substr, 3)                                     \
+    X(SS_OP_CONCAT, "concat", ss_kernel_concat, 2)                                     \
+    X(SS_OP_STARTS_WITH, "starts_with", ss_kernel_starts_with, 2)                      \
+    X(SS_OP_ENDS_WITH, "ends_with", ss_kernel_ends_with, 2)                            \
+    X(SS_OP_CONTAINS, "contains", ss_kernel_contains, 2)                               \
+    X(SS_OP_REPLACE, "replace", ss_kernel_replace, 3)                                  \
+    X(SS_OP_SPLIT_PART, "split_part", ss_kernel_split_part, 3)                         \
+    X(SS_OP_MD5, "md5", ss_kernel_md5, 1)                                              \
+    X(SS_OP_SHA256, "sha256", ss_kernel_sha256, 1)                                     \
+    X(SS_OP_XXH64, "xxh64", ss_kernel_xxh64, 1)                                        \
+    X(SS_OP_MD5_BUCKET, "md5_bucket", ss_kernel_md5_bucket, 2)                         \
     X(SS_OP_EXACT_TO_FLOAT64, "exact_to_float64", ss_kernel_exact_to_float64, 1)       \
     X(SS_OP_RESCALE, "rescale", ss_kernel_rescale, 1)                                  \
     X(SS_OP_EXACT_TO_INT64, "exact_to_int64", ss_kernel_exact_to_int64, 1)             \
@@ -120,6 +148,7 @@ struct ss_instruction {
     int64_t factors[2];  // exact arithmetic: operand k counts times factors[k], which gives them one scale
     int64_t low, high;   // exact arithmetic: a result outside is null
     struct ss_cell cell; // SS_OP_CONSTANT
+    const struct ss_setting *setting; // what literal arguments that are no operands say; NULL: none
 };
 
 struct ss_run {
@@ -165,6 +194,8 @@ bool ss_program_verify(const struct ss_program *program);
 
 __extension__ typedef __int128 ss_int128;
 __extension__ typedef unsigned __int128 ss_uint128;
+
+#define SS_RESULT_TEXT_MAX_BYTES (1 << 20) // functions that put text together: a longer result is null
 
 #define SS_DECIMAL_LIMIT INT64_C(999999999999999999)
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "engine/functions.h"
+#include "engine/setting.h"
 
 struct checker {
     const struct ss_scope *scope;
@@ -19,6 +20,7 @@ static bool check(struct checker *checker, struct ss_node *node);
 static const struct ss_type bool_type = {SS_BOOL, 0};
 static const struct ss_type int64_type = {SS_INT64, 0};
 static const struct ss_type float64_type = {SS_FLOAT64, 0};
+static const struct ss_type string_type = {SS_STRING, 0};
 
 // How an operator or function is called in messages: operators in the words of the language.
 static const char *shown_name(const struct ss_node *node)
@@ -72,7 +74,9 @@ static bool convert(struct checker *checker, struct ss_node **slot, struct ss_ty
         .kind = SS_NODE_CALL,
         .place = node->place,
         .type = target,
-        .name = target.id == SS_FLOAT64 ? "to_float64" : "rescale",
+        .name = target.id == SS_FLOAT64  ? "to_float64"
+                : target.id == SS_STRING ? "string"
+                                         : "rescale",
         .arguments = arguments,
         .argument_count = 1,
         .height = node->height + 1,
@@ -111,8 +115,8 @@ static unsigned accepted_ids(const struct ss_node *call, const struct ss_type *t
                     ss_function_argument_count(&functions[i]) == call->argument_count;
         for (size_t k = 0; fits && k < index; k++)
             fits = is_null[k] || ss_argument_fits(functions[i].arguments[k], types[k]);
-        for (unsigned id = 0; fits && id <= SS_TIMESTAMP; id++) {
-            const struct ss_type type = {(enum ss_type_id)id, 0};
+        for (unsigned id = 0; fits && id <= SS_VECTOR; id++) {
+            const struct ss_type type = {.id = (enum ss_type_id)id};
             if (ss_argument_fits(functions[i].arguments[index], type)) accepted |= 1u << id;
         }
     }
@@ -123,9 +127,10 @@ static void list_ids(unsigned accepted, char *text, size_t size)
 {
     static const char *const names[] = {
         [SS_BOOL] = "bool",       [SS_INT64] = "int64",   [SS_FLOAT64] = "float64",
-        [SS_DECIMAL] = "decimal", [SS_STRING] = "string", [SS_TIMESTAMP] = "timestamp"};
+        [SS_DECIMAL] = "decimal", [SS_STRING] = "string", [SS_TIMESTAMP] = "timestamp",
+        [SS_BYTES] = "bytes",     [SS_LIST] = "list",     [SS_VECTOR] = "vector"};
     size_t used = 0;
-    for (unsigned id = 0; id <= SS_TIMESTAMP; id++) {
+    for (unsigned id = 0; id <= SS_VECTOR; id++) {
         if (!(accepted & (1u << id))) continue;
         const char *separator = used == 0 ? "" : accepted >> (id + 1) ? ", " : " or ";
         used += (size_t)snprintf(text + used, size - used, "%s%s", separator, names[id]);
@@ -143,7 +148,9 @@ static bool fail_arguments(struct checker *checker, const struct ss_node *call, 
         list_ids(accepted, expected, sizeof(expected));
         return fail_type(checker, call, call->arguments[i], expected, accepted & (1u << SS_TIMESTAMP));
     }
-    ss_diagnose(checker->diagnostics, call->place, "'%s': the number of digits must be a number",
+    size_t null = 0; // all that is there fits, so a null stands for a setting
+    while (null + 1 < call->argument_count && !is_null[null]) null++;
+    ss_diagnose(checker->diagnostics, call->arguments[null]->place, "'%s': expected a literal, got null",
                 shown_name(call));
     return false;
 }
@@ -178,25 +185,13 @@ static bool settle_null(struct checker *checker, struct ss_node *call, const str
         [SS_ARGUMENT_BOOL] = {SS_BOOL, 0},           [SS_ARGUMENT_INT64] = {SS_INT64, 0},
         [SS_ARGUMENT_DECIMAL] = {SS_DECIMAL, 0},     [SS_ARGUMENT_EXACT] = {SS_INT64, 0},
         [SS_ARGUMENT_FLOAT64] = {SS_FLOAT64, 0},     [SS_ARGUMENT_STRING] = {SS_STRING, 0},
-        [SS_ARGUMENT_TIMESTAMP] = {SS_TIMESTAMP, 0},
+        [SS_ARGUMENT_TIMESTAMP] = {SS_TIMESTAMP, 0}, [SS_ARGUMENT_TEXTUAL] = {SS_STRING, 0},
     };
     struct ss_node *node = call->arguments[index];
     if (!is_untyped_null(node)) return true;
     const enum ss_argument argument = function->arguments[index];
     if (argument == SS_ARGUMENT_ANY) return fail_unknown_null(checker, node);
     set_null_type(node, by_argument[argument]);
-    return true;
-}
-
-static bool read_scale(struct checker *checker, const struct ss_node *node, uint8_t *scale)
-{
-    const bool fits =
-        node->kind == SS_NODE_LITERAL && node->value.present && node->value.i64 >= 0 && node->value.i64 <= 18;
-    if (!fits) {
-        ss_diagnose(checker->diagnostics, node->place, "'decimal': expected a number of digits from 0 to 18");
-        return false;
-    }
-    *scale = (uint8_t)node->value.i64;
     return true;
 }
 
@@ -228,7 +223,7 @@ static bool set_result_type(struct checker *checker, struct ss_node *call, const
     case SS_RESULT_BOOL: call->type = bool_type; return true;
     case SS_RESULT_INT64: call->type = int64_type; return true;
     case SS_RESULT_FLOAT64: call->type = float64_type; return true;
-    case SS_RESULT_STRING: call->type = (struct ss_type){SS_STRING, 0}; return true;
+    case SS_RESULT_STRING: call->type = string_type; return true;
     case SS_RESULT_TIMESTAMP: call->type = (struct ss_type){SS_TIMESTAMP, 0}; return true;
     case SS_RESULT_FIRST: call->type = arguments[0]->type; return true;
     case SS_RESULT_GREATER_SCALE: {
@@ -239,11 +234,23 @@ static bool set_result_type(struct checker *checker, struct ss_node *call, const
     case SS_RESULT_ADDED_SCALE:
         return set_product_type(checker, call, arguments[0]->type, arguments[1]->type);
     case SS_RESULT_SCALE:
-        call->type.id = SS_DECIMAL;
-        return read_scale(checker, arguments[1], &call->type.scale);
+        call->type = (struct ss_type){SS_DECIMAL, (uint8_t)arguments[1]->value.i64};
+        return true;
     case SS_RESULT_AS_SET: return true;
     }
     return false;
+}
+
+// Argument `index` as the row wants it: a null with a type, a number as a double, a setting that is in order.
+static bool settle_argument(struct checker *checker, struct ss_node *call, const struct ss_function *function,
+                            size_t index)
+{
+    if (!settle_null(checker, call, function, index)) return false;
+    switch (function->arguments[index]) {
+    case SS_ARGUMENT_FLOAT64: return convert(checker, &call->arguments[index], float64_type);
+    case SS_ARGUMENT_TEXTUAL: return convert(checker, &call->arguments[index], string_type);
+    default: return ss_setting_check(function, call, index, checker->diagnostics);
+    }
 }
 
 static bool check_plain(struct checker *checker, struct ss_node *call)
@@ -265,10 +272,7 @@ static bool check_plain(struct checker *checker, struct ss_node *call)
     const struct ss_function *function = ss_function_match(call->name, types, is_null, call->argument_count);
     if (!function) return fail_arguments(checker, call, types, is_null);
     for (size_t i = 0; i < call->argument_count; i++) {
-        if (!settle_null(checker, call, function, i)) return false;
-        if (function->arguments[i] == SS_ARGUMENT_FLOAT64 &&
-            !convert(checker, &call->arguments[i], float64_type))
-            return false;
+        if (!settle_argument(checker, call, function, i)) return false;
     }
     return set_result_type(checker, call, function);
 }
@@ -352,7 +356,7 @@ static bool check_compared(struct checker *checker, struct ss_node *call, struct
 static bool check_ordered(struct checker *checker, const struct ss_node *call)
 {
     const struct ss_node *argument = call->arguments[0];
-    if (argument->type.id != SS_BOOL) return true;
+    if (ss_type_is_ordered(argument->type)) return true;
     return fail_type(checker, call, argument, "a type with an order", false);
 }
 
@@ -417,6 +421,45 @@ static bool check_nullif(struct checker *checker, struct ss_node *call)
     return common.id != SS_FLOAT64 || convert(checker, &call->arguments[1], float64_type);
 }
 
+// Do the edges stand as literals, each above the one before?
+static bool check_edges(struct checker *checker, const struct ss_node *call)
+{
+    for (size_t i = 1; i < call->argument_count; i++) {
+        const struct ss_node *edge = call->arguments[i];
+        if (edge->kind != SS_NODE_LITERAL || edge->null_literal || !edge->value.present) {
+            ss_diagnose(checker->diagnostics, edge->place, "'bucketize': expected a literal as an edge");
+            return false;
+        }
+        if (i > 1 && ss_literal_compare(call->arguments[i - 1], edge) >= 0) {
+            ss_diagnose(checker->diagnostics, edge->place,
+                        "'bucketize': the edges rise, and this one is not above the one before it");
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool check_bucketize(struct checker *checker, struct ss_node *call)
+{
+    const struct some_arguments all = {0, call->argument_count, 1, SIZE_MAX};
+    struct ss_type common = bool_type;
+    call->type = int64_type;
+    return find_common_type(checker, call, all, &common) && check_ordered(checker, call) &&
+           check_edges(checker, call) && check_compared(checker, call, all);
+}
+
+static bool check_concat(struct checker *checker, struct ss_node *call)
+{
+    call->type = string_type;
+    for (size_t i = 0; i < call->argument_count; i++) {
+        struct ss_node *argument = call->arguments[i];
+        if (is_untyped_null(argument)) set_null_type(argument, string_type);
+        if (argument->type.id != SS_STRING)
+            return fail_type(checker, call, argument, "string (write string(x) for others)", false);
+    }
+    return true;
+}
+
 static bool check_form(struct checker *checker, struct ss_node *call, const struct ss_function *function)
 {
     const size_t count = call->argument_count;
@@ -425,11 +468,15 @@ static bool check_form(struct checker *checker, struct ss_node *call, const stru
     if (count < function->argument_min || count > function->argument_max) return fail_count(checker, call);
     switch (function->form) {
     case SS_FORM_COALESCE: return check_results(checker, call, all);
+    case SS_FORM_CLIP:
     case SS_FORM_LEAST: return check_results(checker, call, all) && check_ordered(checker, call);
     case SS_FORM_NULLIF: return check_nullif(checker, call);
     case SS_FORM_IF: return check_if(checker, call);
     case SS_FORM_CASE: return check_case(checker, call);
     case SS_FORM_CASE_OF: return check_case_of(checker, call);
+    case SS_FORM_BUCKETIZE: return check_bucketize(checker, call);
+    case SS_FORM_POSITION_OF: call->type = int64_type; return check_compared(checker, call, all);
+    case SS_FORM_CONCAT: return check_concat(checker, call);
     case SS_FORM_IN: call->type = bool_type; return check_compared(checker, call, all);
     case SS_FORM_BETWEEN:
         call->type = bool_type;

@@ -40,7 +40,9 @@
 #define STRING    SS_ARGUMENT_STRING
 #define TIMESTAMP SS_ARGUMENT_TIMESTAMP
 #define ANY       SS_ARGUMENT_ANY
+#define TEXTUAL   SS_ARGUMENT_TEXTUAL
 #define SCALE     SS_ARGUMENT_SCALE
+#define COUNT     SS_ARGUMENT_COUNT
 
 #define ANY_COUNT SIZE_MAX
 
@@ -95,6 +97,18 @@ static const struct ss_function functions[] = {
     CALL("ceil", INT64, SS_OP_SAME, "least whole number not below", INT64),
     CALL("ceil", INT64, SS_OP_CEIL_DECIMAL, "least whole number not below", DECIMAL),
     CALL("ceil", FLOAT64, SS_OP_CEIL_FLOAT64, "least whole number not below", FLOAT64),
+    CALL("round", INT64, SS_OP_SAME, "nearest whole number, ties to even", INT64),
+    CALL("round", INT64, SS_OP_RESCALE, "nearest whole number, ties to even", DECIMAL),
+    CALL("round", FLOAT64, SS_OP_ROUND_FLOAT64, "nearest whole number, ties to even", FLOAT64),
+    CALL("trunc", INT64, SS_OP_SAME, "cut toward zero", INT64),
+    CALL("trunc", INT64, SS_OP_EXACT_TO_INT64, "cut toward zero", DECIMAL),
+    CALL("trunc", FLOAT64, SS_OP_TRUNC_FLOAT64, "cut toward zero", FLOAT64),
+    CALL("sign", INT64, SS_OP_SIGN_EXACT, "-1, 0 or 1", EXACT),
+    CALL("sign", INT64, SS_OP_SIGN_FLOAT64, "-1, 0 or 1", FLOAT64),
+    FORM("clip", CALL, CLIP, 3, 3, AS_SET, "clip(x, low, high): low below low, high above high, else x"),
+    FORM("bucketize", CALL, BUCKETIZE, 2, ANY_COUNT, INT64, "the number of edges that are at most x"),
+    FORM("position_of", CALL, POSITION_OF, 2, ANY_COUNT, INT64,
+         "position_of(x, a, b, ..): 0 where x = a, 1 where x = b, ..; else null"),
     CALL("sqrt", FLOAT64, SS_OP_SQRT, "square root; of a negative null", FLOAT64),
     CALL("exp", FLOAT64, SS_OP_EXP, "e to the power x", FLOAT64),
     CALL("expm1", FLOAT64, SS_OP_EXPM1, "e to the power x, less 1", FLOAT64),
@@ -103,6 +117,19 @@ static const struct ss_function functions[] = {
     CALL("log10", FLOAT64, SS_OP_LOG10, "logarithm to base 10", FLOAT64),
     CALL("log1p", FLOAT64, SS_OP_LOG1P, "natural logarithm of 1 + x", FLOAT64),
     CALL("pow", FLOAT64, SS_OP_POW, "pow(x, y): x to the power y", FLOAT64, FLOAT64),
+    CALL("exp2", FLOAT64, SS_OP_EXP2, "2 to the power x", FLOAT64),
+    CALL("cbrt", FLOAT64, SS_OP_CBRT, "cube root", FLOAT64),
+    CALL("hypot", FLOAT64, SS_OP_HYPOT, "hypot(x, y): square root of x^2 + y^2", FLOAT64, FLOAT64),
+    CALL("sin", FLOAT64, SS_OP_SIN, "sine of x radians", FLOAT64),
+    CALL("cos", FLOAT64, SS_OP_COS, "cosine of x radians", FLOAT64),
+    CALL("tan", FLOAT64, SS_OP_TAN, "tangent of x radians", FLOAT64),
+    CALL("asin", FLOAT64, SS_OP_ASIN, "arc sine; beyond -1 and 1 null", FLOAT64),
+    CALL("acos", FLOAT64, SS_OP_ACOS, "arc cosine; beyond -1 and 1 null", FLOAT64),
+    CALL("atan", FLOAT64, SS_OP_ATAN, "arc tangent", FLOAT64),
+    CALL("atan2", FLOAT64, SS_OP_ATAN2, "atan2(y, x): the angle of the point (x, y)", FLOAT64, FLOAT64),
+    CALL("sinh", FLOAT64, SS_OP_SINH, "hyperbolic sine", FLOAT64),
+    CALL("cosh", FLOAT64, SS_OP_COSH, "hyperbolic cosine", FLOAT64),
+    CALL("tanh", FLOAT64, SS_OP_TANH, "hyperbolic tangent", FLOAT64),
     CALL("lower", STRING, SS_OP_LOWER, "ASCII letters in lower case", STRING),
     CALL("upper", STRING, SS_OP_UPPER, "ASCII letters in upper case", STRING),
     CALL("trim", STRING, SS_OP_TRIM, "without ASCII blanks at both ends", STRING),
@@ -110,6 +137,19 @@ static const struct ss_function functions[] = {
     CALL("substr", STRING, SS_OP_SUBSTR_FROM, "substr(s, from): code points from the 1-based one on", STRING,
          INT64),
     CALL("substr", STRING, SS_OP_SUBSTR, "substr(s, from, count)", STRING, INT64, INT64),
+    FORM("concat", CALL, CONCAT, 1, ANY_COUNT, STRING, "the texts one after the other"),
+    CALL("starts_with", BOOL, SS_OP_STARTS_WITH, "does s start with the text?", STRING, STRING),
+    CALL("ends_with", BOOL, SS_OP_ENDS_WITH, "does s end with the text?", STRING, STRING),
+    CALL("contains", BOOL, SS_OP_CONTAINS, "is the text in s?", STRING, STRING),
+    CALL("replace", STRING, SS_OP_REPLACE, "replace(s, from, to): every `from` in s by `to`", STRING, STRING,
+         STRING),
+    CALL("split_part", STRING, SS_OP_SPLIT_PART, "split_part(s, separator, n): the n-th part, from 1", STRING,
+         STRING, INT64),
+    CALL("md5", STRING, SS_OP_MD5, "MD5 in hex", STRING),
+    CALL("sha256", STRING, SS_OP_SHA256, "SHA-256 in hex", STRING),
+    CALL("xxh64", INT64, SS_OP_XXH64, "XXH64, seed 0", STRING),
+    CALL("md5_bucket", INT64, SS_OP_MD5_BUCKET,
+         "md5_bucket(experiment, unit, n): md5('experiment:unit') mod n", STRING, TEXTUAL, COUNT),
     CALL("int64", INT64, SS_OP_SAME, "as int64", INT64),
     CALL("int64", INT64, SS_OP_EXACT_TO_INT64, "cut toward zero", DECIMAL),
     CALL("int64", INT64, SS_OP_FLOAT64_TO_INT64, "cut toward zero; null when it does not fit", FLOAT64),
@@ -150,15 +190,22 @@ bool ss_argument_fits(enum ss_argument argument, struct ss_type type)
     case SS_ARGUMENT_NONE: return false;
     case SS_ARGUMENT_BOOL: return type.id == SS_BOOL;
     case SS_ARGUMENT_INT64:
-    case SS_ARGUMENT_SCALE: return type.id == SS_INT64;
+    case SS_ARGUMENT_SCALE:
+    case SS_ARGUMENT_COUNT: return type.id == SS_INT64;
     case SS_ARGUMENT_DECIMAL: return type.id == SS_DECIMAL;
     case SS_ARGUMENT_EXACT: return type.id == SS_INT64 || type.id == SS_DECIMAL;
     case SS_ARGUMENT_FLOAT64: return ss_type_is_numeric(type);
     case SS_ARGUMENT_STRING: return type.id == SS_STRING;
+    case SS_ARGUMENT_TEXTUAL: return type.id == SS_STRING || type.id == SS_INT64;
     case SS_ARGUMENT_TIMESTAMP: return type.id == SS_TIMESTAMP;
     case SS_ARGUMENT_ANY: return true;
     }
     return false;
+}
+
+bool ss_argument_is_setting(enum ss_argument argument)
+{
+    return argument >= SS_ARGUMENT_SCALE;
 }
 
 size_t ss_function_argument_count(const struct ss_function *function)
@@ -173,7 +220,7 @@ static bool row_fits(const struct ss_function *function, const struct ss_type *t
 {
     if (ss_function_argument_count(function) != count) return false;
     for (size_t i = 0; i < count; i++) {
-        const bool fits_null = is_null[i] && function->arguments[i] != SS_ARGUMENT_SCALE;
+        const bool fits_null = is_null[i] && !ss_argument_is_setting(function->arguments[i]);
         if (!fits_null && !ss_argument_fits(function->arguments[i], types[i])) return false;
     }
     return true;

@@ -16,7 +16,10 @@ enum ss_argument {
     SS_ARGUMENT_STRING,
     SS_ARGUMENT_TIMESTAMP,
     SS_ARGUMENT_ANY,
-    SS_ARGUMENT_SCALE // an int64 literal, 0 to 18
+    SS_ARGUMENT_TEXTUAL, // string, or int64 as its digits: it becomes a string first
+    // Settings: literals that are part of the instruction, not operands (setting.h).
+    SS_ARGUMENT_SCALE, // an int64 literal, 0 to 18
+    SS_ARGUMENT_COUNT  // an int64 literal above 0
 };
 
 enum ss_result {
@@ -42,7 +45,11 @@ enum ss_form {
     SS_FORM_CASE,
     SS_FORM_CASE_OF,
     SS_FORM_IN,
-    SS_FORM_BETWEEN
+    SS_FORM_BETWEEN,
+    SS_FORM_CLIP,
+    SS_FORM_BUCKETIZE,
+    SS_FORM_POSITION_OF,
+    SS_FORM_CONCAT
 };
 
 enum ss_written { SS_WRITTEN_OPERATOR, SS_WRITTEN_CALL, SS_WRITTEN_NEVER };
@@ -66,6 +73,7 @@ const struct ss_function *ss_function_find(const char *name);
 // The first row of that name whose arguments fit; is_null[i]: a null literal, which fits everything.
 const struct ss_function *ss_function_match(const char *name, const struct ss_type *types,
                                             const bool *is_null, size_t count);
+bool ss_argument_is_setting(enum ss_argument argument);
 bool ss_argument_fits(enum ss_argument argument, struct ss_type type);
 size_t ss_function_argument_count(const struct ss_function *function); // SS_FORM_PLAIN
 

@@ -194,6 +194,15 @@ bool ss_kernel_abs_exact(const struct ss_run *run, const struct ss_instruction *
     return true;
 }
 
+bool ss_kernel_sign_exact(const struct ss_run *run, const struct ss_instruction *instruction,
+                          struct ss_register *out)
+{
+    const struct ss_register *a = ss_operand(run, instruction, 0);
+    for (int32_t row = 0; row < run->rows; row++)
+        store(out, row, a->valid[row], (a->i64[row] > 0) - (a->i64[row] < 0));
+    return true;
+}
+
 // ---- Scales
 
 // numerator / unit rounded to nearest, ties to even.

@@ -50,11 +50,34 @@ bool ss_kernel_divide_float64(const struct ss_run *run, const struct ss_instruct
         return true;                                                                                       \
     }
 
+// To the nearest whole number, ties to even: adding 2^52 rounds so, by IEEE 754; from there on doubles are
+// whole.
+static double round_to_even(double x)
+{
+    const double magnitude = __builtin_fabs(x);
+    if (magnitude >= 0x1p52) return x;
+    const double rounded = (magnitude + 0x1p52) - 0x1p52;
+    return x < 0 ? -rounded : rounded;
+}
+
+UNARY_KERNEL(ss_kernel_round_float64, round_to_even(x))
+UNARY_KERNEL(ss_kernel_trunc_float64, x < 0 ? ceil(x) : floor(x))
 UNARY_KERNEL(ss_kernel_negate_float64, -x)
 UNARY_KERNEL(ss_kernel_abs_float64, __builtin_fabs(x))
 UNARY_KERNEL(ss_kernel_floor_float64, floor(x))
 UNARY_KERNEL(ss_kernel_ceil_float64, ceil(x))
 UNARY_KERNEL(ss_kernel_sqrt, sqrt(x))
+
+bool ss_kernel_sign_float64(const struct ss_run *run, const struct ss_instruction *instruction,
+                            struct ss_register *out)
+{
+    const struct ss_register *a = ss_operand(run, instruction, 0);
+    for (int32_t row = 0; row < run->rows; row++) {
+        out->valid[row] = a->valid[row];
+        out->i64[row] = (a->f64[row] > 0) - (a->f64[row] < 0);
+    }
+    return true;
+}
 
 #define COMPARISON_KERNEL(name, symbol)                                                                      \
     bool name(const struct ss_run *run, const struct ss_instruction *instruction, struct ss_register *out)   \

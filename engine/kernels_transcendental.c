@@ -1,4 +1,4 @@
-// Kernels of exp, log, pow and the like: MPFR, correctly rounded to binary64.
+// Kernels of exp, log, pow, sin and the like: MPFR, correctly rounded to binary64.
 //
 // MPFR computes with 53 bits in the exponent range of binary64 and then mpfr_subnormalize rounds what falls
 // below the normal numbers; together that is one correct rounding, with overflow to infinity (null). The
@@ -12,6 +12,7 @@
 #define DOUBLE_EMAX 1024
 
 typedef int mpfr_function(mpfr_ptr result, mpfr_srcptr x, mpfr_rnd_t rounding);
+typedef int mpfr_function_of_two(mpfr_ptr result, mpfr_srcptr x, mpfr_srcptr y, mpfr_rnd_t rounding);
 
 struct range {
     mpfr_exp_t emin, emax;
@@ -55,8 +56,8 @@ static void run_unary(const struct ss_run *run, const struct ss_instruction *ins
     leave_double_range(before);
 }
 
-bool ss_kernel_pow(const struct ss_run *run, const struct ss_instruction *instruction,
-                   struct ss_register *out)
+static void run_binary(const struct ss_run *run, const struct ss_instruction *instruction,
+                       struct ss_register *out, mpfr_function_of_two *function)
 {
     const struct ss_register *a = ss_operand(run, instruction, 0);
     const struct ss_register *b = ss_operand(run, instruction, 1);
@@ -68,10 +69,9 @@ bool ss_kernel_pow(const struct ss_run *run, const struct ss_instruction *instru
         if (!a->valid[row] || !b->valid[row]) continue;
         mpfr_set_d(x, a->f64[row], MPFR_RNDN);
         mpfr_set_d(y, b->f64[row], MPFR_RNDN);
-        store(out, row, result, mpfr_pow(result, x, y, MPFR_RNDN));
+        store(out, row, result, function(result, x, y, MPFR_RNDN));
     }
     leave_double_range(before);
-    return true;
 }
 
 #define UNARY_KERNEL(name, function)                                                                       \
@@ -87,3 +87,25 @@ UNARY_KERNEL(ss_kernel_log, mpfr_log)
 UNARY_KERNEL(ss_kernel_log2, mpfr_log2)
 UNARY_KERNEL(ss_kernel_log10, mpfr_log10)
 UNARY_KERNEL(ss_kernel_log1p, mpfr_log1p)
+UNARY_KERNEL(ss_kernel_exp2, mpfr_exp2)
+UNARY_KERNEL(ss_kernel_cbrt, mpfr_cbrt)
+UNARY_KERNEL(ss_kernel_sin, mpfr_sin)
+UNARY_KERNEL(ss_kernel_cos, mpfr_cos)
+UNARY_KERNEL(ss_kernel_tan, mpfr_tan)
+UNARY_KERNEL(ss_kernel_asin, mpfr_asin)
+UNARY_KERNEL(ss_kernel_acos, mpfr_acos)
+UNARY_KERNEL(ss_kernel_atan, mpfr_atan)
+UNARY_KERNEL(ss_kernel_sinh, mpfr_sinh)
+UNARY_KERNEL(ss_kernel_cosh, mpfr_cosh)
+UNARY_KERNEL(ss_kernel_tanh, mpfr_tanh)
+
+#define BINARY_KERNEL(name, function)                                                                      \
+    bool name(const struct ss_run *run, const struct ss_instruction *instruction, struct ss_register *out) \
+    {                                                                                                      \
+        run_binary(run, instruction, out, function);                                                       \
+        return true;                                                                                       \
+    }
+
+BINARY_KERNEL(ss_kernel_pow, mpfr_pow)
+BINARY_KERNEL(ss_kernel_atan2, mpfr_atan2)
+BINARY_KERNEL(ss_kernel_hypot, mpfr_hypot)

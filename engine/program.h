@@ -2,7 +2,8 @@
 //
 // A program has inputs (columns the caller owns), registers (columns of the run) and outputs (registers or
 // inputs). One run works on 1 to SS_BATCH_ROWS rows. A lookup runs the same kernels with one row. Pure: no
-// I/O, no clock, and no allocation but from the run's arena (MPFR inside exp, log and pow excepted). Null
+// I/O, no clock, and no allocation but from the run's arena (MPFR and OpenSSL, inside exp and md5 and the
+// like, excepted). Null
 // rules are SQL's; NaN and infinities become null, -0 becomes +0. A program is immutable after it is built:
 // any number of threads may run it at once, each with its own arena.
 #ifndef SS_ENGINE_PROGRAM_H

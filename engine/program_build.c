@@ -61,7 +61,7 @@ static bool same_instruction(const struct ss_instruction *a, const struct ss_ins
            ss_type_equal(a->operand_type, b->operand_type) &&
            memcmp(a->operands, b->operands, sizeof(a->operands)) == 0 && a->input == b->input &&
            memcmp(a->factors, b->factors, sizeof(a->factors)) == 0 && a->low == b->low &&
-           a->high == b->high &&
+           a->high == b->high && ss_setting_equal(a->setting, b->setting) &&
            ss_value_equal(a->type, cell_value(a->type, &a->cell), cell_value(b->type, &b->cell));
 }
 
@@ -213,7 +213,7 @@ static bool wants_factors(enum ss_opcode opcode)
 
 // One row of the table on registers of the right types.
 static int32_t emit_opcode(struct builder *builder, enum ss_opcode opcode, struct ss_type type,
-                           const int32_t *registers)
+                           const int32_t *registers, const struct ss_setting *setting)
 {
     if (opcode == SS_OP_SAME) {
         SS_ASSERT(registers[0] == FAILED || ss_type_equal(type_of(builder, registers[0]), type));
@@ -225,6 +225,7 @@ static int32_t emit_opcode(struct builder *builder, enum ss_opcode opcode, struc
         if (registers[k] == FAILED) return FAILED;
     }
     instruction.operand_type = type_of(builder, registers[0]);
+    instruction.setting = setting;
     set_range(&instruction);
     if (operands == 2 && wants_factors(opcode))
         set_factors(&instruction, instruction.operand_type, type_of(builder, registers[1]));
@@ -244,7 +245,26 @@ static int32_t emit_function(struct builder *builder, const char *name, struct s
     const struct ss_function *function = ss_function_match(name, types, is_null, count);
     SS_ASSERT(function && function->form == SS_FORM_PLAIN);
     const int32_t swapped[2] = {registers[count > 1], registers[0]};
-    return emit_opcode(builder, function->opcode, type, name[0] == '>' ? swapped : registers);
+    return emit_opcode(builder, function->opcode, type, name[0] == '>' ? swapped : registers, NULL);
+}
+
+// A call whose function has settings: they go into the instruction, the other arguments are its operands.
+static int32_t emit_plain(struct builder *builder, const struct ss_node *node, const int32_t *registers)
+{
+    struct ss_type types[SS_ARGUMENTS_MAX];
+    const bool is_null[SS_ARGUMENTS_MAX] = {false};
+    int32_t operands[SS_ARGUMENTS_MAX];
+    const struct ss_setting *setting;
+    size_t count = 0;
+    for (size_t i = 0; i < node->argument_count; i++) types[i] = node->arguments[i]->type;
+    const struct ss_function *function = ss_function_match(node->name, types, is_null, node->argument_count);
+    SS_ASSERT(function && function->form == SS_FORM_PLAIN);
+    if (!ss_setting_read(function, node, builder->arena, &setting)) return FAILED;
+    if (!setting) return emit_function(builder, node->name, node->type, registers, node->argument_count);
+    for (size_t i = 0; i < node->argument_count; i++) {
+        if (!ss_argument_is_setting(function->arguments[i])) operands[count++] = registers[i];
+    }
+    return emit_opcode(builder, function->opcode, node->type, operands, setting);
 }
 
 // ---- Forms
@@ -258,7 +278,7 @@ static int32_t emit_comparison(struct builder *builder, const char *name, int32_
 
 static int32_t emit_logic(struct builder *builder, enum ss_opcode opcode, int32_t a, int32_t b)
 {
-    return emit_opcode(builder, opcode, bool_type, (const int32_t[]){a, b});
+    return emit_opcode(builder, opcode, bool_type, (const int32_t[]){a, b}, NULL);
 }
 
 static int32_t emit_null(struct builder *builder, struct ss_type type)
@@ -337,13 +357,56 @@ static int32_t emit_between(struct builder *builder, const int32_t *registers)
     return emit_logic(builder, SS_OP_AND, above, below);
 }
 
+static int32_t emit_clip(struct builder *builder, const struct ss_node *node, const int32_t *registers)
+{
+    const int32_t above = emit_comparison(builder, ">=", registers[0], registers[1]);
+    const int32_t raised = emit_choice(builder, SS_OP_PICK, node->type, above, registers[0], registers[1]);
+    const int32_t below = emit_comparison(builder, "<=", raised, registers[2]);
+    return emit_choice(builder, SS_OP_PICK, node->type, below, raised, registers[2]);
+}
+
+static int32_t emit_int64(struct builder *builder, size_t value)
+{
+    return emit_constant(builder, (struct ss_type){SS_INT64, 0},
+                         (struct ss_value){.present = true, .i64 = (int64_t)value});
+}
+
+static int32_t emit_bucketize(struct builder *builder, const struct ss_node *node, const int32_t *registers)
+{
+    int32_t result = emit_int64(builder, 0);
+    for (size_t i = 1; i < node->argument_count; i++) {
+        const int32_t reached = emit_comparison(builder, ">=", registers[0], registers[i]);
+        result = emit_choice(builder, SS_OP_PICK, node->type, reached, emit_int64(builder, i), result);
+    }
+    return result;
+}
+
+static int32_t emit_position_of(struct builder *builder, const struct ss_node *node, const int32_t *registers)
+{
+    int32_t result = emit_null(builder, node->type);
+    for (size_t i = node->argument_count - 1; i > 0; i--) {
+        const int32_t equal = emit_comparison(builder, "=", registers[0], registers[i]);
+        result = emit_choice(builder, SS_OP_SELECT, node->type, equal, emit_int64(builder, i - 1), result);
+    }
+    return result;
+}
+
+// In halves, so that no text is copied more often than the logarithm of their number.
+static int32_t emit_concat(struct builder *builder, const int32_t *registers, size_t count)
+{
+    if (count == 1) return registers[0];
+    const size_t half = count / 2;
+    const int32_t left = emit_concat(builder, registers, half);
+    const int32_t right = emit_concat(builder, registers + half, count - half);
+    return emit(builder, blank(SS_OP_CONCAT, (struct ss_type){SS_STRING, 0}), left, right, -1);
+}
+
 static int32_t emit_call(struct builder *builder, const struct ss_node *node, const int32_t *registers)
 {
     const struct ss_function *function = ss_function_find(node->name);
     SS_ASSERT(function);
     switch (function->form) {
-    case SS_FORM_PLAIN:
-        return emit_function(builder, node->name, node->type, registers, node->argument_count);
+    case SS_FORM_PLAIN: return emit_plain(builder, node, registers);
     case SS_FORM_COALESCE: return emit_coalesce(builder, node, registers);
     case SS_FORM_LEAST: return emit_least(builder, node, registers);
     case SS_FORM_NULLIF: return emit_nullif(builder, node, registers);
@@ -353,6 +416,10 @@ static int32_t emit_call(struct builder *builder, const struct ss_node *node, co
     case SS_FORM_CASE_OF: return emit_case(builder, node, registers, true);
     case SS_FORM_IN: return emit_in(builder, node, registers);
     case SS_FORM_BETWEEN: return emit_between(builder, registers);
+    case SS_FORM_CLIP: return emit_clip(builder, node, registers);
+    case SS_FORM_BUCKETIZE: return emit_bucketize(builder, node, registers);
+    case SS_FORM_POSITION_OF: return emit_position_of(builder, node, registers);
+    case SS_FORM_CONCAT: return emit_concat(builder, registers, node->argument_count);
     }
     return FAILED;
 }

@@ -1,4 +1,4 @@
-// Hashes, pinned by name: SHA-256 by OpenSSL, XXH3 by libxxhash.
+// Hashes, pinned by name: SHA-256 and MD5 by OpenSSL, XXH3 and XXH64 by libxxhash.
 
 #include "engine/base/hash.h"
 
@@ -15,6 +15,12 @@ struct ss_sha256 ss_sha256_of(const void *data, size_t size)
     const int done = EVP_Digest(data, size, hash.bytes, NULL, EVP_sha256(), NULL);
     SS_ASSERT(done == 1);
     return hash;
+}
+
+void ss_md5_of(const void *data, size_t size, uint8_t hash[SS_MD5_BYTES])
+{
+    const int done = EVP_Digest(data, size, hash, NULL, EVP_md5(), NULL);
+    SS_ASSERT(done == 1);
 }
 
 struct ss_hasher *ss_hasher_create(void)
@@ -45,15 +51,25 @@ void ss_hasher_destroy(struct ss_hasher *hasher)
     EVP_MD_CTX_free((EVP_MD_CTX *)hasher);
 }
 
-const char *ss_sha256_format(const struct ss_sha256 *hash, char text[SS_SHA256_TEXT_SIZE])
+void ss_hex_write(const uint8_t *bytes, size_t size, char *text)
 {
     static const char digits[] = "0123456789abcdef";
-    for (size_t i = 0; i < sizeof hash->bytes; i++) {
-        text[2 * i] = digits[hash->bytes[i] >> 4];
-        text[2 * i + 1] = digits[hash->bytes[i] & 15];
+    for (size_t i = 0; i < size; i++) {
+        text[2 * i] = digits[bytes[i] >> 4];
+        text[2 * i + 1] = digits[bytes[i] & 15];
     }
+}
+
+const char *ss_sha256_format(const struct ss_sha256 *hash, char text[SS_SHA256_TEXT_SIZE])
+{
+    ss_hex_write(hash->bytes, sizeof hash->bytes, text);
     text[2 * sizeof hash->bytes] = 0;
     return text;
+}
+
+uint64_t ss_xxh64_of(const void *data, size_t size)
+{
+    return XXH64(data, size, 0);
 }
 
 uint64_t ss_hash64(const void *data, size_t size)

@@ -1,5 +1,5 @@
 // Hashes, pinned by name: SHA-256 for identity (fingerprints, files, digests), XXH3-64 seed 0 for checksums
-// and buckets, XXH3-128 seed 0 for distinct strings.
+// and buckets, XXH3-128 seed 0 for distinct strings; MD5 and XXH64 for users' own expressions only.
 #ifndef SS_ENGINE_BASE_HASH_H
 #define SS_ENGINE_BASE_HASH_H
 
@@ -22,6 +22,13 @@ void ss_hasher_destroy(struct ss_hasher *hasher);         // without a result; N
 #define SS_SHA256_TEXT_SIZE 65
 const char *ss_sha256_format(const struct ss_sha256 *hash,
                              char text[SS_SHA256_TEXT_SIZE]); // lower-case hex. Returns text
+
+#define SS_MD5_BYTES 16
+void ss_md5_of(const void *data, size_t size, uint8_t hash[SS_MD5_BYTES]); // aborts as ss_sha256_of does
+uint64_t ss_xxh64_of(const void *data, size_t size);                       // seed 0
+
+// 2 * size characters of lower-case hex, no NUL.
+void ss_hex_write(const uint8_t *bytes, size_t size, char *text);
 
 uint64_t ss_hash64(const void *data, size_t size);
 void ss_hash128(const void *data, size_t size, uint64_t words[2]); // low word first

@@ -368,6 +368,36 @@ static void choose_extreme(const struct tree *tree, struct value *kids, struct v
     copy_value(best, out);
 }
 
+static void choose_clipped(const struct tree *tree, struct value *kids, struct value *out)
+{
+    const bool as_doubles = tree->type.id == SS_FLOAT64;
+    for (int k = 0; k < 3; k++) {
+        convert_value(&kids[k], tree->type);
+        if (kids[k].null) return;
+    }
+    if (compare(&kids[0], &kids[2], as_doubles) > 0 || compare(&kids[1], &kids[2], as_doubles) > 0)
+        copy_value(&kids[2], out);
+    else
+        copy_value(compare(&kids[0], &kids[1], as_doubles) < 0 ? &kids[1] : &kids[0], out);
+}
+
+// bucketize and position_of
+static void count_values(const struct tree *tree, const struct value *kids, struct value *out)
+{
+    const bool as_doubles = any_float64(kids, tree->count, 1);
+    long result = 0;
+    if (kids[0].null) return;
+    out->null = tree->op == TREE_POSITION_OF;
+    for (int k = tree->count - 1; k > 0; k--) {
+        const int order = kids[k].null ? 1 : compare(&kids[k], &kids[0], as_doubles);
+        if (tree->op == TREE_BUCKETIZE) result += order <= 0;
+        if (tree->op != TREE_POSITION_OF || order != 0) continue;
+        result = k - 1;
+        out->null = false;
+    }
+    mpq_set_si(out->exact, result, 1);
+}
+
 static void choose(const struct tree *tree, struct value *kids, struct value *out)
 {
     switch (tree->op) {
@@ -381,6 +411,7 @@ static void choose(const struct tree *tree, struct value *kids, struct value *ou
         break;
     case TREE_LEAST:
     case TREE_GREATEST: choose_extreme(tree, kids, out); break;
+    case TREE_CLIP: choose_clipped(tree, kids, out); break;
     default: choose_case(tree, kids, out); break;
     }
 }
@@ -390,12 +421,23 @@ static void choose(const struct tree *tree, struct value *kids, struct value *ou
 static void round_to_integer(enum tree_op op, const struct value *kid, struct value *out)
 {
     if (kid->type.id == SS_FLOAT64) {
-        set_number(out, op == TREE_FLOOR ? floor(kid->number) : ceil(kid->number));
+        const double x = kid->number;
+        set_number(out, op == TREE_FLOOR   ? floor(x)
+                        : op == TREE_CEIL  ? ceil(x)
+                        : op == TREE_ROUND ? rint(x)
+                                           : trunc(x));
+        return;
+    }
+    if (op == TREE_ROUND) {
+        mpq_set(out->exact, kid->exact);
+        round_to_scale(out->exact, 0);
         return;
     }
     mpz_t integer;
     mpz_init(integer);
-    if (op == TREE_FLOOR)
+    if (op == TREE_TRUNC)
+        mpz_tdiv_q(integer, mpq_numref(kid->exact), mpq_denref(kid->exact));
+    else if (op == TREE_FLOOR)
         mpz_fdiv_q(integer, mpq_numref(kid->exact), mpq_denref(kid->exact));
     else
         mpz_cdiv_q(integer, mpq_numref(kid->exact), mpq_denref(kid->exact));
@@ -403,22 +445,41 @@ static void round_to_integer(enum tree_op op, const struct value *kid, struct va
     mpz_clear(integer);
 }
 
+// Cut to PRECISION bits and then a little away from zero where something was cut: so what lies beside the
+// middle of two doubles is not taken for the middle.
 static void transcendental(enum tree_op op, double x, double y, struct value *out)
 {
     mpfr_t a, b, result;
+    int side = 0;
     mpfr_inits2(PRECISION, a, b, result, NULL);
     mpfr_set_d(a, x, MPFR_RNDN);
     mpfr_set_d(b, y, MPFR_RNDN);
     switch (op) {
-    case TREE_SQRT: mpfr_sqrt(result, a, MPFR_RNDN); break;
-    case TREE_EXP: mpfr_exp(result, a, MPFR_RNDN); break;
-    case TREE_EXPM1: mpfr_expm1(result, a, MPFR_RNDN); break;
-    case TREE_LOG: mpfr_log(result, a, MPFR_RNDN); break;
-    case TREE_LOG2: mpfr_log2(result, a, MPFR_RNDN); break;
-    case TREE_LOG10: mpfr_log10(result, a, MPFR_RNDN); break;
-    case TREE_LOG1P: mpfr_log1p(result, a, MPFR_RNDN); break;
-    default: mpfr_pow(result, a, b, MPFR_RNDN); break;
+    case TREE_SQRT: side = mpfr_sqrt(result, a, MPFR_RNDZ); break;
+    case TREE_EXP: side = mpfr_exp(result, a, MPFR_RNDZ); break;
+    case TREE_EXPM1: side = mpfr_expm1(result, a, MPFR_RNDZ); break;
+    case TREE_LOG: side = mpfr_log(result, a, MPFR_RNDZ); break;
+    case TREE_LOG2: side = mpfr_log2(result, a, MPFR_RNDZ); break;
+    case TREE_LOG10: side = mpfr_log10(result, a, MPFR_RNDZ); break;
+    case TREE_LOG1P: side = mpfr_log1p(result, a, MPFR_RNDZ); break;
+    case TREE_EXP2: side = mpfr_exp2(result, a, MPFR_RNDZ); break;
+    case TREE_CBRT: side = mpfr_cbrt(result, a, MPFR_RNDZ); break;
+    case TREE_SIN: side = mpfr_sin(result, a, MPFR_RNDZ); break;
+    case TREE_COS: side = mpfr_cos(result, a, MPFR_RNDZ); break;
+    case TREE_TAN: side = mpfr_tan(result, a, MPFR_RNDZ); break;
+    case TREE_ASIN: side = mpfr_asin(result, a, MPFR_RNDZ); break;
+    case TREE_ACOS: side = mpfr_acos(result, a, MPFR_RNDZ); break;
+    case TREE_ATAN: side = mpfr_atan(result, a, MPFR_RNDZ); break;
+    case TREE_SINH: side = mpfr_sinh(result, a, MPFR_RNDZ); break;
+    case TREE_COSH: side = mpfr_cosh(result, a, MPFR_RNDZ); break;
+    case TREE_TANH: side = mpfr_tanh(result, a, MPFR_RNDZ); break;
+    case TREE_ATAN2: side = mpfr_atan2(result, a, b, MPFR_RNDZ); break;
+    case TREE_HYPOT: side = mpfr_hypot(result, a, b, MPFR_RNDZ); break;
+    default: side = mpfr_pow(result, a, b, MPFR_RNDZ); break;
     }
+    mpfr_prec_round(result, PRECISION + 2, MPFR_RNDZ);
+    if (side < 0) mpfr_nextabove(result);
+    if (side > 0) mpfr_nextbelow(result);
     set_number(out, mpfr_get_d(result, MPFR_RNDN));
     mpfr_clears(a, b, result, NULL);
     mpfr_free_cache();
@@ -426,6 +487,11 @@ static void transcendental(enum tree_op op, double x, double y, struct value *ou
 
 static void sign_function(enum tree_op op, const struct value *kid, struct value *out)
 {
+    if (op == TREE_SIGN) {
+        const double x = kid->type.id == SS_FLOAT64 ? kid->number : mpq_sgn(kid->exact);
+        mpq_set_si(out->exact, x > 0 ? 1 : x < 0 ? -1 : 0, 1);
+        return;
+    }
     if (kid->type.id == SS_FLOAT64) {
         set_number(out, op == TREE_ABS ? fabs(kid->number) : -kid->number);
         return;
@@ -486,6 +552,76 @@ static void cut_text(const struct oracle *oracle, const struct value *kids, int 
     }
     out->text = (struct ss_bytes){text, size};
     mpq_clear(end);
+}
+
+// Does the part stand in the text at that byte?
+static bool stands_at(struct ss_bytes text, size_t at, struct ss_bytes part)
+{
+    if (at + part.size > text.size) return false;
+    for (size_t i = 0; i < part.size; i++) {
+        if (text.data[at + i] != part.data[i]) return false;
+    }
+    return true;
+}
+
+static bool search_text(enum tree_op op, struct ss_bytes text, struct ss_bytes part)
+{
+    if (op == TREE_STARTS_WITH) return stands_at(text, 0, part);
+    if (op == TREE_ENDS_WITH) return part.size <= text.size && stands_at(text, text.size - part.size, part);
+    for (size_t at = 0; at <= text.size; at++) {
+        if (stands_at(text, at, part)) return true;
+    }
+    return false;
+}
+
+static void join_texts(const struct oracle *oracle, const struct value *kids, int count, struct value *out)
+{
+    size_t size = 0;
+    for (int k = 0; k < count; k++) size += kids[k].text.size;
+    char *const text = new_text(oracle, size);
+    size = 0;
+    for (int k = 0; k < count; k++) {
+        for (size_t i = 0; i < kids[k].text.size; i++) text[size++] = kids[k].text.data[i];
+    }
+    out->text = (struct ss_bytes){text, size};
+}
+
+static void replace_text(const struct oracle *oracle, const struct value *kids, struct value *out)
+{
+    const struct ss_bytes from = kids[0].text, part = kids[1].text, to = kids[2].text;
+    char *const text = new_text(oracle, from.size * (to.size + 1));
+    size_t size = 0;
+    for (size_t at = 0; at < from.size;) {
+        const bool found = part.size && stands_at(from, at, part);
+        if (!found) text[size++] = from.data[at];
+        for (size_t i = 0; found && i < to.size; i++) text[size++] = to.data[i];
+        at += found ? part.size : 1;
+    }
+    out->text = (struct ss_bytes){text, size};
+}
+
+static void split_text(const struct value *kids, struct value *out)
+{
+    const struct ss_bytes text = kids[0].text, separator = kids[1].text;
+    struct ss_bytes parts[4096] = {{text.data, 0}};
+    int count = 0;
+    SS_ASSERT(text.size < 4096);
+    for (size_t at = 0; at < text.size;) {
+        const bool found = separator.size && stands_at(text, at, separator);
+        at += found ? separator.size : 1;
+        if (found)
+            parts[++count] = (struct ss_bytes){text.data + at, 0};
+        else
+            parts[count].size++;
+    }
+    count++;
+    out->null = true;
+    for (int k = 0; k < count; k++) {
+        if (mpq_cmp_si(kids[2].exact, k + 1, 1) != 0 && mpq_cmp_si(kids[2].exact, k - count, 1) != 0)
+            continue;
+        out->null = false;
+        out->text = parts[k];
+    }
 }
 
 static void print_decimal(const struct value *kid, char *text, size_t size)
@@ -580,10 +716,21 @@ static void apply(const struct oracle *oracle, const struct tree *tree, const st
     out->null = false;
     switch (tree->op) {
     case TREE_NEGATE:
+    case TREE_SIGN:
     case TREE_ABS: sign_function(tree->op, &kids[0], out); break;
     case TREE_FLOOR:
-    case TREE_CEIL: round_to_integer(tree->op, &kids[0], out); break;
+    case TREE_CEIL:
+    case TREE_TRUNC:
+    case TREE_ROUND: round_to_integer(tree->op, &kids[0], out); break;
+    case TREE_ATAN2:
+    case TREE_HYPOT:
     case TREE_POW: transcendental(tree->op, as_double(&kids[0]), as_double(&kids[1]), out); break;
+    case TREE_CONCAT: join_texts(oracle, kids, tree->count, out); break;
+    case TREE_STARTS_WITH:
+    case TREE_ENDS_WITH:
+    case TREE_CONTAINS: out->truth = search_text(tree->op, kids[0].text, kids[1].text); break;
+    case TREE_REPLACE: replace_text(oracle, kids, out); break;
+    case TREE_SPLIT_PART: split_text(kids, out); break;
     case TREE_LOWER:
     case TREE_UPPER:
     case TREE_TRIM: change_text(oracle, tree->op, kids[0].text, out); break;
@@ -608,8 +755,10 @@ static void evaluate_kids(const struct oracle *oracle, const struct tree *tree, 
         arithmetic(tree->op, &kids[0], &kids[1], out);
     else if (tree->op != TREE_NEGATE && tree->op <= TREE_BETWEEN)
         set_truth(out, truth_of_tree(tree->op, kids, tree->count));
-    else if (tree->op >= TREE_CASE && tree->op <= TREE_GREATEST)
+    else if (tree->op >= TREE_CASE && tree->op <= TREE_CLIP)
         choose(tree, kids, out);
+    else if (tree->op == TREE_BUCKETIZE || tree->op == TREE_POSITION_OF)
+        count_values(tree, kids, out);
     else
         apply(oracle, tree, kids, out);
     for (int k = 0; k < tree->count; k++) clear_value(&kids[k]);

@@ -45,6 +45,31 @@ static const char *const names[] = {
     [TREE_TRIM] = "trim",
     [TREE_LENGTH] = "length",
     [TREE_SUBSTR] = "substr",
+    [TREE_CLIP] = "clip",
+    [TREE_BUCKETIZE] = "bucketize",
+    [TREE_POSITION_OF] = "position_of",
+    [TREE_ROUND] = "round",
+    [TREE_TRUNC] = "trunc",
+    [TREE_SIGN] = "sign",
+    [TREE_EXP2] = "exp2",
+    [TREE_CBRT] = "cbrt",
+    [TREE_SIN] = "sin",
+    [TREE_COS] = "cos",
+    [TREE_TAN] = "tan",
+    [TREE_ASIN] = "asin",
+    [TREE_ACOS] = "acos",
+    [TREE_ATAN] = "atan",
+    [TREE_SINH] = "sinh",
+    [TREE_COSH] = "cosh",
+    [TREE_TANH] = "tanh",
+    [TREE_ATAN2] = "atan2",
+    [TREE_HYPOT] = "hypot",
+    [TREE_CONCAT] = "concat",
+    [TREE_STARTS_WITH] = "starts_with",
+    [TREE_ENDS_WITH] = "ends_with",
+    [TREE_CONTAINS] = "contains",
+    [TREE_REPLACE] = "replace",
+    [TREE_SPLIT_PART] = "split_part",
     [TREE_TO_INT64] = "int64",
     [TREE_TO_FLOAT64] = "float64",
     [TREE_TO_DECIMAL] = "decimal",
@@ -250,7 +275,12 @@ static struct tree *random_choice(struct random_source *source, enum ss_type_id 
 {
     static const enum tree_op ops[] = {TREE_COALESCE, TREE_LEAST, TREE_GREATEST};
     struct tree *tree = new_tree(source, TREE_IF, (struct ss_type){id, 0});
-    switch (below(source, 4)) {
+    switch (below(source, 5)) {
+    case 4:
+        if (id == SS_BOOL) return random_case(source, id, depth);
+        tree->op = TREE_CLIP;
+        for (int k = 0; k < 3; k++) add_value(source, tree, id, depth, k == 0);
+        return tree;
     case 0: return random_case(source, id, depth);
     case 1:
         add(tree, random_tree(source, SS_BOOL, depth));
@@ -292,12 +322,45 @@ static struct tree *random_sum(struct random_source *source, enum ss_type_id id,
     return tree;
 }
 
+// A number among literals that rise, of mixed types.
+static struct tree *random_bucketize(struct random_source *source, int depth)
+{
+    struct tree *tree = new_tree(source, TREE_BUCKETIZE, (struct ss_type){SS_INT64, 0});
+    int64_t edge = below(source, 40) - 20;
+    add(tree, random_tree(source, number_id(source), depth));
+    for (int k = 1 + below(source, TREE_KIDS - 2); k > 0; k--) {
+        const enum ss_type_id id = below(source, 4) ? SS_INT64 : number_id(source);
+        struct tree *literal =
+            new_tree(source, TREE_LITERAL, (struct ss_type){id, id == SS_DECIMAL ? (uint8_t)1 : 0});
+        literal->value.present = true;
+        if (id == SS_FLOAT64)
+            literal->value.f64 = (double)edge;
+        else
+            literal->value.i64 = id == SS_DECIMAL ? 10 * edge + 5 : edge;
+        add(tree, literal);
+        edge += 1 + below(source, 5);
+    }
+    return tree;
+}
+
+static struct tree *random_position_of(struct random_source *source, int depth)
+{
+    const enum ss_type_id id = any_id(source);
+    struct tree *tree = new_tree(source, TREE_POSITION_OF, (struct ss_type){SS_INT64, 0});
+    add(tree, random_tree(source, id, depth));
+    for (int k = 1 + below(source, 3); k > 0; k--) add(tree, random_companion(source, id, depth));
+    return tree;
+}
+
 static struct tree *random_bool(struct random_source *source, int depth)
 {
     const struct ss_type type = {SS_BOOL, 0};
     enum ss_type_id id = any_id(source);
     struct tree *tree;
-    switch (below(source, 7)) {
+    switch (below(source, 8)) {
+    case 7:
+        tree = new_tree(source, TREE_STARTS_WITH + (enum tree_op)below(source, 3), type);
+        return add(add(tree, random_tree(source, SS_STRING, depth)), random_tree(source, SS_STRING, depth));
     case 0:
         tree = new_tree(source, TREE_AND + (enum tree_op)below(source, 2), type);
         return add(add(tree, random_tree(source, SS_BOOL, depth)), random_tree(source, SS_BOOL, depth));
@@ -323,7 +386,10 @@ static struct tree *random_integer(struct random_source *source, int depth)
 {
     const struct ss_type type = {SS_INT64, 0};
     struct tree *tree;
-    switch (below(source, 7)) {
+    switch (below(source, 10)) {
+    case 7: return unary(source, TREE_SIGN, type, random_tree(source, number_id(source), depth));
+    case 8: return random_bucketize(source, depth);
+    case 9: return random_position_of(source, depth);
     case 0:
         tree = new_tree(source, TREE_DIV + (enum tree_op)below(source, 2), type);
         return add(add(tree, random_tree(source, SS_INT64, depth)), random_tree(source, SS_INT64, depth));
@@ -337,7 +403,7 @@ static struct tree *random_integer(struct random_source *source, int depth)
     case 3: return unary(source, TREE_LENGTH, type, random_tree(source, SS_STRING, depth));
     case 4: return unary(source, TREE_TO_INT64, type, random_tree(source, any_id(source), depth));
     case 5:
-        return unary(source, below(source, 2) ? TREE_FLOOR : TREE_CEIL, type,
+        return unary(source, TREE_FLOOR + (enum tree_op)below(source, 4), type,
                      random_tree(source, below(source, 3) ? SS_DECIMAL : SS_INT64, depth));
     default: return random_sum(source, SS_INT64, depth);
     }
@@ -356,7 +422,8 @@ static struct tree *random_decimal_tree(struct random_source *source, int depth)
 
 static struct tree *random_float64(struct random_source *source, int depth)
 {
-    static const enum tree_op of_float64[] = {TREE_NEGATE, TREE_ABS, TREE_FLOOR, TREE_CEIL};
+    static const enum tree_op of_float64[] = {TREE_NEGATE, TREE_ABS,   TREE_FLOOR,
+                                              TREE_CEIL,   TREE_ROUND, TREE_TRUNC};
     const struct ss_type type = {SS_FLOAT64, 0};
     struct tree *tree;
     switch (below(source, 6)) {
@@ -364,12 +431,12 @@ static struct tree *random_float64(struct random_source *source, int depth)
         tree = new_tree(source, TREE_DIVIDE, type);
         return add(add(tree, random_tree(source, number_id(source), depth)),
                    random_tree(source, number_id(source), depth));
-    case 1: return unary(source, of_float64[below(source, 4)], type, random_tree(source, SS_FLOAT64, depth));
+    case 1: return unary(source, of_float64[below(source, 6)], type, random_tree(source, SS_FLOAT64, depth));
     case 2:
         return unary(source, TREE_SQRT + (enum tree_op)below(source, TREE_POW - TREE_SQRT), type,
                      random_tree(source, number_id(source), depth));
     case 3:
-        tree = new_tree(source, TREE_POW, type);
+        tree = new_tree(source, TREE_POW + (enum tree_op)below(source, 3), type);
         return add(add(tree, random_tree(source, number_id(source), depth)),
                    random_tree(source, number_id(source), depth));
     case 4: return unary(source, TREE_TO_FLOAT64, type, random_tree(source, number_id(source), depth));
@@ -381,17 +448,28 @@ static struct tree *random_string(struct random_source *source, int depth)
 {
     static const enum ss_type_id printable[] = {SS_BOOL, SS_INT64, SS_DECIMAL, SS_STRING, SS_TIMESTAMP};
     const struct ss_type type = {SS_STRING, 0};
-    switch (below(source, 3)) {
+    struct tree *tree;
+    switch (below(source, 6)) {
+    case 3:
+        tree = new_tree(source, TREE_CONCAT, type);
+        for (int k = 1 + below(source, 4); k > 0; k--) add(tree, random_tree(source, SS_STRING, depth));
+        return tree;
+    case 4:
+        tree = new_tree(source, TREE_REPLACE, type);
+        for (int k = 0; k < 3; k++) add(tree, random_tree(source, SS_STRING, depth));
+        return tree;
+    case 5:
+        tree = add(new_tree(source, TREE_SPLIT_PART, type), random_tree(source, SS_STRING, depth));
+        return add(add(tree, random_tree(source, SS_STRING, depth)), random_tree(source, SS_INT64, depth));
     case 0:
         return unary(source, TREE_LOWER + (enum tree_op)below(source, 3), type,
                      random_tree(source, SS_STRING, depth));
     case 1:
         return unary(source, TREE_TO_STRING, type, random_tree(source, printable[below(source, 5)], depth));
-    default: {
-        struct tree *tree = add(new_tree(source, TREE_SUBSTR, type), random_tree(source, SS_STRING, depth));
+    default:
+        tree = add(new_tree(source, TREE_SUBSTR, type), random_tree(source, SS_STRING, depth));
         for (int k = 1 + below(source, 2); k > 0; k--) add(tree, random_tree(source, SS_INT64, depth));
         return tree;
-    }
     }
 }
 

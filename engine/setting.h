@@ -1,0 +1,27 @@
+// Settings: arguments of a function that are literals and part of its instruction, not operands: the bucket
+// count of md5_bucket. (The digits of decimal(x, n) are part of its type.)
+#ifndef SS_ENGINE_SETTING_H
+#define SS_ENGINE_SETTING_H
+
+#include "engine/expression.h"
+
+struct ss_function;
+
+struct ss_setting {
+    int64_t number;
+};
+
+// Is argument `index` of the call, by the function's row, the literal it has to be? Else it is diagnosed.
+bool ss_setting_check(const struct ss_function *function, const struct ss_node *call, size_t index,
+                      struct ss_diagnostics *diagnostics);
+
+// What the call's settings say. *setting is NULL when it has none. False: out of memory.
+bool ss_setting_read(const struct ss_function *function, const struct ss_node *call, struct ss_arena *arena,
+                     const struct ss_setting **setting);
+bool ss_setting_equal(const struct ss_setting *a, const struct ss_setting *b); // NULL equals NULL
+
+// The order of two present literals that may be compared: below 0, 0 or above 0. Exact but where one of them
+// is a float64.
+int ss_literal_compare(const struct ss_node *a, const struct ss_node *b);
+
+#endif
