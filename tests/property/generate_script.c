@@ -90,12 +90,42 @@ static struct cell key_cell(struct maker *maker, struct kind kind)
     return cell;
 }
 
+static struct cell bytes_cell(struct maker *maker)
+{
+    static const char bytes[] =
+        "\0\xff\x80"
+        "abc";
+    const uint64_t from = below(maker, 6);
+    return (struct cell){.present = true, .text = bytes + from, .size = (size_t)below(maker, 7 - from)};
+}
+
+static struct cell plain_cell(struct maker *maker, struct kind kind);
+
+static struct cell any_list(struct maker *maker, struct kind kind)
+{
+    struct cell cells[3];
+    const int count = (int)below(maker, 4);
+    for (int i = 0; i < count; i++) cells[i] = plain_cell(maker, (struct kind){kind.element, kind.scale});
+    return list_cell(maker->pool, (struct kind){kind.element, kind.scale}, cells, count);
+}
+
+static struct cell any_vector(struct maker *maker, struct kind kind)
+{
+    static const float numbers[] = {0, 1, -2.5f, 0.1f, 3.4028235e38f, 1e-45f};
+    char *text = pool_take(maker->pool, 4 * kind.length);
+    for (unsigned i = 0; i < kind.length; i++) memcpy(text + 4 * i, &numbers[below(maker, 6)], 4);
+    return (struct cell){.present = true, .text = text, .size = 4 * kind.length};
+}
+
 static struct cell plain_cell(struct maker *maker, struct kind kind)
 {
-    static const char *const texts[] = {"a",    "b",    "",   "A",  "\xc3\xa9t\xc3\xa9",
-                                        "zz z", "it's", "US", "u1", "\xf0\x9f\x98\x80!"};
+    static const char *const texts[] = {"a",    "b",    "",   "A",         "\xc3\xa9t\xc3\xa9",
+                                        "zz z", "it's", "US", "q\"\n\x01", "\xf0\x9f\x98\x80\\!"};
     struct cell cell = {.present = true};
     if (chance(maker, 12)) return (struct cell){0};
+    if (kind.id == KIND_BYTES) return bytes_cell(maker);
+    if (kind.id == KIND_LIST) return any_list(maker, kind);
+    if (kind.id == KIND_VECTOR) return any_vector(maker, kind);
     // Mostly small numbers: huge ones make every sum of theirs null.
     const uint64_t pick = chance(maker, 85) ? 12 + below(maker, POOL - 12) : below(maker, POOL);
     switch (kind.id) {
@@ -104,7 +134,7 @@ static struct cell plain_cell(struct maker *maker, struct kind kind)
     case KIND_STRING: cell.text = texts[below(maker, 10)]; break;
     case KIND_TIMESTAMP: cell.i = maker->times[pick]; break;
     case KIND_DECIMAL: cell.i = maker->values[pick] % INT64_C(1000000000000000000); break;
-    case KIND_INT64: cell.i = maker->values[pick]; break;
+    default: cell.i = maker->values[pick]; break;
     }
     return cell;
 }

@@ -1,6 +1,6 @@
 // The naive scan: what every value must be, by the definition alone. It keeps every event ever pushed, walks
-// all of them for every cell, computes with exact rationals and rounds once. It knows nothing of plans, tiles
-// or stores, and includes nothing of the product.
+// all of an entity's for every cell, computes with exact rationals and rounds once. It knows nothing of
+// plans, tiles or stores, and includes nothing of the product.
 #ifndef SS_TESTS_PROPERTY_NAIVE_H
 #define SS_TESTS_PROPERTY_NAIVE_H
 
@@ -13,24 +13,37 @@ struct naive_event {
     uint64_t deleted_seq;
     int64_t deleted_arrival;
     const struct cell *cells;
+    int next; // of its bucket; -1: none
 };
 
 struct naive_identity { // of a delete
     int64_t time;
     struct cell id;
+    int next;
 };
 
 struct naive_source {
     int event_count, delete_count;
     struct naive_event *events;
     struct naive_identity *deletes;
+    int *event_buckets, *delete_buckets; // by identity: where their chain begins; -1: nowhere
     bool is_live;
+};
+
+struct naive_entity { // of a view
+    struct naive_entity *next;
+    struct cell keys[MAX_KEYS];
+    int event_count, capacity;
+    const struct naive_event **events; // that pass the view's `where`, deleted ones too, by (time, seq)
 };
 
 struct naive {
     const struct plan *plan;
     struct pool *pool;
+    struct pool *answers; // for the texts of answers: the pool, unless the caller says another
+    uint64_t bucket_count;
     struct naive_source sources[2];
+    struct naive_entity **entities[MAX_VIEWS]; // buckets
     uint64_t seq;
     int64_t clock;
 };

@@ -1,7 +1,6 @@
 #include "naive_evaluate.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "naive_number.h"
 
@@ -109,10 +108,8 @@ static struct cell absolute(struct kind kind, struct cell a)
 // -1, 0, 1 of two present cells.
 static int order(struct kind left, struct cell a, struct kind right, struct cell b)
 {
-    if (left.id == KIND_STRING) {
-        const int compared = strcmp(a.text, b.text);
-        return (compared > 0) - (compared < 0);
-    }
+    if (left.id == KIND_STRING || kind_has_size(left)) return cell_order(left, a, b);
+    if (left.id == right.id && left.scale == right.scale) return cell_order(left, a, b);
     if (left.id == KIND_FLOAT64 || right.id == KIND_FLOAT64) {
         const double x = to_double(left, a).f, y = to_double(right, b).f;
         return (x > y) - (x < y);
@@ -259,4 +256,11 @@ struct cell naive_evaluate(const struct expression *expression, const struct sco
     struct cell result = operate(expression, scope, cells);
     result.is_unknown = is_unknown;
     return result;
+}
+
+bool naive_is_true(const struct expression *condition, const struct scope *scope)
+{
+    if (!condition) return true;
+    const struct cell cell = naive_evaluate(condition, scope);
+    return cell.present && cell.i;
 }

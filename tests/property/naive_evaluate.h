@@ -17,6 +17,8 @@ struct scope {
     int64_t t;
 };
 
+// A condition: null is not true, none is.
+bool naive_is_true(const struct expression *condition, const struct scope *scope);
 struct cell naive_evaluate(const struct expression *expression, const struct scope *scope);
 
 #endif

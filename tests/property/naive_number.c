@@ -1,6 +1,7 @@
 #include "naive_number.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 double nearest_double(mpq_srcptr value)
 {
@@ -92,4 +93,64 @@ struct cell cell_of_integer(mpz_srcptr scaled, struct kind kind)
     const long limit = 1000000000000000000; // a decimal has at most 18 digits
     if (kind.id == KIND_DECIMAL && (value >= limit || value <= -limit)) return (struct cell){0};
     return (struct cell){.present = true, .i = value};
+}
+
+// ---- Terms
+
+static int bits_of(uint64_t magnitude)
+{
+    return magnitude ? 64 - __builtin_clzll(magnitude) : 0;
+}
+
+// value = digits * 2^*exponent, digits odd (or all zero)
+static int64_t odd_digits(double value, int *exponent)
+{
+    int64_t digits = (int64_t)ldexp(frexp(value, exponent), 53);
+    *exponent -= 53;
+    if (digits == 0) return 0;
+    const int zeros = __builtin_ctzll((uint64_t)digits);
+    *exponent += zeros;
+    return digits / (INT64_C(1) << zeros);
+}
+
+static void set_unit(struct terms *terms, struct kind kind, int exponent)
+{
+    mpq_init(terms->unit);
+    mpz_ui_pow_ui(mpq_denref(terms->unit), 10, kind.scale);
+    mpz_set_ui(mpq_numref(terms->unit), 1);
+    if (exponent > 0) mpq_mul_2exp(terms->unit, terms->unit, (mp_bitcnt_t)exponent);
+    if (exponent < 0) mpq_div_2exp(terms->unit, terms->unit, (mp_bitcnt_t)-exponent);
+}
+
+void terms_init(struct terms *terms, struct pool *pool, struct kind kind, int count, const struct cell *cells,
+                size_t stride)
+{
+    int least = INT32_MAX;
+    *terms = (struct terms){.count = count};
+    terms->digits = pool_take(pool, (size_t)(count + 1) * sizeof *terms->digits);
+    terms->shifts = pool_take(pool, (size_t)(count + 1) * sizeof *terms->shifts);
+    for (int i = 0; i < count; i++) {
+        const struct cell *cell = (const struct cell *)((const char *)cells + (size_t)i * stride);
+        terms->digits[i] = kind.id == KIND_FLOAT64 ? odd_digits(cell->f, &terms->shifts[i]) : cell->i;
+        if (terms->digits[i] && terms->shifts[i] < least) least = terms->shifts[i];
+    }
+    if (least == INT32_MAX) least = 0;
+    for (int i = 0; i < count; i++) {
+        terms->shifts[i] = terms->digits[i] ? terms->shifts[i] - least : 0;
+        const uint64_t digits = (uint64_t)terms->digits[i];
+        const int bits = bits_of(terms->digits[i] < 0 ? 0 - digits : digits) + terms->shifts[i];
+        if (bits > terms->bits) terms->bits = bits;
+    }
+    set_unit(terms, kind, least);
+}
+
+void term_get(mpz_ptr whole, const struct terms *terms, int i)
+{
+    mpz_set_si(whole, terms->digits[i]);
+    mpz_mul_2exp(whole, whole, (mp_bitcnt_t)terms->shifts[i]);
+}
+
+void terms_clear(struct terms *terms)
+{
+    mpq_clear(terms->unit);
 }

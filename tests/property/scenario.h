@@ -31,10 +31,22 @@ uint64_t random_below(struct random *random, uint64_t bound); // bound > 0
 bool random_chance(struct random *random, unsigned percent);
 int64_t random_between(struct random *random, int64_t low, int64_t high); // inclusive
 
-enum kind_id { KIND_BOOL, KIND_INT64, KIND_FLOAT64, KIND_DECIMAL, KIND_STRING, KIND_TIMESTAMP };
+enum kind_id {
+    KIND_BOOL,
+    KIND_INT64,
+    KIND_FLOAT64,
+    KIND_DECIMAL,
+    KIND_STRING,
+    KIND_TIMESTAMP,
+    KIND_BYTES,
+    KIND_LIST,
+    KIND_VECTOR
+};
 struct kind {
     enum kind_id id;
-    unsigned scale; // decimals
+    unsigned scale;       // of a decimal or of a list's decimals
+    enum kind_id element; // of a list
+    unsigned length;      // of a vector
 };
 static inline bool kind_is_exact(struct kind kind)
 {
@@ -44,6 +56,14 @@ static inline bool kind_is_number(struct kind kind)
 {
     return kind_is_exact(kind) || kind.id == KIND_FLOAT64;
 }
+static inline bool kind_has_size(struct kind kind)
+{
+    return kind.id >= KIND_BYTES;
+}
+static inline struct kind list_of(struct kind element)
+{
+    return (struct kind){KIND_LIST, element.scale, element.id, 0};
+}
 const char *kind_text(struct pool *pool, struct kind kind);
 
 struct cell { // a null has all other members zero
@@ -51,10 +71,16 @@ struct cell { // a null has all other members zero
     bool is_unknown;  // the naive scan does not know it: made from an estimate
     int64_t i;        // bool, int64, decimal (scaled), timestamp
     double f;         // float64
-    const char *text; // string
+    const char *text; // string, ending with a NUL; of bytes, list (packed) and vector the bytes
+    size_t size;      // of bytes, list and vector
 };
 bool cell_equal(struct kind kind, struct cell a, struct cell b); // by bits
-const char *cell_show(struct pool *pool, struct kind kind, struct cell cell);
+int cell_order(struct kind kind, struct cell a, struct cell b);  // of two present ones: false before true
+struct cell cell_copy(struct pool *pool, struct kind kind, struct cell cell); // with its text
+// A present value as CSV has it; of all kinds but float64, list and vector.
+const char *cell_text(struct pool *pool, struct kind kind, struct cell cell);
+const char *cell_show(struct pool *pool, struct kind kind, struct cell cell); // for people
+struct cell list_cell(struct pool *pool, struct kind element, const struct cell *cells, int count);
 
 enum operation {
     OP_LITERAL,    // literal
@@ -114,18 +140,62 @@ enum function {
     FN_MAX,
     FN_FIRST,
     FN_LAST,
-    FN_DISTINCT
+    FN_DISTINCT,
+    FN_ANY,
+    FN_ALL,
+    FN_SINCE_LAST,
+    FN_SINCE_FIRST,
+    FN_VAR_POP,
+    FN_STDDEV_POP,
+    FN_SKEW,
+    FN_KURTOSIS,
+    FN_SLOPE,
+    FN_COVAR,
+    FN_COVAR_POP,
+    FN_CORR,
+    FN_MIN_BY,
+    FN_MAX_BY,
+    FN_FIRST_K,
+    FN_LAST_K,
+    FN_UNIQUE_LAST_K,
+    FN_LAG,
+    FN_QUANTILE,
+    FN_MEDIAN,
+    FN_COUNT_BY,
+    FN_MODE,
+    FN_TOP_K,
+    FN_ENTROPY,
+    FN_DECAYED_SUM,
+    FN_DECAYED_MEAN,
+    FN_DECAYED_COUNT,
+    FUNCTIONS
 };
+// What is written after the arguments.
+enum { TAKES_K = 1, TAKES_P = 2, TAKES_CAP = 4, TAKES_HALF_LIFE = 8 };
+struct function_form {
+    const char *name;
+    int arguments; // that have to be there
+    unsigned takes;
+};
+extern const struct function_form function_forms[FUNCTIONS];
+
 enum bound { BOUND_WINDOW, BOUND_ALL, BOUND_WITHIN };
 
 struct aggregate {
     enum function function;
     struct kind kind;                  // of the result
-    const struct expression *argument; // NULL: count()
+    const struct expression *argument; // NULL: count() and the like
+    const struct expression *second;   // NULL: none
     const struct expression *where;    // NULL: none
+    int64_t k;                         // of first_k, lag and the like
+    int64_t p;                         // of quantile: p / 10^p_scale
+    unsigned p_scale;
+    int64_t cap; // 0: none written
+    int64_t half_life;
     enum bound bound;
     int64_t window; // or ttl
     int64_t hop;    // 0: none written
+    int last;       // of the newest so many events of the view; 0: of all
 };
 
 #define MAX_KEYS 3
