@@ -43,7 +43,8 @@ const struct expression *make_comparison(struct maker *maker, const struct expre
                                          const struct expression *b);
 // Over a row of the view's source:
 const struct expression *any_column(struct maker *maker);
-const struct expression *scalar_column(struct maker *maker);               // no bytes, list or vector
+const struct expression *scalar_column(struct maker *maker); // no bytes, list or vector
+bool has_column(const struct maker *maker, enum kind_id id);
 const struct expression *column_of(struct maker *maker, struct kind kind); // a literal where there is none
 const struct expression *make_condition(struct maker *maker);
 

@@ -2,8 +2,6 @@
 
 #include "generate.h"
 
-#define LAST_N_IS_THERE 0
-
 // ---- Arguments
 
 static const struct expression *number_argument(struct maker *maker)
@@ -29,7 +27,7 @@ static const struct expression *ordered_argument(struct maker *maker)
 {
     switch (below(maker, 7)) {
     case 0: return column_of(maker, string_kind);
-    case 6: return column_of(maker, chance(maker, 50) ? string_kind : bytes_kind);
+    case 6: return column_of(maker, has_column(maker, KIND_BYTES) ? bytes_kind : string_kind);
     case 1:
         return make_unary(maker, chance(maker, 50) ? OP_LOWER : OP_UPPER, string_kind,
                           column_of(maker, string_kind));
@@ -46,7 +44,8 @@ static const struct expression *tally_argument(struct maker *maker, bool float_t
                                        KIND_BYTES, KIND_TIMESTAMP, KIND_FLOAT64};
     // All different: in a long script more than are kept exactly, or than a cap.
     if (chance(maker, 25)) return make_leaf(maker, OP_EVENT_TIME, timestamp_kind, 0);
-    return column_of(maker, (struct kind){ids[below(maker, float_too ? 7 : 6)], 2});
+    const enum kind_id id = ids[below(maker, float_too ? 7 : 6)];
+    return column_of(maker, (struct kind){has_column(maker, id) ? id : KIND_STRING, 2});
 }
 
 static const struct expression *single_argument(struct maker *maker)
@@ -170,8 +169,7 @@ static void choose_bound(struct maker *maker, struct aggregate *aggregate)
     if (aggregate->bound != BOUND_ALL) aggregate->window = any_window(maker);
     if (aggregate->bound == BOUND_WINDOW) aggregate->hop = any_hop(maker, aggregate->window);
     if (is_decayed) aggregate->half_life = any_half_life(maker, aggregate->window);
-    if (LAST_N_IS_THERE && aggregate->bound != BOUND_WITHIN && chance(maker, 20))
-        aggregate->last = lasts[below(maker, 5)];
+    if (aggregate->bound != BOUND_WITHIN && chance(maker, 20)) aggregate->last = lasts[below(maker, 5)];
 }
 
 // ---- Aggregates
@@ -194,9 +192,10 @@ static const struct expression *aggregate_of(struct maker *maker, enum function 
     return add_aggregate(maker, &aggregate);
 }
 
-static const enum function number_functions[] = {FN_COUNT, FN_SUM,    FN_SUM,     FN_MEAN,
-                                                 FN_VAR,   FN_STDDEV, FN_DISTINCT};
-static const enum function other_functions[] = {FN_MIN, FN_MAX, FN_FIRST, FN_LAST};
+static const enum function number_functions[] = {FN_COUNT,      FN_SUM,        FN_SUM,        FN_MEAN,
+                                                 FN_VAR,        FN_STDDEV,     FN_DISTINCT,   FN_VAR_POP,
+                                                 FN_STDDEV_POP, FN_SINCE_LAST, FN_SINCE_FIRST};
+static const enum function other_functions[] = {FN_MIN, FN_MAX, FN_FIRST, FN_LAST, FN_ANY, FN_ALL};
 #define NUMBER_FUNCTIONS (sizeof number_functions / sizeof *number_functions)
 #define OTHER_FUNCTIONS  (sizeof other_functions / sizeof *other_functions)
 

@@ -120,6 +120,13 @@ const struct expression *scalar_column(struct maker *maker)
     }
 }
 
+bool has_column(const struct maker *maker, enum kind_id id)
+{
+    for (int i = 0; i < maker->view->source->column_count; i++)
+        if (maker->view->source->columns[i].kind.id == id) return true;
+    return false;
+}
+
 const struct expression *column_of(struct maker *maker, struct kind kind)
 {
     const struct source *source = maker->view->source;
