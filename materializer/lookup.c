@@ -68,6 +68,7 @@ void ss_unpin(struct ss_pinned *pinned)
 struct view_lookup {
     const struct ss_view *view;
     const struct ss_column *keys[SS_MAX_KEYS];
+    struct ss_view_at_hand at_hand;
     struct ss_column *features;
     uint8_t **marks;
     bool *damaged; // [row], or NULL
@@ -94,20 +95,27 @@ static enum ss_status read_row(const struct ss_pinned *pinned, const struct view
     return *state ? SS_OK : ss_fail_memory(error, "an entity's state");
 }
 
-static enum ss_status add_row(const struct ss_pinned *pinned, const struct view_lookup *part, int32_t row,
+static enum ss_status add_row(const struct ss_pinned *pinned, struct view_lookup *part, int32_t row,
                               struct ss_readings *readings, struct ss_arena *arena, struct ss_error *error)
 {
     struct ss_state *state = NULL;
+    struct ss_event event;
     SS_TRY(read_row(pinned, part, row, arena, &state, error));
+    if (ss_view_at_hand_event(&part->at_hand, row, pinned->t_us, &event))
+        SS_TRY(ss_state_add(state, &event, pinned->t_us, error));
     return ss_readings_add(readings, state, pinned->t_us, arena, error);
 }
 
-static enum ss_status look_up_view(const struct ss_pinned *pinned, struct view_lookup *part, int32_t length,
-                                   const struct ss_column *t, struct ss_arena *arena, struct ss_error *error)
+static enum ss_status look_up_view(const struct ss_pinned *pinned, struct view_lookup *part,
+                                   const struct ss_lookup *lookup, const struct ss_column *t,
+                                   struct ss_arena *arena, struct ss_error *error)
 {
     struct ss_readings readings;
-    if (!ss_readings_init(&readings, part->view, length, arena)) return ss_fail_memory(error, "a lookup");
-    for (int32_t row = 0; row < length; row++) {
+    if (!ss_readings_init(&readings, part->view, lookup->length, arena))
+        return ss_fail_memory(error, "a lookup");
+    SS_TRY(ss_view_at_hand_make(part->view, &lookup->at_hand, NULL, lookup->length, part->keys, t, arena,
+                                &part->at_hand, error));
+    for (int32_t row = 0; row < lookup->length; row++) {
         enum ss_status status = add_row(pinned, part, row, &readings, arena, error);
         if (status == SS_DAMAGED && part->damaged) {
             struct ss_state *empty = ss_state_create(part->view, arena);
@@ -148,7 +156,7 @@ static enum ss_status look_up_views(const struct ss_pinned *pinned, const struct
         if (lookup->damaged) parts[v].damaged = &lookup->damaged[v * (size_t)lookup->length];
         for (size_t i = 0; i < parts[v].view->entity->key_count; i++)
             parts[v].keys[i] = &lookup->keys[service->view_keys[v][i]];
-        SS_TRY(look_up_view(pinned, &parts[v], lookup->length, t, arena, error));
+        SS_TRY(look_up_view(pinned, &parts[v], lookup, t, arena, error));
     }
     return SS_OK;
 }

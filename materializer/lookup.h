@@ -3,6 +3,7 @@
 #define SS_MATERIALIZER_LOOKUP_H
 
 #include "materializer/answer.h"
+#include "materializer/event_at_hand.h"
 #include "materializer/materializer.h"
 
 // A snapshot with its (t, s); the definitions live in it are the materializer's from here on.
@@ -24,6 +25,7 @@ struct ss_lookup {
     int32_t length;                  // rows, at most SS_BATCH_ROWS
     const struct ss_column *keys;    // one column per key part of the service, in its order
     const struct ss_column *request; // one per request input, in order; NULL: all null
+    struct ss_events_at_hand at_hand;
     bool *damaged; // NULL: a damaged row is an error. Else [view * length + row] is set for one, which reads
                    // as empty
 };

@@ -163,14 +163,13 @@ static enum ss_status run_columns(struct join *join, size_t view_index, const st
 }
 
 static enum ss_status finish_run(struct join *join, size_t view_index, struct ss_readings *readings,
-                                 const struct visit *visits, struct ss_error *error)
+                                 const struct visit *visits, const struct ss_column *const *keys,
+                                 const struct ss_column *t, struct ss_error *error)
 {
     const struct ss_service *service = join->service;
-    const struct ss_column *keys[SS_MAX_KEYS];
-    struct ss_column t, *features;
+    struct ss_column *features;
     uint8_t **marks;
-    SS_TRY(run_columns(join, view_index, visits, readings->length, keys, &t, error));
-    SS_TRY(ss_readings_evaluate(readings, keys, &t, &join->batch, &features, &marks, error));
+    SS_TRY(ss_readings_evaluate(readings, keys, t, &join->batch, &features, &marks, error));
     for (size_t r = 0; r < service->read_count; r++) {
         const int feature = service->reads[r].feature;
         if (service->reads[r].view != (int)view_index) continue;
@@ -225,23 +224,52 @@ static enum ss_status state_at(struct view_join *walk, int64_t visit, struct ss_
     return ss_sweep_at(walk->sweep, at->t_us, state, error);
 }
 
+// The state that the visit reads: with the event at hand, a copy.
+static enum ss_status read_visit(struct view_join *walk, int64_t visit, struct ss_view_at_hand *at_hand,
+                                 int32_t row, struct ss_readings *readings, struct ss_error *error)
+{
+    const int64_t t_us = walk->visits[visit].t_us;
+    struct ss_arena *arena = &walk->join->batch;
+    struct ss_state *state;
+    struct ss_event event;
+    SS_TRY(state_at(walk, visit, &state, error));
+    if (ss_view_at_hand_event(at_hand, row, t_us, &event)) {
+        SS_TRY(ss_state_move(state, arena, &state, error));
+        SS_TRY(ss_state_add(state, &event, t_us, error));
+    }
+    return ss_readings_add(readings, state, t_us, arena, error);
+}
+
+// Up to SS_BATCH_ROWS visits from `first` on.
+static enum ss_status walk_run(struct view_join *walk, int64_t first, int32_t length, struct ss_error *error)
+{
+    struct join *join = walk->join;
+    const struct ss_view *view = join->service->views[walk->view_index];
+    const struct visit *visits = &walk->visits[first];
+    const struct ss_column *keys[SS_MAX_KEYS];
+    struct ss_column t;
+    struct ss_readings readings;
+    struct ss_view_at_hand at_hand;
+    int64_t *rows = ss_arena_array(&join->batch, (size_t)length, sizeof *rows);
+    if (!rows || !ss_readings_init(&readings, view, length, &join->batch))
+        return ss_fail_memory(error, "the rows of a training table");
+    for (int32_t row = 0; row < length; row++) rows[row] = visits[row].row;
+    SS_TRY(run_columns(join, walk->view_index, visits, length, keys, &t, error));
+    SS_TRY(ss_view_at_hand_make(view, &join->spine->at_hand, rows, length, keys, &t, &join->batch, &at_hand,
+                                error));
+    for (int32_t row = 0; row < length; row++)
+        SS_TRY(read_visit(walk, first + row, &at_hand, row, &readings, error));
+    return finish_run(join, walk->view_index, &readings, visits, keys, &t, error);
+}
+
 static enum ss_status walk_visits(struct view_join *walk, struct ss_error *error)
 {
     struct join *join = walk->join;
     const int64_t length = join->spine->length;
     for (int64_t first = 0; first < length; first += SS_BATCH_ROWS) {
         const int64_t end = first + SS_BATCH_ROWS < length ? first + SS_BATCH_ROWS : length;
-        struct ss_readings readings;
         ss_arena_reset(&join->batch);
-        if (!ss_readings_init(&readings, join->service->views[walk->view_index], (int32_t)(end - first),
-                              &join->batch))
-            return ss_fail_memory(error, "the rows of a training table");
-        for (int64_t visit = first; visit < end; visit++) {
-            struct ss_state *state;
-            SS_TRY(state_at(walk, visit, &state, error));
-            SS_TRY(ss_readings_add(&readings, state, walk->visits[visit].t_us, &join->batch, error));
-        }
-        SS_TRY(finish_run(join, walk->view_index, &readings, &walk->visits[first], error));
+        SS_TRY(walk_run(walk, first, (int32_t)(end - first), error));
     }
     return SS_OK;
 }

@@ -8,12 +8,14 @@
 #define SS_MATERIALIZER_POINT_IN_TIME_H
 
 #include "materializer/answer.h"
+#include "materializer/event_at_hand.h"
 #include "store/history.h"
 
 struct ss_spine {
     int64_t length;
     const struct ss_column *keys;    // one column per key part of the service
     const struct ss_column *request; // one per request input; NULL: all null
+    struct ss_events_at_hand at_hand;
     const int64_t *t_us;
     const uint64_t *s; // per row; NULL: `newest_s` for all
     uint64_t newest_s;

@@ -157,10 +157,13 @@ struct wanted {
     struct ss_type type;
     enum ss_time_unit unit;
     struct ss_column *values; // NULL: the spine's time
+    bool is_event;            // of the event at hand
 };
 
 struct reading {
     const struct ss_spine_source *source;
+    const struct ss_source *event_source; // of the events at hand; NULL: none
+    bool *carries;                        // [row]
     const struct ss_service *service;
     struct ss_spine_rows *rows;
     bool is_table;
@@ -186,13 +189,18 @@ static const char *nearest_column(const struct ss_spine_rows *rows, const char *
     return text;
 }
 
+// The column of the spine that a key, request input or column of the event at hand stands in.
+static const char *mapped(const struct reading *reading, const char *name)
+{
+    for (size_t i = 0; i < reading->source->map_count; i++)
+        if (strcmp(reading->source->maps[i].name, name) == 0) return reading->source->maps[i].column;
+    return name;
+}
+
 static enum ss_status want(struct reading *reading, struct wanted wanted, struct ss_error *error)
 {
     char hint[160];
-    const char *column_name = wanted.name;
-    for (size_t i = 0; i < reading->source->map_count; i++)
-        if (wanted.values && strcmp(reading->source->maps[i].name, wanted.name) == 0)
-            column_name = reading->source->maps[i].column;
+    const char *column_name = wanted.values ? mapped(reading, wanted.name) : wanted.name;
     const int column = find_column(reading->rows, column_name);
     if (column < 0 && !wanted.values)
         return ss_fail(error, SS_INVALID, "spine '%s': there is no column '%s' for its time%s",
@@ -209,8 +217,20 @@ static enum ss_status want(struct reading *reading, struct wanted wanted, struct
     return SS_OK;
 }
 
-static bool asks_for(const struct ss_service *service, const char *name)
+// The column of the events' source that "SOURCE.COLUMN" names; -1: none.
+static int event_column(const struct ss_source *source, const char *name)
 {
+    const size_t size = source ? strlen(source->name) : 0;
+    if (!source || strncmp(name, source->name, size) != 0 || name[size] != '.') return -1;
+    for (size_t c = 0; c < source->column_count; c++)
+        if (strcmp(source->columns[c].name, name + size + 1) == 0) return (int)c;
+    return -1;
+}
+
+static bool asks_for(const struct reading *reading, const char *name)
+{
+    const struct ss_service *service = reading->service;
+    if (event_column(reading->event_source, name) >= 0) return true;
     for (size_t i = 0; i < service->key_count; i++)
         if (strcmp(service->key_names[i], name) == 0) return true;
     for (size_t i = 0; i < service->request_count; i++)
@@ -222,7 +242,7 @@ static enum ss_status check_maps(const struct reading *reading, struct ss_error 
 {
     const struct ss_spine_source *source = reading->source;
     for (size_t i = 0; i < source->map_count; i++) {
-        if (!asks_for(reading->service, source->maps[i].name))
+        if (!asks_for(reading, source->maps[i].name))
             return ss_fail(error, SS_INVALID, "--map %s=%s: service '%s' has no key or request input '%s'",
                            source->maps[i].name, source->maps[i].column, reading->service->name,
                            source->maps[i].name);
@@ -248,14 +268,64 @@ static enum ss_status check_names(const struct reading *reading, struct ss_error
     return SS_OK;
 }
 
+static enum ss_status find_event_source(struct reading *reading, struct ss_error *error)
+{
+    const struct ss_service *service = reading->service;
+    const char *name = reading->source->with_event;
+    for (size_t v = 0; name && v < service->view_count; v++)
+        if (strcmp(service->views[v]->source->name, name) == 0)
+            reading->event_source = service->views[v]->source;
+    if (!name || reading->event_source) return SS_OK;
+    return ss_fail(error, SS_NOT_FOUND, "--with-event %s: no view of service '%s' reads a source '%s'", name,
+                   service->name, name);
+}
+
+// The columns of the event at hand that the spine has.
+static enum ss_status resolve_event(struct reading *reading, struct ss_error *error)
+{
+    const struct ss_source *source = reading->event_source;
+    struct ss_spine_rows *rows = reading->rows;
+    const int32_t length = (int32_t)rows->spine.length;
+    const size_t before = reading->wanted_count;
+    struct ss_column *columns = ss_arena_array(&rows->arena, source->column_count + 1, sizeof *columns);
+    reading->carries = ss_arena_array(&rows->arena, (size_t)length + 1, sizeof *reading->carries);
+    if (!columns || !reading->carries) return ss_fail_memory(error, "a spine's columns");
+    for (size_t c = 0; c < source->column_count; c++) {
+        const struct ss_source_column *column = &source->columns[c];
+        const size_t size = strlen(source->name) + strlen(column->name) + 2;
+        char *name = ss_arena_alloc(&rows->arena, size);
+        if (!name || !ss_column_init(&columns[c], column->type, length ? length : 1, &rows->arena))
+            return ss_fail_memory(error, "a spine's columns");
+        snprintf(name, size, "%s.%s", source->name, column->name);
+        if (find_column(rows, mapped(reading, name)) < 0 && mapped(reading, name) == name) continue;
+        if (!ss_at_hand_takes(source, (int)c))
+            return ss_fail(error, SS_INVALID,
+                           "spine '%s': column '%s': an event at hand is an insert that happens at t - 1 us "
+                           "and is known then; leave this column out",
+                           reading->source->place, name);
+        SS_TRY(want(reading,
+                    (struct wanted){"column", name, 0, column->type, column->unit, &columns[c], true},
+                    error));
+    }
+    if (reading->wanted_count == before)
+        return ss_fail(
+            error, SS_INVALID,
+            "spine '%s': --with-event %s: it has no column of that source; columns are called '%s.COLUMN'",
+            reading->source->place, source->name, source->name);
+    rows->spine.at_hand = (struct ss_events_at_hand){source, columns, reading->carries};
+    return SS_OK;
+}
+
 static enum ss_status resolve(struct reading *reading, struct ss_error *error)
 {
     const struct ss_service *service = reading->service;
     struct ss_spine_rows *rows = reading->rows;
+    SS_TRY(find_event_source(reading, error));
     const size_t keys = service->key_count, request = service->request_count;
+    const size_t event = reading->event_source ? reading->event_source->column_count : 0;
     const int32_t length = (int32_t)rows->spine.length;
     struct ss_column *columns = ss_arena_array(&rows->arena, keys + request + 1, sizeof *columns);
-    reading->wanted = ss_arena_array(&rows->arena, keys + request + 1, sizeof *reading->wanted);
+    reading->wanted = ss_arena_array(&rows->arena, keys + request + event + 1, sizeof *reading->wanted);
     if (!columns || !reading->wanted) return ss_fail_memory(error, "a spine's columns");
     SS_TRY(check_maps(reading, error));
     SS_TRY(check_names(reading, error));
@@ -281,7 +351,7 @@ static enum ss_status resolve(struct reading *reading, struct ss_error *error)
     }
     rows->spine.keys = columns;
     rows->spine.request = columns + keys;
-    return SS_OK;
+    return reading->event_source ? resolve_event(reading, error) : SS_OK;
 }
 
 static const char *shown(const struct ss_cell *cell, char number[SS_NUMBER_TEXT_SIZE], int *size)
@@ -359,7 +429,8 @@ static enum ss_status parse_cell(const struct reading *reading, const struct wan
         if (!digits) return fail_cell(reading, wanted, line, cell, reason, error);
         text = ss_bytes_of(digits);
     }
-    if (ss_value_parse(wanted->type, text, (int)wanted->unit, NULL, value, &reason)) return SS_OK;
+    const struct ss_zone *zone = wanted->is_event ? reading->event_source->zone : NULL;
+    if (ss_value_parse(wanted->type, text, (int)wanted->unit, zone, value, &reason)) return SS_OK;
     return fail_cell(reading, wanted, line, cell, reason, error);
 }
 
@@ -369,6 +440,7 @@ static enum ss_status take_cell(const struct reading *reading, const struct want
 {
     struct ss_value value;
     SS_TRY(parse_cell(reading, wanted, line, cell, &value, error));
+    if (wanted->is_event && value.present) reading->carries[row] = true;
     if (wanted->values)
         return ss_column_append(wanted->values, value, &reading->rows->arena)
                    ? SS_OK

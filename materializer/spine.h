@@ -1,7 +1,8 @@
 // Spines: the rows a training table is wanted for, from a CSV file or a SQLite table.
 //
 // A spine row has the service's keys, its request inputs and a time, each in a column of its name or of the
-// one it is mapped to; every cell is also kept as it was, for the output. What does not parse exactly as its
+// one it is mapped to; an event at hand in columns called SOURCE.COLUMN, where any of them is not null. Every
+// cell is also kept as it was, for the output. What does not parse exactly as its
 // type is an error of the whole spine, naming file, line and column (DESIGN C13).
 #ifndef SS_MATERIALIZER_SPINE_H
 #define SS_MATERIALIZER_SPINE_H
@@ -10,7 +11,7 @@
 #include "store/training_table.h"
 
 struct ss_spine_map {   // --map KEY=COLUMN
-    const char *name;   // of a key or request input
+    const char *name;   // of a key, a request input or, as SOURCE.COLUMN, of the event at hand
     const char *column; // of the spine
 };
 
@@ -20,6 +21,7 @@ struct ss_spine_source {
     enum ss_time_unit time_unit;
     const struct ss_spine_map *maps;
     size_t map_count;
+    const char *with_event; // the source of which rows carry an event; NULL: none
 };
 
 struct ss_spine_rows {

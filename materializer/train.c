@@ -91,10 +91,13 @@ static enum ss_status check_request(const struct ss_train *train, struct ss_erro
     return ss_fail(error, SS_INVALID, "output '%s': it is the spine itself; name another one", train->output);
 }
 
+// "with event SOURCE" is a line of its own.
 static void format_maps(const struct ss_spine_source *source, struct ss_buffer *maps)
 {
+    if (source->with_event) ss_buffer_format(maps, "with event %s", source->with_event);
     for (size_t i = 0; i < source->map_count; i++)
-        ss_buffer_format(maps, "%s%s=%s", i ? "\n" : "", source->maps[i].name, source->maps[i].column);
+        ss_buffer_format(maps, "%s%s=%s", i || source->with_event ? "\n" : "", source->maps[i].name,
+                         source->maps[i].column);
     ss_buffer_byte(maps, 0);
 }
 

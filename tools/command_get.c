@@ -7,6 +7,7 @@
 #include "materializer/lookup.h"
 #include "tools/cli.h"
 #include "tools/key_table.h"
+#include "tools/with_event.h"
 
 struct get {
     struct ss_cli *cli;
@@ -17,6 +18,8 @@ struct get {
     int pair_count;
     const char **request; // NAME=VALUE
     size_t request_count;
+    const char **event; // SOURCE.COLUMN=VALUE
+    size_t event_count;
     bool has_at;
     int64_t at_us;
     struct ss_arena arena;
@@ -182,7 +185,8 @@ static enum ss_status look_up_rows(struct get *get, const struct ss_column *keys
             ok = ss_column_append(&inputs[i], request[i], &get->arena);
     }
     if (!ok) return ss_fail_memory(error, "a lookup");
-    const struct ss_lookup lookup = {.length = length, .keys = keys, .request = inputs};
+    struct ss_lookup lookup = {.length = length, .keys = keys, .request = inputs};
+    SS_TRY(ss_with_event(service, get->event, get->event_count, length, &get->arena, &lookup.at_hand, error));
     SS_TRY(ss_lookup(&get->pinned, service, &lookup, &get->arena, &answer, error));
     for (int32_t row = 0; row < length; row++) {
         if (get->rows)
@@ -304,14 +308,14 @@ static int run(struct get *get)
 // Returns 0, or the exit status after printing what is wrong.
 static int take_arguments(const struct ss_cli *cli, struct get *get, int argc, char **argv)
 {
-    static const struct option options[] = {{"keys", required_argument, NULL, 'k'},
-                                            {"request", required_argument, NULL, 'r'},
-                                            {"features", required_argument, NULL, 'f'},
-                                            {"at", required_argument, NULL, 't'},
-                                            {0}};
+    static const struct option options[] = {
+        {"keys", required_argument, NULL, 'k'},       {"request", required_argument, NULL, 'r'},
+        {"features", required_argument, NULL, 'f'},   {"at", required_argument, NULL, 't'},
+        {"with-event", required_argument, NULL, 'e'}, {0}};
     int option;
     get->request = ss_arena_array(&get->arena, (size_t)argc, sizeof *get->request);
-    if (!get->request) return ss_cli_usage(cli, "out of memory");
+    get->event = ss_arena_array(&get->arena, (size_t)argc, sizeof *get->event);
+    if (!get->request || !get->event) return ss_cli_usage(cli, "out of memory");
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
         if (option == 'k')
             get->keys_file = optarg;
@@ -319,6 +323,8 @@ static int take_arguments(const struct ss_cli *cli, struct get *get, int argc, c
             get->request[get->request_count++] = optarg;
         else if (option == 'f')
             get->features = optarg;
+        else if (option == 'e')
+            get->event[get->event_count++] = optarg;
         else if (option != 't')
             return ss_cli_usage(cli, "unknown option");
         else if (!(get->has_at = ss_time_parse(ss_bytes_of(optarg), SS_UNIT_TEXT, NULL, &get->at_us)))

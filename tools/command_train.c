@@ -90,7 +90,8 @@ enum option_code {
     OPTION_MODE,
     OPTION_INCLUSIVE,
     OPTION_STATUS,
-    OPTION_THREADS
+    OPTION_THREADS,
+    OPTION_WITH_EVENT
 };
 
 static const struct option options[] = {{"spine", required_argument, NULL, OPTION_SPINE},
@@ -101,6 +102,7 @@ static const struct option options[] = {{"spine", required_argument, NULL, OPTIO
                                         {"inclusive", no_argument, NULL, OPTION_INCLUSIVE},
                                         {"status", no_argument, NULL, OPTION_STATUS},
                                         {"threads", required_argument, NULL, OPTION_THREADS},
+                                        {"with-event", required_argument, NULL, OPTION_WITH_EVENT},
                                         {0}};
 
 // Returns 0, or the exit status after printing what is wrong.
@@ -110,6 +112,7 @@ static int take_option(const struct ss_cli *cli, struct arguments *arguments, in
     switch (option) {
     case OPTION_SPINE: train->spine.place = value; return 0;
     case 'o': train->output = value; return 0;
+    case OPTION_WITH_EVENT: train->spine.with_event = value; return 0;
     case OPTION_INCLUSIVE: train->inclusive = true; return 0;
     case OPTION_STATUS: train->with_status = true; return 0;
     case OPTION_TIME:

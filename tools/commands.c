@@ -44,21 +44,26 @@ static const struct ss_command commands[] = {
      "  zcat payments.csv.gz | selfsame ingest payments -\n"
      "  selfsame ingest payments today.csv --live --map user_id=customer\n"},
     {"get", ss_command_get,
-     "get SERVICE KEY=VALUE... [--keys FILE.csv] [--request NAME=VALUE]... [--features A,B] [--at TIME]",
+     "get SERVICE KEY=VALUE... [--keys FILE.csv] [--request NAME=VALUE]... [--features A,B] [--at TIME]\n"
+     "              [--with-event SOURCE.COLUMN=VALUE]...",
      "read features now",
      "  --keys FILE.csv        many entities: a CSV with a column per key\n"
      "  --request NAME=VALUE   a request input of the service\n"
      "  --features A,B         only these\n"
      "  --at TIME              a preview, as if it were TIME (not before the store's clock); what arrives "
      "until then is\n"
-     "                         not in it, so the JSON answer says \"preview\": true\n\n"
+     "                         not in it, so the JSON answer says \"preview\": true\n"
+     "  --with-event SOURCE.COLUMN=VALUE   the event at hand: as if it had just happened; nothing is stored. "
+     "Key\n"
+     "                         columns left out are those of the lookup, others null\n\n"
      "examples:\n"
      "  selfsame get fraud_v1 user_id=u17 merchant_id=7 --request amount=12.50\n"
      "  selfsame --json get fraud_v1 --keys keys.csv\n"},
     {"train", ss_command_train,
      "train SERVICE --spine FILE.csv|FILE.db:TABLE --time COLUMN[:s|ms|us] -o FILE.db:TABLE|FILE.csv [--map "
      "KEY=COLUMN]...\n"
-     "                [--mode as-known|as-of-event-time [--inclusive]] [--status] [--threads N]",
+     "                [--mode as-known|as-of-event-time [--inclusive]] [--status] [--threads N] "
+     "[--with-event SOURCE]",
      "build a point-in-time training table",
      "  --spine            the rows to build: keys, a time, labels, request inputs\n"
      "  --time COLUMN      the time of each row; :s, :ms or :us if it is an integer epoch\n"
@@ -68,7 +73,11 @@ static const struct ss_command commands[] = {
      "  --mode as-of-event-time   the truth as known today; --inclusive also sees events at exactly that "
      "time\n"
      "  --status           adds <feature>__status: present, null, not_found or expired\n"
-     "  --threads N        the result does not depend on it\n\n"
+     "  --threads N        the result does not depend on it\n"
+     "  --with-event SOURCE   rows carry an event at hand in columns called SOURCE.COLUMN (--map "
+     "SOURCE.COLUMN=OTHER "
+     "for\n"
+     "                     others): its values are as if it had happened just before; empty: none\n\n"
      "examples:\n"
      "  selfsame train fraud_v1 --spine labels.csv --time at -o train.csv\n"
      "  selfsame train fraud_v1 --spine data.db:labels --time at:ms -o data.db:train --status\n"},

@@ -1,0 +1,111 @@
+// Events at hand. The row program runs once over the rows of a batch; each event is then added to a state
+// that is the caller's own: what a lookup decoded, or a copy of what a sweep keeps.
+
+#include "materializer/event_at_hand.h"
+
+#include "engine/key.h"
+
+bool ss_at_hand_takes(const struct ss_source *source, int column)
+{
+    return column != source->event_time_column && column != source->op_column &&
+           (source->arrival != SS_ARRIVAL_COLUMN || column != source->arrival_column);
+}
+
+// The place of a source's column in the key of the view's entity; -1: none.
+static int key_part(const struct ss_view *view, size_t column)
+{
+    for (size_t i = 0; i < view->entity->key_count; i++)
+        if (view->key_columns[i] == (int)column) return (int)i;
+    return -1;
+}
+
+static bool gather(const struct ss_column *from, struct ss_type type, const int64_t *rows, int32_t length,
+                   struct ss_arena *arena, struct ss_column *column)
+{
+    if (!ss_column_init(column, type, length ? length : 1, arena)) return false;
+    for (int32_t row = 0; row < length; row++) {
+        const struct ss_value value =
+            from->length ? ss_column_get(from, (int32_t)(rows ? rows[row] : row)) : (struct ss_value){0};
+        if (!ss_column_append(column, value, arena)) return false;
+    }
+    return true;
+}
+
+static bool gather_times(const struct ss_column *t, int32_t length, struct ss_arena *arena,
+                         struct ss_column *column)
+{
+    if (!ss_column_init(column, t->type, length ? length : 1, arena)) return false;
+    for (int32_t row = 0; row < length; row++) {
+        struct ss_value value = ss_column_get(t, row);
+        value.i64--;
+        if (!ss_column_append(column, value, arena)) return false;
+    }
+    return true;
+}
+
+// The row program's inputs. A key column that was not given is the lookup's.
+static const struct ss_column **make_inputs(const struct ss_view *view,
+                                            const struct ss_events_at_hand *events, const int64_t *rows,
+                                            int32_t length, const struct ss_column *const *keys,
+                                            const struct ss_column *t, struct ss_arena *arena)
+{
+    const struct ss_source *source = view->source;
+    const struct ss_column **inputs = ss_arena_array(arena, source->column_count + 1, sizeof *inputs);
+    struct ss_column *columns = ss_arena_array(arena, source->column_count + 1, sizeof *columns);
+    if (!inputs || !columns || !gather_times(t, length, arena, &columns[source->column_count])) return NULL;
+    for (size_t c = 0; c < source->column_count; c++) {
+        const int part = key_part(view, c);
+        inputs[c] = &columns[c];
+        if (part >= 0 && !events->columns[c].length)
+            inputs[c] = keys[part];
+        else if (!gather(&events->columns[c], source->columns[c].type, rows, length, arena, &columns[c]))
+            return NULL;
+    }
+    inputs[source->column_count] = &columns[source->column_count];
+    return inputs;
+}
+
+// Is the event of the entity that the row asks for? A null key part is in no entity.
+static bool is_of_entity(const struct ss_view *view, const struct ss_column *const *inputs,
+                         const struct ss_column *const *keys, int32_t row)
+{
+    for (size_t i = 0; i < view->entity->key_count; i++) {
+        const struct ss_value own = ss_column_get(inputs[view->key_columns[i]], row);
+        const struct ss_value asked = ss_column_get(keys[i], row);
+        if (!own.present || !ss_value_equal(view->entity->key_types[i], own, asked)) return false;
+    }
+    return true;
+}
+
+enum ss_status ss_view_at_hand_make(const struct ss_view *view, const struct ss_events_at_hand *events,
+                                    const int64_t *rows, int32_t length, const struct ss_column *const *keys,
+                                    const struct ss_column *t, struct ss_arena *arena,
+                                    struct ss_view_at_hand *made, struct ss_error *error)
+{
+    struct ss_view_at_hand at_hand = {.view = view};
+    *made = (struct ss_view_at_hand){0};
+    if (events->source != view->source) return SS_OK;
+    const struct ss_column **inputs = make_inputs(view, events, rows, length, keys, t, arena);
+    at_hand.outputs =
+        ss_arena_array(arena, ss_program_output_count(view->row_program) + 1, sizeof *at_hand.outputs);
+    at_hand.is_there = ss_arena_array(arena, (size_t)length + 1, sizeof *at_hand.is_there);
+    at_hand.passes = ss_arena_array(arena, view->group_count, sizeof *at_hand.passes);
+    at_hand.values = ss_arena_array(arena, view->group_count, sizeof *at_hand.values);
+    at_hand.seconds = ss_arena_array(arena, view->group_count, sizeof *at_hand.seconds);
+    if (!inputs || !at_hand.outputs || !at_hand.is_there || !at_hand.passes || !at_hand.values ||
+        !at_hand.seconds)
+        return ss_fail_memory(error, "the events at hand");
+    for (int32_t row = 0; row < length; row++)
+        at_hand.is_there[row] = (!events->carries || events->carries[rows ? rows[row] : row]) &&
+                                is_of_entity(view, inputs, keys, row);
+    SS_TRY(ss_program_run(view->row_program, inputs, length, arena, at_hand.outputs, error));
+    *made = at_hand;
+    return SS_OK;
+}
+
+bool ss_view_at_hand_event(struct ss_view_at_hand *at_hand, int32_t row, int64_t t_us, struct ss_event *event)
+{
+    return at_hand->view && at_hand->is_there[row] && t_us > SS_TIME_MIN_US &&
+           ss_event_prepare(at_hand->view, at_hand->outputs, row, t_us - 1, UINT64_MAX, at_hand->passes,
+                            at_hand->values, at_hand->seconds, event);
+}
