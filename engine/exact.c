@@ -5,19 +5,15 @@
 
 #include "engine/exact.h"
 
-#include "engine/base/error.h"
+#include "engine/exact_term.h"
 #include "engine/read_inline.h"
-
-#include <string.h>
 
 __extension__ typedef unsigned __int128 uint128;
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "mantissas are copied into limbs");
 
-#define LOWEST_EXPONENT  (-2148) // of a square of the least double
-#define HIGHEST_EXPONENT 2176    // above the sum of 2^63 squares of the greatest
-#define LIMB_BIAS        64      // makes any limb position positive
-#define MANTISSA_BYTES   ((HIGHEST_EXPONENT - LOWEST_EXPONENT + 7) / 8)
+#define LIMB_BIAS      128 // makes any limb position positive
+#define MANTISSA_BYTES ((SS_EXACT_HIGHEST_EXPONENT - SS_EXACT_LOWEST_EXPONENT + 7) / 8)
 
 static inline uint64_t *limbs_of(struct ss_exact *number)
 {
@@ -82,9 +78,11 @@ static inline bool settle(struct ss_exact *number, struct ss_arena *arena)
     return reserve(number, number->low, number->low + number->count + 1, arena);
 }
 
-// Adds or subtracts `count` limbs, of which the highest may be 0, at limb position `low`.
-static inline bool add_words(struct ss_exact *number, int32_t low, const uint64_t *words, uint32_t count,
-                             bool subtract, struct ss_arena *arena)
+// Adds or subtracts `count` limbs, of which the highest may be 0, at limb position `low`. Inline in every
+// caller: reading a tile is mostly this.
+__attribute__((always_inline)) static inline bool add_words(struct ss_exact *number, int32_t low,
+                                                            const uint64_t *words, uint32_t count,
+                                                            bool subtract, struct ss_arena *arena)
 {
     while (count > 1 && words[count - 1] == 0) count--;
     const int32_t high = low + (int32_t)count + (words[count - 1] >> 62 != 0);
@@ -116,23 +114,12 @@ static inline int32_t limb_of(int32_t exponent, unsigned *shift)
     return (int32_t)(position >> 6) - LIMB_BIAS;
 }
 
-static inline uint64_t take_apart(double term, int32_t *exponent, bool *negative)
-{
-    uint64_t bits;
-    memcpy(&bits, &term, sizeof bits);
-    const uint32_t biased = (bits >> 52) & 0x7ff;
-    SS_ASSERT(biased != 0x7ff);
-    *negative = bits >> 63;
-    *exponent = (int32_t)(biased ? biased : 1) - 1075;
-    return (bits & UINT64_C(0xfffffffffffff)) | (biased ? UINT64_C(1) << 52 : 0);
-}
-
 bool ss_exact_add_double(struct ss_exact *number, double term, bool subtract, struct ss_arena *arena)
 {
     int32_t exponent;
     unsigned shift;
     bool negative;
-    const uint64_t mantissa = take_apart(term, &exponent, &negative);
+    const uint64_t mantissa = ss_take_apart(term, &exponent, &negative);
     if (mantissa == 0) return true;
     const int32_t low = limb_of(exponent, &shift);
     const uint64_t words[2] = {mantissa << shift, (mantissa >> 1) >> (63 - shift)};
@@ -144,7 +131,7 @@ bool ss_exact_add_double_squared(struct ss_exact *number, double term, bool subt
     int32_t exponent;
     unsigned shift;
     bool negative;
-    const uint64_t mantissa = take_apart(term, &exponent, &negative);
+    const uint64_t mantissa = ss_take_apart(term, &exponent, &negative);
     if (mantissa == 0) return true;
     const int32_t low = limb_of(2 * exponent, &shift);
     const uint128 square = (uint128)mantissa * mantissa;
@@ -168,6 +155,20 @@ bool ss_exact_add_int64_squared(struct ss_exact *number, int64_t term, bool subt
     const uint128 square = (uint128)word * word;
     const uint64_t words[2] = {(uint64_t)square, (uint64_t)(square >> 64)};
     return add_words(number, 0, words, 2, subtract, arena);
+}
+
+bool ss_exact_add_limbs(struct ss_exact *number, const uint64_t *limbs, size_t count, int32_t exponent,
+                        bool subtract, struct ss_arena *arena)
+{
+    uint64_t words[SS_EXACT_MAX_LIMBS + 1], before = 0;
+    unsigned shift;
+    const int32_t low = limb_of(exponent, &shift);
+    for (size_t i = 0; i < count; i++) {
+        words[i] = limbs[i] << shift | (before >> 1) >> (63 - shift);
+        before = limbs[i];
+    }
+    words[count] = (before >> 1) >> (63 - shift);
+    return add_words(number, low, words, (uint32_t)count + 1, subtract, arena);
 }
 
 bool ss_exact_merge(struct ss_exact *number, const struct ss_exact *other, struct ss_arena *arena)
@@ -300,8 +301,9 @@ bool ss_exact_merge_bytes(struct ss_exact *number, int32_t base_exponent, struct
     if (!mantissa) return true;
     const int64_t lowest =
         distance < INT16_MIN || distance > INT16_MAX ? INT16_MIN : distance + base_exponent;
-    if (size == 0 || size > MANTISSA_BYTES || lowest < LOWEST_EXPONENT ||
-        lowest + 8 * (int64_t)size > HIGHEST_EXPONENT || !(mantissa[0] & 1) || mantissa[size - 1] == 0) {
+    if (size == 0 || size > MANTISSA_BYTES || lowest < SS_EXACT_LOWEST_EXPONENT ||
+        lowest + 8 * (int64_t)size > SS_EXACT_HIGHEST_EXPONENT || !(mantissa[0] & 1) ||
+        mantissa[size - 1] == 0) {
         reader->failed = true;
         return true;
     }

@@ -1,8 +1,8 @@
 // Exact numbers: elements of Z[1/2], so that sums depend on the multiset of their terms alone.
 //
 // A number is a window of 64-bit limbs in two's complement, counted in units of 2^(64 low). The window grows
-// to where a term needs it and never overflows: every finite double, its square and 2^63 of them fit in
-// SS_EXACT_MAX_LIMBS. In memory the window may be wider than the value; the bytes are canonical.
+// to where a term needs it and never overflows: every finite double, its powers up to the fourth and 2^63 of
+// them fit in SS_EXACT_MAX_LIMBS. In memory the window may be wider than the value; the bytes are canonical.
 //
 // Functions that may grow the window return false when the arena is out of memory; the number is then
 // unusable.
@@ -13,7 +13,11 @@
 #include "engine/base/bytes.h"
 
 #define SS_EXACT_INLINE_LIMBS 4
-#define SS_EXACT_MAX_LIMBS    72
+#define SS_EXACT_MAX_LIMBS    144
+
+// Bits of a term lie in [lowest, highest).
+#define SS_EXACT_LOWEST_EXPONENT  (-4296) // of the fourth power of the least double
+#define SS_EXACT_HIGHEST_EXPONENT 4224    // above the sum of 2^63 fourth powers of the greatest
 
 struct ss_exact { // a zeroed struct is 0
     int32_t low;
@@ -28,6 +32,9 @@ bool ss_exact_add_double(struct ss_exact *number, double term, bool subtract, st
 bool ss_exact_add_double_squared(struct ss_exact *number, double term, bool subtract, struct ss_arena *arena);
 bool ss_exact_add_int64(struct ss_exact *number, int64_t term, bool subtract, struct ss_arena *arena);
 bool ss_exact_add_int64_squared(struct ss_exact *number, int64_t term, bool subtract, struct ss_arena *arena);
+// limbs * 2^exponent; count 1 to SS_EXACT_MAX_LIMBS, within the exponents above.
+bool ss_exact_add_limbs(struct ss_exact *number, const uint64_t *limbs, size_t count, int32_t exponent,
+                        bool subtract, struct ss_arena *arena);
 bool ss_exact_merge(struct ss_exact *number, const struct ss_exact *other, struct ss_arena *arena);
 
 void ss_exact_clear(struct ss_exact *number);             // 0; memory kept

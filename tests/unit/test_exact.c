@@ -2,6 +2,8 @@
 
 #include "engine/exact.h"
 
+#include <gmp.h>
+#include <math.h>
 #include <mpfr.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,7 +13,7 @@
 
 #include "samples.h"
 
-#define ORACLE_BITS 6000
+#define ORACLE_BITS 9000
 
 static void encode(const struct ss_exact *number, struct ss_buffer *buffer)
 {
@@ -46,15 +48,34 @@ static void read_value(const struct ss_buffer *bytes, mpfr_t value)
     if (tag & 1) mpfr_neg(value, value, MPFR_RNDN);
 }
 
-struct term { // of a sum: a double, an integer, or the square of either
-    bool is_double, squared;
+struct term { // of a sum: a double, an integer, the square of either, or the fourth power of a double
+    bool is_double, squared, to_the_fourth;
     double real;
     int64_t integer;
 };
 
+static void add_fourth_power(struct ss_exact *number, double real, bool subtract, struct ss_arena *arena)
+{
+    mpz_t mantissa;
+    uint64_t limbs[4] = {0};
+    size_t count = 0;
+    int exponent;
+    mpz_init(mantissa);
+    mpz_set_d(mantissa, ldexp(frexp(real, &exponent), 53));
+    mpz_pow_ui(mantissa, mantissa, 4);
+    mpz_export(limbs, &count, -1, sizeof *limbs, 0, 0, mantissa);
+    const unsigned shift = (unsigned)mpz_scan1(mantissa, 0) % 64; // so that no bit lies below the least
+    mpz_tdiv_q_2exp(mantissa, mantissa, shift);
+    mpz_export(limbs, &count, -1, sizeof *limbs, 0, 0, mantissa);
+    assert_true(ss_exact_add_limbs(number, limbs, count, 4 * (exponent - 53) + (int)shift, subtract, arena));
+    mpz_clear(mantissa);
+}
+
 static void add_term(struct ss_exact *number, const struct term *term, bool subtract, struct ss_arena *arena)
 {
-    if (term->is_double && term->squared)
+    if (term->to_the_fourth)
+        add_fourth_power(number, term->real, subtract, arena);
+    else if (term->is_double && term->squared)
         assert_true(ss_exact_add_double_squared(number, term->real, subtract, arena));
     else if (term->is_double)
         assert_true(ss_exact_add_double(number, term->real, subtract, arena));
@@ -68,11 +89,12 @@ static void add_to_oracle(mpfr_t sum, const struct term *term)
 {
     mpfr_t value;
     mpfr_init2(value, 256);
-    if (term->is_double)
+    if (term->is_double || term->to_the_fourth)
         mpfr_set_d(value, term->real, MPFR_RNDN);
     else
         mpfr_set_si(value, term->integer, MPFR_RNDN);
-    if (term->squared) mpfr_sqr(value, value, MPFR_RNDN);
+    if (term->squared || term->to_the_fourth) mpfr_sqr(value, value, MPFR_RNDN);
+    if (term->to_the_fourth) mpfr_sqr(value, value, MPFR_RNDN);
     assert_int_equal(mpfr_add(sum, sum, value, MPFR_RNDN), 0);
     mpfr_clear(value);
 }
@@ -81,6 +103,7 @@ static struct term random_term(struct samples *samples, enum samples_kind kind, 
 {
     struct term term = {.is_double = !integers, .squared = samples_below(samples, 3) == 0};
     term.real = samples_double(samples, kind);
+    term.to_the_fourth = term.real != 0 && samples_below(samples, 4) == 0;
     const unsigned shift = (unsigned)samples_below(samples, 64);
     term.integer = (int64_t)(samples_bits(samples) >> shift);
     if (samples_below(samples, 2)) term.integer = samples_below(samples, 8) ? -term.integer : INT64_MIN;
@@ -228,9 +251,9 @@ static void damaged_bytes_are_refused(void **state)
         {3, {2, 0, 2}},                // even
         {4, {4, 0, 1, 0}},             // a leading zero
         {2, {1, 0}},                   // minus zero
-        {4, {2, 0xe5, 0x21, 1}},       // below the least exponent
+        {4, {2, 0x91, 0x43, 1}},       // below the least exponent
         {5, {2, 0x80, 0x80, 0x10, 1}}, // far above the greatest
-        {3, {0xbc, 0x09, 0}},          // longer than any
+        {3, {0xbc, 0x09, 0}},          // cut off
     };
     struct ss_arena arena = {0};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -240,6 +263,37 @@ static void damaged_bytes_are_refused(void **state)
         assert_true(ss_exact_merge_bytes(&number, 0, &reader, &exponent, &arena));
         assert_true(reader.failed);
         assert_int_equal(ss_exact_sign(&number), 0);
+    }
+    ss_arena_release(&arena);
+}
+
+// The fourth power of the least double, and of the greatest 2^63 times.
+static void bits_lie_between_the_exponents_of_the_format(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t size;
+        int64_t exponent;
+        bool good;
+    } rows[] = {
+        {1, SS_EXACT_LOWEST_EXPONENT, true},         {1, SS_EXACT_LOWEST_EXPONENT - 1, false},
+        {1, SS_EXACT_HIGHEST_EXPONENT - 8, true},    {1, SS_EXACT_HIGHEST_EXPONENT - 7, false},
+        {1065, SS_EXACT_LOWEST_EXPONENT, true},      {1066, SS_EXACT_LOWEST_EXPONENT, false},
+        {1065, SS_EXACT_LOWEST_EXPONENT + 1, false},
+    };
+    struct ss_arena arena = {0};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct ss_buffer bytes = {0};
+        struct ss_exact number = {0};
+        int32_t exponent;
+        ss_buffer_varint(&bytes, rows[i].size << 1);
+        ss_buffer_zigzag(&bytes, rows[i].exponent);
+        for (uint64_t k = 0; k < rows[i].size; k++) ss_buffer_byte(&bytes, 0xff);
+        struct ss_reader reader = {bytes.data, bytes.data + bytes.size, false};
+        assert_true(ss_exact_merge_bytes(&number, 0, &reader, &exponent, &arena));
+        assert_int_equal(reader.failed, !rows[i].good);
+        for (int k = 0; k < 64 && rows[i].good; k++) assert_true(ss_exact_merge(&number, &number, &arena));
+        ss_buffer_release(&bytes);
     }
     ss_arena_release(&arena);
 }
@@ -262,6 +316,7 @@ int main(void)
         cmocka_unit_test(taking_everything_back_leaves_zero),
         cmocka_unit_test(canonical_bytes_are_as_the_format_says),
         cmocka_unit_test(damaged_bytes_are_refused),
+        cmocka_unit_test(bits_lie_between_the_exponents_of_the_format),
         cmocka_unit_test(a_full_arena_is_reported),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
