@@ -139,12 +139,13 @@ enum ss_opcode {
     SS_OP_NONE  // a form that becomes several instructions
 };
 
+#define SS_OPERANDS_MAX 3
 struct ss_instruction {
     enum ss_opcode opcode;
-    struct ss_type type; // of the result
-    struct ss_type operand_type;
-    int32_t operands[3]; // registers; -1: none
-    int32_t input;       // SS_OP_INPUT
+    struct ss_type type;               // of the result
+    struct ss_type operand_type;       // of the first operand
+    int32_t operands[SS_OPERANDS_MAX]; // registers; -1: none
+    int32_t input;                     // SS_OP_INPUT
     int64_t factors[2];  // exact arithmetic: operand k counts times factors[k], which gives them one scale
     int64_t low, high;   // exact arithmetic: a result outside is null
     struct ss_cell cell; // SS_OP_CONSTANT
@@ -188,9 +189,9 @@ struct ss_program {
 
 int32_t ss_value_width(struct ss_type type); // bytes of one row in a register: 1, 8 or 16
 
-// Does every instruction read only registers below its own, of which each has the type it needs? For
-// SS_ASSERT.
-bool ss_program_verify(const struct ss_program *program);
+// Is the program safe to run on inputs of these types, and are its results values of their types? inputs
+// NULL: each input has the type it is read as.
+bool ss_program_verify(const struct ss_program *program, const struct ss_type *inputs, size_t input_count);
 
 __extension__ typedef __int128 ss_int128;
 __extension__ typedef unsigned __int128 ss_uint128;

@@ -504,7 +504,7 @@ static struct ss_program *finish(struct builder *builder, int32_t *outputs, size
         program->narrow_bytes += width == 1 ? 2 : 1;
         program->wide_bytes += width == 1 ? 0 : width;
     }
-    SS_ASSERT(ss_program_verify(program));
+    SS_ASSERT(ss_program_verify(program, NULL, 0));
     return program;
 }
 

@@ -1,4 +1,4 @@
-// A program as text, one line per instruction, and the check of its invariants.
+// A program as text, one line per instruction.
 #include "engine/base/number.h"
 #include "engine/bytecode.h"
 
@@ -41,34 +41,4 @@ void ss_program_print(const struct ss_program *program, struct ss_buffer *buffer
     for (int32_t i = 0; i < program->count; i++) print_instruction(program, i, buffer);
     for (int32_t i = 0; i < program->output_count; i++)
         ss_buffer_format(buffer, "output %d = r%d\n", i, program->outputs[i]);
-}
-
-static bool instruction_holds(const struct ss_program *program, int32_t index)
-{
-    const struct ss_instruction *instruction = &program->instructions[index];
-    if (instruction->opcode >= SS_OPCODE_COUNT) return false;
-    if (instruction->opcode == SS_OP_INPUT && instruction->input < 0) return false;
-    for (int k = 0; k < ss_opcode_operands(instruction->opcode); k++) {
-        if (instruction->operands[k] < 0 || instruction->operands[k] >= index) return false;
-    }
-    const bool chooses = instruction->opcode == SS_OP_SELECT || instruction->opcode == SS_OP_PICK;
-    const bool coalesces = instruction->opcode == SS_OP_COALESCE;
-    if (chooses && program->instructions[instruction->operands[0]].type.id != SS_BOOL) return false;
-    for (int k = chooses ? 1 : 0; (chooses || coalesces) && k < ss_opcode_operands(instruction->opcode);
-         k++) {
-        if (!ss_type_equal(program->instructions[instruction->operands[k]].type, instruction->type))
-            return false;
-    }
-    return true;
-}
-
-bool ss_program_verify(const struct ss_program *program)
-{
-    for (int32_t i = 0; i < program->count; i++) {
-        if (!instruction_holds(program, i)) return false;
-    }
-    for (int32_t i = 0; i < program->output_count; i++) {
-        if (program->outputs[i] < 0 || program->outputs[i] >= program->count) return false;
-    }
-    return true;
 }
