@@ -16,6 +16,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "engine/base/float_environment.h"
+
 #define PATH_BYTES           4096
 #define LOST_CLOCK_MARGIN_US (60 * SS_SECOND_US) // a lost clock may have been ahead of the machine's
 
@@ -352,6 +354,7 @@ enum ss_status ss_store_open(const char *directory, enum ss_store_mode mode,
                              const struct ss_store_options *options, struct ss_store **store,
                              struct ss_error *error)
 {
+    SS_TRY(ss_float_environment_check(error));
     SS_TRY(check_format(directory, error));
     struct ss_store *opened = calloc(1, sizeof *opened);
     if (!opened) return ss_fail_memory(error, "a store");

@@ -49,7 +49,8 @@ enum ss_status ss_store_create(const char *directory, enum ss_clock_kind clock,
                                const struct ss_store_options *options, struct ss_error *error);
 // SS_NOT_FOUND: no store there ("run 'selfsame init'"). SS_VERSION: newer format. SS_BUSY: another writer,
 // with its pid. A writer repairs a lost clock from history, notes the open (boot id, not clean) in the
-// catalog, and removes LMDB files that a power failure may have torn (online_is_new).
+// catalog, and removes LMDB files that a power failure may have torn (online_is_new). SS_INVALID: this thread
+// computes otherwise than others (float_environment.h).
 enum ss_status ss_store_open(const char *directory, enum ss_store_mode mode,
                              const struct ss_store_options *options, struct ss_store **store,
                              struct ss_error *error);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/base/float_environment.h"
 #include "engine/diagnostics.h"
 #include "tools/cli.h"
 
@@ -116,6 +117,11 @@ int main(int argc, char **argv)
     const char *from_environment = getenv("SELFSAME_DIR");
     struct ss_cli cli = {.directory =
                              from_environment && *from_environment ? from_environment : "selfsame-store"};
+    struct ss_error error;
+    if (ss_float_environment_check(&error) != SS_OK) {
+        fprintf(stderr, "selfsame: %s\n", error.message);
+        return SS_EXIT_ERROR;
+    }
     argc = take_globals(&cli, argc, argv);
     if (argc < 0) return SS_EXIT_ERROR;
     if (argc < 2) {

@@ -4,6 +4,7 @@
 #include "tests/unit/store_fixture.h"
 
 #include <errno.h>
+#include <fenv.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -126,6 +127,18 @@ static void a_missing_directory_and_one_that_is_no_store_are_not_found(void **st
     assert_string_equal(error.message, want);
     assert_false(exists(file("lock")));
     assert_null(store);
+}
+
+static void a_thread_that_rounds_otherwise_opens_no_store(void **state)
+{
+    (void)state;
+    struct ss_store *store = NULL;
+    fesetround(FE_UPWARD);
+    const enum ss_status status = ss_store_open(path, SS_STORE_WRITE, &no_sync, &store, &error);
+    fesetround(FE_TONEAREST);
+    assert_int_equal(status, SS_INVALID);
+    assert_non_null(strstr(error.message, "does not round to nearest"));
+    ss_store_close(open_store(SS_STORE_WRITE));
 }
 
 static void a_newer_format_is_refused(void **state)
@@ -546,6 +559,7 @@ int main(void)
         EMPTY(a_store_is_made_in_an_empty_directory_but_in_no_other),
         EMPTY(a_failed_create_leaves_nothing),
         EMPTY(a_missing_directory_and_one_that_is_no_store_are_not_found),
+        TEST(a_thread_that_rounds_otherwise_opens_no_store),
         TEST(a_newer_format_is_refused),
         TEST(a_newer_history_is_refused),
         TEST(every_failing_allocation_is_an_error),
