@@ -69,9 +69,10 @@ bool ss_kernel_input(const struct ss_run *run, const struct ss_instruction *inst
     if (column->type.id == SS_BOOL) {
         widen_bits(column->bits, run->rows, out->boolean);
     } else if (ss_type_is_text(column->type)) {
+        const char *const data = column->data ? column->data : ""; // no row has a byte
         for (int32_t row = 0; row < run->rows; row++) {
             const int32_t start = column->offsets[row];
-            out->text[row].data = column->data + start;
+            out->text[row].data = data + start;
             out->text[row].size = (size_t)(column->offsets[row + 1] - start);
         }
     } else {

@@ -6,37 +6,68 @@
 // operands (factors, bounds of the result) follows from these types and must be that.
 #include <string.h>
 
+#include "engine/base/list.h"
 #include "engine/base/number.h"
 #include "engine/base/time.h"
 #include "engine/functions.h"
 
 static bool type_holds(struct ss_type type)
 {
+    const struct ss_type element = ss_element_of(type);
+    const bool is_list = type.id == SS_LIST;
+    if ((type.id == SS_VECTOR) != (type.length != 0) || (!is_list && type.element != 0)) return false;
     switch (type.id) {
     case SS_DECIMAL: return type.scale <= 18;
+    case SS_LIST: return element.id != SS_LIST && element.id != SS_VECTOR && type_holds(element);
     case SS_BOOL:
     case SS_INT64:
     case SS_FLOAT64:
     case SS_STRING:
-    case SS_TIMESTAMP: return type.scale == 0;
+    case SS_TIMESTAMP:
+    case SS_BYTES:
+    case SS_VECTOR: return type.scale == 0;
     }
     return false;
 }
 
-static bool constant_holds(struct ss_type type, const struct ss_cell *cell)
+static bool list_holds(struct ss_type type, struct ss_bytes packed);
+
+// Of a value that is there.
+static bool value_holds(struct ss_type type, struct ss_value value)
 {
-    if (!cell->valid) return true; // nobody reads the rest
-    if (cell->valid != 1) return false;
-    double finite = cell->f64;
+    double finite = value.f64;
     switch (type.id) {
-    case SS_BOOL: return cell->boolean <= 1;
-    case SS_INT64: return true;
-    case SS_FLOAT64: return ss_float64_normalise(&finite) && memcmp(&finite, &cell->f64, sizeof finite) == 0;
-    case SS_DECIMAL: return cell->i64 >= -SS_DECIMAL_LIMIT && cell->i64 <= SS_DECIMAL_LIMIT;
-    case SS_STRING: return ss_utf8_valid(cell->text);
-    case SS_TIMESTAMP: return cell->i64 >= SS_TIME_MIN_US && cell->i64 <= SS_TIME_MAX_US;
+    case SS_BOOL:
+    case SS_INT64:
+    case SS_BYTES: return true;
+    case SS_FLOAT64: return ss_float64_normalise(&finite) && memcmp(&finite, &value.f64, sizeof finite) == 0;
+    case SS_DECIMAL: return value.i64 >= -SS_DECIMAL_LIMIT && value.i64 <= SS_DECIMAL_LIMIT;
+    case SS_STRING: return ss_utf8_valid(value.text);
+    case SS_TIMESTAMP: return value.i64 >= SS_TIME_MIN_US && value.i64 <= SS_TIME_MAX_US;
+    case SS_LIST: return list_holds(type, value.text);
+    case SS_VECTOR: return value.text.size == 4 * (size_t)type.length;
     }
     return false;
+}
+
+static bool list_holds(struct ss_type type, struct ss_bytes packed)
+{
+    const struct ss_type element = ss_element_of(type);
+    struct ss_value value;
+    while (ss_list_next(element, &packed, &value))
+        if (value.present && !value_holds(element, value)) return false;
+    return packed.size == 0;
+}
+
+static bool constant_holds(struct ss_type type, const struct ss_cell *cell)
+{
+    struct ss_value value = {.present = true};
+    if (cell->valid > 1 || (type.id == SS_BOOL && cell->boolean > 1)) return false;
+    if (ss_type_is_text(type))
+        value.text = cell->text;
+    else
+        value.i64 = cell->i64;
+    return !cell->valid || value_holds(type, value);
 }
 
 // ---- Functions of the table

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/base/list.h"
 #include "engine/bytecode.h"
 #include "tests/unit/definitions_harness.h"
 
@@ -69,16 +70,20 @@ static double float64_of(uint64_t kind, uint64_t bits)
     }
 }
 
+static struct ss_bytes keep(const void *data, size_t size, struct ss_arena *arena)
+{
+    const char *copy = ss_arena_copy(arena, data, size);
+    SS_ASSERT(copy);
+    return (struct ss_bytes){copy, size};
+}
+
 static struct ss_bytes string_of(uint64_t kind, uint64_t bits, struct ss_arena *arena)
 {
     static const char *const few[] = {"DE", "US", "FR", "", "de", "\xc3\xa4\xe2\x82\xac", " x ", "DEU"};
     char text[40];
     if (kind < 4) return ss_bytes_of(few[bits % 8]);
     snprintf(text, sizeof text, "v%llu", (unsigned long long)(kind < 6 ? bits % 300 : bits));
-    const size_t size = strlen(text);
-    char *copy = ss_arena_copy(arena, text, size);
-    SS_ASSERT(copy);
-    return (struct ss_bytes){copy, size};
+    return keep(text, strlen(text), arena);
 }
 
 static int64_t int64_of(uint64_t kind, uint64_t bits, int64_t low, int64_t high)
@@ -89,6 +94,38 @@ static int64_t int64_of(uint64_t kind, uint64_t bits, int64_t low, int64_t high)
     if (kind < 6) return (int64_t)(bits % 20001) - 10000;
     const uint64_t span = (uint64_t)high - (uint64_t)low;
     return (int64_t)((uint64_t)low + (span == UINT64_MAX ? bits : bits % (span + 1)));
+}
+
+static struct ss_bytes bytes_of(uint64_t kind, uint64_t bits, struct ss_arena *arena)
+{
+    return kind < 4 ? keep(&bits, bits % 3, arena) : keep(&bits, sizeof bits, arena);
+}
+
+// Up to six elements, some of them null.
+static struct ss_bytes list_of(struct ss_type element, uint64_t bits, struct ss_arena *arena)
+{
+    struct ss_buffer packed = {0};
+    for (uint64_t i = 0; i < bits % 7; i++) {
+        const uint64_t each = (bits + i) * UINT64_C(0x9e3779b97f4a7c15);
+        ss_list_append(element, every_value(element, each ^ each >> 31, arena), &packed);
+    }
+    SS_ASSERT(!packed.failed);
+    const struct ss_bytes bytes = keep(packed.data ? packed.data : (uint8_t *)"", packed.size, arena);
+    ss_buffer_release(&packed);
+    return bytes;
+}
+
+static struct ss_bytes vector_of(size_t length, uint64_t kind, uint64_t bits, struct ss_arena *arena)
+{
+    uint32_t *floats = ss_arena_array(arena, length, sizeof *floats);
+    SS_ASSERT(floats);
+    for (size_t i = 0; i < length; i++) {
+        const uint64_t each = (bits + i) * UINT64_C(0x9e3779b97f4a7c15);
+        const uint32_t sign = (uint32_t)(each & 1) << 31, mantissa = (uint32_t)(each >> 40 & 0x7fffff);
+        const uint32_t exponent = kind < 4 ? 127 : (uint32_t)(each >> 1) % 255;
+        floats[i] = kind == 7 && each % 4 == 0 ? 0 : sign | exponent << 23 | mantissa | 1;
+    }
+    return (struct ss_bytes){(const char *)floats, 4 * length};
 }
 
 struct ss_value every_value(struct ss_type type, uint64_t bits, struct ss_arena *arena)
@@ -102,6 +139,9 @@ struct ss_value every_value(struct ss_type type, uint64_t bits, struct ss_arena 
     case SS_BOOL: value.boolean = bits & 1; break;
     case SS_FLOAT64: value.f64 = float64_of(kind, bits); break;
     case SS_STRING: value.text = string_of(kind, bits, arena); break;
+    case SS_BYTES: value.text = bytes_of(kind, bits, arena); break;
+    case SS_LIST: value.text = list_of(ss_element_of(type), bits, arena); break;
+    case SS_VECTOR: value.text = vector_of(type.length, kind, bits, arena); break;
     case SS_INT64: value.i64 = int64_of(kind, bits, INT64_MIN, INT64_MAX); break;
     case SS_DECIMAL: value.i64 = int64_of(kind, bits, -SS_DECIMAL_LIMIT, SS_DECIMAL_LIMIT); break;
     case SS_TIMESTAMP: value.i64 = int64_of(kind, bits, SS_TIME_MIN_US, SS_TIME_MAX_US); break;

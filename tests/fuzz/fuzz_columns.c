@@ -3,17 +3,42 @@
 
 #include <string.h>
 
+#include "engine/base/list.h"
 #include "engine/base/time.h"
 #include "engine/bytecode.h"
 #include "tests/fuzz/every_feature.h"
 
 #define ROWS 9 // more than the 8 bits of a byte
 
+static bool list_holds(struct ss_type type, struct ss_bytes packed)
+{
+    const struct ss_type element = ss_element_of(type);
+    struct ss_value value;
+    while (ss_list_next(element, &packed, &value))
+        if (value.present && !fuzz_value_holds(element, value)) return false;
+    return packed.size == 0;
+}
+
+// Finite, no -0.
+static bool vector_holds(struct ss_type type, struct ss_bytes floats)
+{
+    if (floats.size != 4 * (size_t)type.length) return false;
+    for (size_t i = 0; i < floats.size; i += 4) {
+        uint32_t bits;
+        memcpy(&bits, floats.data + i, sizeof bits);
+        if ((bits >> 23 & 0xff) == 0xff || bits == UINT32_C(1) << 31) return false;
+    }
+    return true;
+}
+
 bool fuzz_value_holds(struct ss_type type, struct ss_value value)
 {
     switch (type.id) {
-    case SS_BOOL: return true;
-    case SS_INT64: return true;
+    case SS_BOOL:
+    case SS_INT64:
+    case SS_BYTES: return true;
+    case SS_LIST: return list_holds(type, value.text);
+    case SS_VECTOR: return vector_holds(type, value.text);
     case SS_FLOAT64: {
         uint64_t bits;
         memcpy(&bits, &value.f64, sizeof bits);

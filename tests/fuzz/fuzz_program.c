@@ -45,25 +45,33 @@ static void count_bytes(struct ss_program *program)
     program->wide_bytes = program->narrow_bytes = 0;
     for (int32_t i = 0; i < program->count; i++) {
         const struct ss_type type = program->instructions[i].type;
-        if ((unsigned)type.id > SS_TIMESTAMP) continue;
+        if ((unsigned)type.id > SS_VECTOR) continue;
         const int32_t width = ss_value_width(type);
         program->narrow_bytes += width == 1 ? 2 : 1;
         program->wide_bytes += width == 1 ? 0 : width;
     }
 }
 
+static struct ss_type type_from(uint64_t value)
+{
+    return (struct ss_type){.id = (enum ss_type_id)(value & 15),
+                            .element = (enum ss_type_id)(value >> 4 & 15),
+                            .scale = (uint8_t)(value >> 8),
+                            .length = (uint16_t)(value >> 16)};
+}
+
 // A pointer cannot be verified: a constant that becomes a text gets one that can be read.
 static void set_type(const struct subject *subject, struct ss_instruction *instruction, uint64_t value)
 {
-    instruction->type = (struct ss_type){(enum ss_type_id)(value & 7), (uint8_t)(value >> 8)};
-    if (instruction->type.id == SS_STRING) instruction->cell.text = subject->text;
+    instruction->type = type_from(value);
+    if (ss_type_is_text(instruction->type)) instruction->cell.text = subject->text;
 }
 
 static void set_cell(const struct subject *subject, struct ss_instruction *instruction, uint64_t value)
 {
     instruction->cell.valid = (uint8_t)(value >> 62);
-    if (instruction->type.id == SS_STRING)
-        instruction->cell.text.size = value % (subject->text.size + 1);
+    if (ss_type_is_text(instruction->type))
+        instruction->cell.text = (struct ss_bytes){subject->text.data, value % (subject->text.size + 1)};
     else
         instruction->cell.i64 = (int64_t)(value << 2);
 }
@@ -87,9 +95,7 @@ static void change(struct subject *subject, struct fuzz_input *input)
     switch (what % 16) {
     case 0: instruction->opcode = (enum ss_opcode)(value % (SS_OPCODE_COUNT + 4)); break;
     case 1: set_type(subject, instruction, value); break;
-    case 2:
-        instruction->operand_type = (struct ss_type){(enum ss_type_id)(value & 7), (uint8_t)(value >> 8)};
-        break;
+    case 2: instruction->operand_type = type_from(value); break;
     case 3:
     case 4:
     case 5: instruction->operands[what % 16 - 3] = (int32_t)value; break;
