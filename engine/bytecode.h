@@ -139,13 +139,12 @@ enum ss_opcode {
     SS_OP_NONE  // a form that becomes several instructions
 };
 
-#define SS_OPERANDS_MAX 3
 struct ss_instruction {
     enum ss_opcode opcode;
-    struct ss_type type;               // of the result
-    struct ss_type operand_type;       // of the first operand
-    int32_t operands[SS_OPERANDS_MAX]; // registers; -1: none
-    int32_t input;                     // SS_OP_INPUT
+    struct ss_type type;         // of the result
+    struct ss_type operand_type; // of the first operand, but of choices and concat
+    int32_t operands[3];         // registers; -1: none
+    int32_t input;               // SS_OP_INPUT
     int64_t factors[2];  // exact arithmetic: operand k counts times factors[k], which gives them one scale
     int64_t low, high;   // exact arithmetic: a result outside is null
     struct ss_cell cell; // SS_OP_CONSTANT

@@ -2,14 +2,15 @@
 // a read or write outside its memory, an overflow that C leaves undefined, or a value that its type forbids.
 //
 // An instruction holds when a row of the table of functions has its opcode, takes the types of its operands
-// and gives its type; inputs, constants and choices are in no row. What an instruction carries beside its
-// operands (factors, bounds of the result) follows from these types and must be that.
+// and gives its type; inputs, constants, choices and concat are in no row. What an instruction carries beside
+// its operands (factors, bounds of the result) follows from these types and must be that.
 #include <string.h>
 
 #include "engine/base/list.h"
 #include "engine/base/number.h"
 #include "engine/base/time.h"
 #include "engine/functions.h"
+#include "engine/setting.h"
 
 static bool type_holds(struct ss_type type)
 {
@@ -74,7 +75,8 @@ static bool constant_holds(struct ss_type type, const struct ss_cell *cell)
 
 static bool argument_is(enum ss_argument argument, struct ss_type type)
 {
-    if (argument == SS_ARGUMENT_FLOAT64) return type.id == SS_FLOAT64; // what is rounded first is so by now
+    if (argument == SS_ARGUMENT_FLOAT64) return type.id == SS_FLOAT64; // what is converted first is so by now
+    if (argument == SS_ARGUMENT_TEXTUAL) return type.id == SS_STRING;
     return ss_argument_fits(argument, type);
 }
 
@@ -99,16 +101,27 @@ static bool result_is(const struct ss_function *row, const struct ss_type *opera
     return false;
 }
 
+// A setting in an instruction, where the row has one; a scale is in the type.
+static bool setting_holds(enum ss_argument argument, const struct ss_setting *setting)
+{
+    return argument != SS_ARGUMENT_COUNT || (setting && setting->number > 0);
+}
+
 static bool row_takes(const struct ss_function *row, const struct ss_instruction *instruction,
                       const struct ss_type *operands)
 {
     const size_t arguments = ss_function_argument_count(row);
     const size_t count = (size_t)ss_opcode_operands(instruction->opcode);
-    for (size_t k = 0; k < arguments; k++) {
-        const bool in_the_type = row->arguments[k] == SS_ARGUMENT_SCALE; // no operand
-        if (k < count ? !argument_is(row->arguments[k], operands[k]) : !in_the_type) return false;
+    size_t taken = 0;
+    for (size_t i = 0; i < arguments; i++) {
+        const enum ss_argument argument = row->arguments[i];
+        if (ss_argument_is_setting(argument)) {
+            if (!setting_holds(argument, instruction->setting)) return false;
+        } else if (taken == count || !argument_is(argument, operands[taken++])) {
+            return false;
+        }
     }
-    return arguments >= count && result_is(row, operands, instruction->type);
+    return taken == count && result_is(row, operands, instruction->type);
 }
 
 static bool is_in_table(const struct ss_instruction *instruction, const struct ss_type *operands)
@@ -172,11 +185,16 @@ static bool choice_holds(const struct ss_instruction *instruction, const struct 
     return true;
 }
 
+static bool concat_holds(const struct ss_instruction *instruction, const struct ss_type *operands)
+{
+    return instruction->type.id == SS_STRING && operands[0].id == SS_STRING && operands[1].id == SS_STRING;
+}
+
 static bool instruction_holds(const struct ss_program *program, int32_t index, const struct ss_type *inputs,
                               size_t input_count)
 {
     const struct ss_instruction *instruction = &program->instructions[index];
-    struct ss_type operands[SS_OPERANDS_MAX] = {{SS_BOOL, 0}};
+    struct ss_type operands[SS_ARGUMENTS_MAX] = {{SS_BOOL, 0}};
     if ((unsigned)instruction->opcode >= SS_OPCODE_COUNT || !type_holds(instruction->type)) return false;
     for (int k = 0; k < ss_opcode_operands(instruction->opcode); k++) {
         const int32_t reg = instruction->operands[k];
@@ -189,6 +207,7 @@ static bool instruction_holds(const struct ss_program *program, int32_t index, c
     case SS_OP_SELECT:
     case SS_OP_PICK:
     case SS_OP_COALESCE: return choice_holds(instruction, operands);
+    case SS_OP_CONCAT: return concat_holds(instruction, operands);
     default: break;
     }
     return ss_type_equal(instruction->operand_type, operands[0]) && is_in_table(instruction, operands) &&

@@ -175,7 +175,8 @@ bool every_event(const struct ss_view *view, int64_t event_time_us, uint64_t seq
     const struct ss_column **inputs = ss_arena_array(arena, source->column_count + 1, sizeof *inputs);
     bool *passes = ss_arena_array(arena, view->group_count, sizeof *passes);
     struct ss_value *values = ss_arena_array(arena, view->group_count, sizeof *values);
-    SS_ASSERT(inputs && passes && values);
+    struct ss_value *seconds = ss_arena_array(arena, view->group_count, sizeof *seconds);
+    SS_ASSERT(inputs && passes && values && seconds);
     for (size_t i = 0; i < source->column_count; i++) {
         const struct ss_source_column *of = &source->columns[i];
         const bool is_time = (int)i == source->event_time_column;
@@ -183,7 +184,7 @@ bool every_event(const struct ss_view *view, int64_t event_time_us, uint64_t seq
     }
     inputs[source->column_count] = one_row(timestamp, time, arena);
     const struct ss_column *outputs = run(view->row_program, inputs, arena);
-    return ss_event_prepare(view, outputs, 0, event_time_us, seq, passes, values, event);
+    return ss_event_prepare(view, outputs, 0, event_time_us, seq, passes, values, seconds, event);
 }
 
 struct ss_column *every_read(const struct ss_view *view, const struct ss_value *aggregates, int64_t t_us,
