@@ -54,5 +54,8 @@ const struct expression *add_aggregate(struct maker *maker, const struct aggrega
 const struct expression *any_aggregate(struct maker *maker);
 const struct expression *number_aggregate(struct maker *maker);
 int64_t any_window(struct maker *maker);
+int64_t any_half_life(struct maker *maker, int64_t window);
+void choose_parameters(struct maker *maker, struct aggregate *aggregate); // k, cap and p, where it takes them
+struct kind aggregate_kind(const struct aggregate *aggregate);            // of its result
 
 #endif

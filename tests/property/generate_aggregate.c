@@ -87,7 +87,7 @@ static const struct expression *argument_of(struct maker *maker, enum function f
     }
 }
 
-static struct kind result_of(const struct aggregate *aggregate)
+struct kind aggregate_kind(const struct aggregate *aggregate)
 {
     switch (aggregate->function) {
     case FN_COUNT:
@@ -114,23 +114,28 @@ static struct kind result_of(const struct aggregate *aggregate)
     }
 }
 
-static void choose_arguments(struct maker *maker, struct aggregate *aggregate)
+void choose_parameters(struct maker *maker, struct aggregate *aggregate)
 {
     static const int64_t counts[] = {1, 2, 3, 5, 10, 1000};
-    const enum function function = aggregate->function;
-    const unsigned takes = function_forms[function].takes;
-    aggregate->argument = argument_of(maker, function);
-    if (function_forms[function].arguments == 2)
-        aggregate->second =
-            function == FN_MIN_BY || function == FN_MAX_BY ? ordered_argument(maker) : number_argument(maker);
-    if (takes & TAKES_K) aggregate->k = counts[below(maker, 6)] - (function == FN_LAG);
+    const unsigned takes = function_forms[aggregate->function].takes;
+    if (takes & TAKES_K) aggregate->k = counts[below(maker, 6)] - (aggregate->function == FN_LAG);
     if (takes & TAKES_CAP && chance(maker, 40)) aggregate->cap = counts[1 + below(maker, 4)];
     if (takes & TAKES_P) {
         aggregate->p_scale = (unsigned)below(maker, 4);
         aggregate->p = aggregate->p_scale == 0 ? (int64_t)below(maker, 2)
                                                : (int64_t)below(maker, aggregate->p_scale == 1 ? 11 : 100);
     }
-    aggregate->kind = result_of(aggregate);
+}
+
+static void choose_arguments(struct maker *maker, struct aggregate *aggregate)
+{
+    const enum function function = aggregate->function;
+    aggregate->argument = argument_of(maker, function);
+    if (function_forms[function].arguments == 2)
+        aggregate->second =
+            function == FN_MIN_BY || function == FN_MAX_BY ? ordered_argument(maker) : number_argument(maker);
+    choose_parameters(maker, aggregate);
+    aggregate->kind = aggregate_kind(aggregate);
 }
 
 // ---- Bounds
@@ -153,7 +158,7 @@ static int64_t any_hop(struct maker *maker, int64_t window)
     return window % part == 0 ? window / part : window;
 }
 
-static int64_t any_half_life(struct maker *maker, int64_t window)
+int64_t any_half_life(struct maker *maker, int64_t window)
 {
     static const int64_t parts[] = {1, 2, 7, 30, 64};
     const int64_t part = parts[below(maker, 5)], half_life = (window + part - 1) / part;

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cell_value.h"
 #include "materializer/apply.h"
 #include "materializer/compare.h"
 
@@ -18,52 +19,14 @@ static const char *failed(struct session *session, const char *what)
 
 // ---- Cells and columns
 
-static struct ss_type type_of(struct kind kind)
-{
-    static const enum ss_type_id ids[] = {
-        [KIND_BOOL] = SS_BOOL,       [KIND_INT64] = SS_INT64,   [KIND_FLOAT64] = SS_FLOAT64,
-        [KIND_DECIMAL] = SS_DECIMAL, [KIND_STRING] = SS_STRING, [KIND_TIMESTAMP] = SS_TIMESTAMP};
-    return (struct ss_type){ids[kind.id], (uint8_t)kind.scale};
-}
-
-static struct ss_value value_of(struct kind kind, struct cell cell)
-{
-    struct ss_value value = {.present = cell.present};
-    if (!cell.present) return value;
-    if (kind.id == KIND_BOOL)
-        value.boolean = cell.i != 0;
-    else if (kind.id == KIND_FLOAT64)
-        value.f64 = cell.f;
-    else if (kind.id == KIND_STRING)
-        value.text = ss_bytes_of(cell.text);
-    else
-        value.i64 = cell.i;
-    return value;
-}
-
-static struct cell cell_of(struct session *session, struct ss_type type, struct ss_value value)
-{
-    struct cell cell = {.present = value.present};
-    if (!value.present) return cell;
-    if (type.id == SS_BOOL)
-        cell.i = value.boolean;
-    else if (type.id == SS_FLOAT64)
-        cell.f = value.f64;
-    else if (type.id == SS_STRING)
-        cell.text = pool_format(session->pool, "%.*s", (int)value.text.size, value.text.data);
-    else
-        cell.i = value.i64;
-    return cell;
-}
-
 static void make_column(struct ss_column *column, struct kind kind, int capacity, struct ss_arena *arena)
 {
-    if (!ss_column_init(column, type_of(kind), capacity ? capacity : 1, arena)) abort();
+    if (!ss_column_init(column, type_of_kind(kind), capacity ? capacity : 1, arena)) abort();
 }
 
 static void append(struct ss_column *column, struct kind kind, struct cell cell, struct ss_arena *arena)
 {
-    if (!ss_column_append(column, value_of(kind, cell), arena)) abort();
+    if (!ss_column_append(column, value_of_cell(kind, cell), arena)) abort();
 }
 
 static void keep_answer(struct session *session, const struct ss_answer *answer, int first,
@@ -73,7 +36,7 @@ static void keep_answer(struct session *session, const struct ss_answer *answer,
         for (int r = 0; r < answer->length; r++) {
             const int at = (first + r) * table->feature_count + f;
             table->cells[at] =
-                cell_of(session, answer->columns[f].type, ss_column_get(&answer->columns[f], r));
+                cell_of_value(session->pool, answer->columns[f].type, ss_column_get(&answer->columns[f], r));
             table->statuses[at] = (enum naive_status)answer->statuses[f][r];
         }
 }
@@ -111,7 +74,7 @@ static const char *check_types(struct session *session)
         const struct feature *feature = &session->plan->features[f];
         char text[SS_TYPE_TEXT_SIZE];
         if (strcmp(service->features[f].name, feature->name) == 0 &&
-            ss_type_equal(service->features[f].type, type_of(feature->expression->kind)))
+            ss_type_equal(service->features[f].type, type_of_kind(feature->expression->kind)))
             continue;
         return pool_format(session->pool, "feature %d: the plan has %s %s, the engine %s %s", f,
                            feature->name, kind_text(session->pool, feature->expression->kind),
