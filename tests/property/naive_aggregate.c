@@ -11,9 +11,9 @@ static int64_t default_hop(int64_t window)
     if (window >= 12 * DAY) return DAY;
     if (window >= 12 * HOUR) return HOUR;
     if (window >= HOUR) return 5 * MINUTE;
-    int64_t hop = window / 12 > 1 ? window / 12 : 1;
-    while (window % hop) hop--;
-    return hop;
+    int64_t hops = 12; // the fewest in a window
+    while (hops < window && window % hops) hops++;
+    return window < 12 ? 1 : window / hops;
 }
 
 static int64_t window_start(const struct aggregate *aggregate, int64_t t)

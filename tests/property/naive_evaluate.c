@@ -244,11 +244,10 @@ static struct cell operate(const struct expression *expression, const struct sco
     }
 }
 
-struct cell naive_evaluate(const struct expression *expression, const struct scope *scope)
+static struct cell branch(const struct expression *expression, const struct scope *scope)
 {
     struct cell cells[CHILDREN] = {{0}};
     bool is_unknown = false;
-    if (expression->op < OP_ADD) return leaf(expression, scope);
     for (int i = 0; i < expression->child_count; i++) {
         cells[i] = naive_evaluate(expression->child[i], scope);
         is_unknown = is_unknown || cells[i].is_unknown;
@@ -256,6 +255,11 @@ struct cell naive_evaluate(const struct expression *expression, const struct sco
     struct cell result = operate(expression, scope, cells);
     result.is_unknown = is_unknown;
     return result;
+}
+
+struct cell naive_evaluate(const struct expression *expression, const struct scope *scope)
+{
+    return expression->op < OP_ADD ? leaf(expression, scope) : branch(expression, scope);
 }
 
 bool naive_is_true(const struct expression *condition, const struct scope *scope)
