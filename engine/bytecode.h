@@ -113,6 +113,9 @@ struct ss_cell {
     X(SS_OP_CONTAINS, "contains", ss_kernel_contains, 2)                               \
     X(SS_OP_REPLACE, "replace", ss_kernel_replace, 3)                                  \
     X(SS_OP_SPLIT_PART, "split_part", ss_kernel_split_part, 3)                         \
+    X(SS_OP_REGEXP_MATCHES, "regexp_matches", ss_kernel_regexp_matches, 1)             \
+    X(SS_OP_REGEXP_EXTRACT, "regexp_extract", ss_kernel_regexp_extract, 1)             \
+    X(SS_OP_REGEXP_REPLACE, "regexp_replace", ss_kernel_regexp_replace, 1)             \
     X(SS_OP_MD5, "md5", ss_kernel_md5, 1)                                              \
     X(SS_OP_SHA256, "sha256", ss_kernel_sha256, 1)                                     \
     X(SS_OP_XXH64, "xxh64", ss_kernel_xxh64, 1)                                        \

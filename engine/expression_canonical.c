@@ -1,15 +1,18 @@
 // The canonical text of a checked tree, which fingerprints hash.
 //
-//   node := '#' input ':' type | literal ':' type | '(' name ':' type { ' ' node } ')'
+//   node := '#' input ':' type | literal ':' type | '(' name ':' type [ ' ' rules ] { ' ' node } ')'
+//   rules := of a regular expression: the version of its library and the limits of a search
 //   literal := null | true | false | number | 'text' ('' is a quote) | microseconds of a timestamp
 //
 // Blanks, case of keywords, redundant parentheses and the spelling of a number's sign are gone; conversions
 // are there. Aggregates are inputs by then; where one is not (its own text is wanted) it is written with
 // every suffix spelled out.
 #include <inttypes.h>
+#include <string.h>
 
 #include "engine/base/number.h"
 #include "engine/expression.h"
+#include "engine/pattern.h"
 
 static void append_quoted(struct ss_buffer *buffer, struct ss_bytes text)
 {
@@ -66,6 +69,7 @@ static void append_call(const struct ss_node *node, struct ss_buffer *buffer)
 {
     ss_buffer_format(buffer, "(%s", node->name);
     append_type(node->type, buffer);
+    if (strncmp(node->name, "regexp_", 7) == 0) ss_pattern_append_rules(buffer);
     for (size_t i = 0; i < node->argument_count; i++) {
         ss_buffer_byte(buffer, ' ');
         ss_expression_canonical(node->arguments[i], buffer);

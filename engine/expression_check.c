@@ -241,7 +241,7 @@ static bool set_result_type(struct checker *checker, struct ss_node *call, const
     return false;
 }
 
-// Argument `index` as the row wants it: a null with a type, a number as a double, a setting that is in order.
+// Argument `index` as the row wants it: a null with a type, a number as a double.
 static bool settle_argument(struct checker *checker, struct ss_node *call, const struct ss_function *function,
                             size_t index)
 {
@@ -249,7 +249,7 @@ static bool settle_argument(struct checker *checker, struct ss_node *call, const
     switch (function->arguments[index]) {
     case SS_ARGUMENT_FLOAT64: return convert(checker, &call->arguments[index], float64_type);
     case SS_ARGUMENT_TEXTUAL: return convert(checker, &call->arguments[index], string_type);
-    default: return ss_setting_check(function, call, index, checker->diagnostics);
+    default: return true;
     }
 }
 
@@ -274,7 +274,8 @@ static bool check_plain(struct checker *checker, struct ss_node *call)
     for (size_t i = 0; i < call->argument_count; i++) {
         if (!settle_argument(checker, call, function, i)) return false;
     }
-    return set_result_type(checker, call, function);
+    return ss_settings_check(function, call, checker->arena, checker->diagnostics) &&
+           set_result_type(checker, call, function);
 }
 
 // ---- Forms

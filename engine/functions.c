@@ -43,6 +43,9 @@
 #define TEXTUAL   SS_ARGUMENT_TEXTUAL
 #define SCALE     SS_ARGUMENT_SCALE
 #define COUNT     SS_ARGUMENT_COUNT
+#define PATTERN   SS_ARGUMENT_PATTERN
+#define WITH      SS_ARGUMENT_WITH
+#define GROUP     SS_ARGUMENT_GROUP
 
 #define ANY_COUNT SIZE_MAX
 
@@ -145,6 +148,12 @@ static const struct ss_function functions[] = {
          STRING),
     CALL("split_part", STRING, SS_OP_SPLIT_PART, "split_part(s, separator, n): the n-th part, from 1", STRING,
          STRING, INT64),
+    CALL("regexp_matches", BOOL, SS_OP_REGEXP_MATCHES, "is the pattern found in s?", STRING, PATTERN),
+    CALL("regexp_extract", STRING, SS_OP_REGEXP_EXTRACT, "what the pattern finds in s", STRING, PATTERN),
+    CALL("regexp_extract", STRING, SS_OP_REGEXP_EXTRACT, "what a group of the pattern finds in s", STRING,
+         PATTERN, GROUP),
+    CALL("regexp_replace", STRING, SS_OP_REGEXP_REPLACE, "all that the pattern finds in s, replaced", STRING,
+         PATTERN, WITH),
     CALL("md5", STRING, SS_OP_MD5, "MD5 in hex", STRING),
     CALL("sha256", STRING, SS_OP_SHA256, "SHA-256 in hex", STRING),
     CALL("xxh64", INT64, SS_OP_XXH64, "XXH64, seed 0", STRING),
@@ -191,10 +200,13 @@ bool ss_argument_fits(enum ss_argument argument, struct ss_type type)
     case SS_ARGUMENT_BOOL: return type.id == SS_BOOL;
     case SS_ARGUMENT_INT64:
     case SS_ARGUMENT_SCALE:
-    case SS_ARGUMENT_COUNT: return type.id == SS_INT64;
+    case SS_ARGUMENT_COUNT:
+    case SS_ARGUMENT_GROUP: return type.id == SS_INT64;
     case SS_ARGUMENT_DECIMAL: return type.id == SS_DECIMAL;
     case SS_ARGUMENT_EXACT: return type.id == SS_INT64 || type.id == SS_DECIMAL;
     case SS_ARGUMENT_FLOAT64: return ss_type_is_numeric(type);
+    case SS_ARGUMENT_PATTERN:
+    case SS_ARGUMENT_WITH:
     case SS_ARGUMENT_STRING: return type.id == SS_STRING;
     case SS_ARGUMENT_TEXTUAL: return type.id == SS_STRING || type.id == SS_INT64;
     case SS_ARGUMENT_TIMESTAMP: return type.id == SS_TIMESTAMP;

@@ -18,8 +18,11 @@ enum ss_argument {
     SS_ARGUMENT_ANY,
     SS_ARGUMENT_TEXTUAL, // string, or int64 as its digits: it becomes a string first
     // Settings: literals that are part of the instruction, not operands (setting.h).
-    SS_ARGUMENT_SCALE, // an int64 literal, 0 to 18
-    SS_ARGUMENT_COUNT  // an int64 literal above 0
+    SS_ARGUMENT_SCALE,   // an int64 literal, 0 to 18
+    SS_ARGUMENT_COUNT,   // an int64 literal above 0
+    SS_ARGUMENT_PATTERN, // a text literal: a regular expression
+    SS_ARGUMENT_WITH,    // a text literal: what a match is replaced by
+    SS_ARGUMENT_GROUP    // an int64 literal: the number of a group of the pattern
 };
 
 enum ss_result {

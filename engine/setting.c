@@ -3,42 +3,120 @@
 
 #include "engine/base/number.h"
 #include "engine/functions.h"
+#include "engine/pattern.h"
+
+// What is being read: a call whose function has this row.
+struct reading {
+    const struct ss_function *function;
+    const struct ss_node *call;
+    struct ss_arena *arena;
+    struct ss_diagnostics *diagnostics;
+};
 
 static bool is_present_literal(const struct ss_node *node)
 {
     return node->kind == SS_NODE_LITERAL && !node->null_literal && node->value.present;
 }
 
-bool ss_setting_check(const struct ss_function *function, const struct ss_node *call, size_t index,
-                      struct ss_diagnostics *diagnostics)
+static bool fail(const struct reading *reading, const struct ss_node *node, const char *what)
 {
-    const struct ss_node *node = call->arguments[index];
-    switch (function->arguments[index]) {
+    ss_diagnose(reading->diagnostics, node->place, "'%s': %s", reading->call->name, what);
+    return false;
+}
+
+// The call's argument of that kind, or NULL.
+static const struct ss_node *find_argument(const struct reading *reading, enum ss_argument argument)
+{
+    for (size_t i = 0; i < reading->call->argument_count; i++) {
+        if (reading->function->arguments[i] == argument) return reading->call->arguments[i];
+    }
+    return NULL;
+}
+
+// ---- Patterns
+
+// The call's pattern with what replaces it; *pattern is NULL when it has none. False: reason, as
+// ss_pattern_compile.
+static bool read_pattern(const struct reading *reading, const struct ss_pattern **pattern, char *reason)
+{
+    const struct ss_node *text = find_argument(reading, SS_ARGUMENT_PATTERN);
+    const struct ss_node *with = find_argument(reading, SS_ARGUMENT_WITH);
+    *pattern = NULL;
+    if (!text) return true;
+    *pattern = ss_pattern_compile(text->value.text, with ? &with->value.text : NULL, reading->arena, reason);
+    return *pattern != NULL;
+}
+
+static bool check_pattern(const struct reading *reading)
+{
+    char reason[SS_PATTERN_REASON_SIZE];
+    const struct ss_pattern *pattern;
+    const struct ss_node *group = find_argument(reading, SS_ARGUMENT_GROUP);
+    if (!read_pattern(reading, &pattern, reason)) {
+        if (reason[0]) return fail(reading, find_argument(reading, SS_ARGUMENT_PATTERN), reason);
+        reading->diagnostics->out_of_memory = true;
+        return false;
+    }
+    if (!pattern || !group || group->value.i64 <= pattern->group_count) return true;
+    ss_diagnose(reading->diagnostics, group->place,
+                "'%s': the pattern has %d group%s, and this is number %lld", reading->call->name,
+                pattern->group_count, pattern->group_count == 1 ? "" : "s", (long long)group->value.i64);
+    return false;
+}
+
+// ---- All settings
+
+static bool check_literal(const struct reading *reading, enum ss_argument argument,
+                          const struct ss_node *node)
+{
+    const bool is_literal = is_present_literal(node);
+    switch (argument) {
     case SS_ARGUMENT_SCALE:
-        if (is_present_literal(node) && node->value.i64 >= 0 && node->value.i64 <= 18) return true;
-        ss_diagnose(diagnostics, node->place, "'%s': expected a number of digits from 0 to 18", call->name);
-        return false;
+        return (is_literal && node->value.i64 >= 0 && node->value.i64 <= 18) ||
+               fail(reading, node, "expected a number of digits from 0 to 18");
     case SS_ARGUMENT_COUNT:
-        if (is_present_literal(node) && node->value.i64 > 0) return true;
-        ss_diagnose(diagnostics, node->place, "'%s': expected a whole number above 0, such as 100",
-                    call->name);
-        return false;
+        return (is_literal && node->value.i64 > 0) ||
+               fail(reading, node, "expected a whole number above 0, such as 100");
+    case SS_ARGUMENT_GROUP:
+        return (is_literal && node->value.i64 >= 0) ||
+               fail(reading, node, "expected the number of a group of the pattern, such as 1");
+    case SS_ARGUMENT_PATTERN:
+    case SS_ARGUMENT_WITH: return is_literal || fail(reading, node, "expected a text literal, such as '^a+'");
     default: return true;
     }
+}
+
+bool ss_settings_check(const struct ss_function *function, const struct ss_node *call, struct ss_arena *arena,
+                       struct ss_diagnostics *diagnostics)
+{
+    const struct reading reading = {function, call, arena, diagnostics};
+    for (size_t i = 0; i < call->argument_count; i++) {
+        if (!check_literal(&reading, function->arguments[i], call->arguments[i])) return false;
+    }
+    return check_pattern(&reading);
+}
+
+static bool has_settings(const struct reading *reading)
+{
+    for (size_t i = 0; i < reading->call->argument_count; i++) {
+        const enum ss_argument argument = reading->function->arguments[i];
+        if (ss_argument_is_setting(argument) && argument != SS_ARGUMENT_SCALE) return true;
+    }
+    return false;
 }
 
 bool ss_setting_read(const struct ss_function *function, const struct ss_node *call, struct ss_arena *arena,
                      const struct ss_setting **setting)
 {
-    struct ss_setting *made = NULL;
+    const struct reading reading = {function, call, arena, NULL};
+    char reason[SS_PATTERN_REASON_SIZE];
     *setting = NULL;
-    for (size_t i = 0; i < call->argument_count; i++) {
-        const enum ss_argument argument = function->arguments[i];
-        if (!ss_argument_is_setting(argument) || argument == SS_ARGUMENT_SCALE) continue;
-        if (!made) made = ss_arena_alloc(arena, sizeof(*made));
-        if (!made) return false;
-        made->number = call->arguments[i]->value.i64;
-    }
+    if (!has_settings(&reading)) return true;
+    struct ss_setting *made = ss_arena_alloc(arena, sizeof(*made));
+    const struct ss_node *count = find_argument(&reading, SS_ARGUMENT_COUNT);
+    const struct ss_node *group = find_argument(&reading, SS_ARGUMENT_GROUP);
+    if (!made || !read_pattern(&reading, &made->pattern, reason)) return false;
+    if (count || group) made->number = (count ? count : group)->value.i64;
     *setting = made;
     return true;
 }
@@ -46,7 +124,7 @@ bool ss_setting_read(const struct ss_function *function, const struct ss_node *c
 bool ss_setting_equal(const struct ss_setting *a, const struct ss_setting *b)
 {
     if (!a || !b) return a == b;
-    return a->number == b->number;
+    return a->number == b->number && ss_pattern_equal(a->pattern, b->pattern);
 }
 
 // ---- Order

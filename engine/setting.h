@@ -1,5 +1,6 @@
 // Settings: arguments of a function that are literals and part of its instruction, not operands: the bucket
-// count of md5_bucket. (The digits of decimal(x, n) are part of its type.)
+// count of md5_bucket, the pattern of a regular expression. (The digits of decimal(x, n) are part of its
+// type.)
 #ifndef SS_ENGINE_SETTING_H
 #define SS_ENGINE_SETTING_H
 
@@ -7,13 +8,16 @@
 
 struct ss_function;
 
+struct ss_pattern;
+
 struct ss_setting {
-    int64_t number;
+    int64_t number;                   // a count, a group
+    const struct ss_pattern *pattern; // NULL: none
 };
 
-// Is argument `index` of the call, by the function's row, the literal it has to be? Else it is diagnosed.
-bool ss_setting_check(const struct ss_function *function, const struct ss_node *call, size_t index,
-                      struct ss_diagnostics *diagnostics);
+// Are the call's settings, by the function's row, the literals they have to be? Else it is diagnosed.
+bool ss_settings_check(const struct ss_function *function, const struct ss_node *call, struct ss_arena *arena,
+                       struct ss_diagnostics *diagnostics);
 
 // What the call's settings say. *setting is NULL when it has none. False: out of memory.
 bool ss_setting_read(const struct ss_function *function, const struct ss_node *call, struct ss_arena *arena,

@@ -18,6 +18,7 @@ packages='
     libjson-c-dev    # --json
     libmpfr-dev      # exp, log, pow rounded correctly
     libgmp-dev       # exact numbers wider than 128 bits
+    libpcre2-dev     # regular expressions
     libxxhash-dev    # checksums and sketches
     libssl-dev       # SHA-256: fingerprints, digests, batches
     libcmocka-dev    # unit tests
