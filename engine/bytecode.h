@@ -116,6 +116,17 @@ struct ss_cell {
     X(SS_OP_REGEXP_MATCHES, "regexp_matches", ss_kernel_regexp_matches, 1)             \
     X(SS_OP_REGEXP_EXTRACT, "regexp_extract", ss_kernel_regexp_extract, 1)             \
     X(SS_OP_REGEXP_REPLACE, "regexp_replace", ss_kernel_regexp_replace, 1)             \
+    X(SS_OP_YEAR, "year", ss_kernel_year, 1)                                           \
+    X(SS_OP_QUARTER, "quarter", ss_kernel_quarter, 1)                                  \
+    X(SS_OP_MONTH, "month", ss_kernel_month, 1)                                        \
+    X(SS_OP_WEEK, "week", ss_kernel_week, 1)                                           \
+    X(SS_OP_DAY, "day", ss_kernel_day, 1)                                              \
+    X(SS_OP_DAY_OF_WEEK, "day_of_week", ss_kernel_day_of_week, 1)                      \
+    X(SS_OP_DAY_OF_YEAR, "day_of_year", ss_kernel_day_of_year, 1)                      \
+    X(SS_OP_HOUR, "hour", ss_kernel_hour, 1)                                           \
+    X(SS_OP_MINUTE, "minute", ss_kernel_minute, 1)                                     \
+    X(SS_OP_SECOND, "second", ss_kernel_second, 1)                                     \
+    X(SS_OP_DATE_TRUNC, "date_trunc", ss_kernel_date_trunc, 1)                         \
     X(SS_OP_MD5, "md5", ss_kernel_md5, 1)                                              \
     X(SS_OP_SHA256, "sha256", ss_kernel_sha256, 1)                                     \
     X(SS_OP_XXH64, "xxh64", ss_kernel_xxh64, 1)                                        \

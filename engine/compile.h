@@ -48,7 +48,8 @@ struct ss_compiler {
     struct ss_scope_notes *notes[SS_SECTION_COUNT]; // beside entities, sources and views
     struct ss_zone_file *zones;
     const struct ss_zone **parsed_zones; // beside zones
-    size_t zone_count;
+    size_t zone_count, zone_capacity;
+    struct ss_zones expression_zones; // for the scopes of expressions
     size_t hidden_searches;
     size_t substituted; // nodes of features that stand in for their names
 };
@@ -113,6 +114,13 @@ struct ss_node *ss_read_expression(struct ss_compiler *compiler, const struct ss
 
 // Advice where a whole expression in quotes was read as the unknown name between them; else "".
 const char *ss_quotes_hint(struct ss_compiler *compiler, const struct ss_yaml *text, const char *name);
+
+// ---- compile_zone.c
+
+// The zone of that name, not UTC. NULL: there is none, or with `error` its file is no zone's, or out of
+// memory (noted).
+const struct ss_zone *ss_compile_zone(struct ss_compiler *compiler, const char *name, struct ss_error *error);
+const struct ss_zone *ss_find_expression_zone(void *compiler, const char *name, struct ss_error *error);
 
 // ---- define_*.c: definition `index` of its section
 

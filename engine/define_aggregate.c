@@ -124,7 +124,8 @@ static bool check_filter(struct ss_view_reading *reading, struct ss_node *node, 
 // Checks the aggregate's operands and filter into a group. False when something was diagnosed.
 static bool check_group(struct ss_view_reading *reading, struct ss_node *node, struct ss_plan_group *group)
 {
-    const struct ss_scope scope = {ss_resolve_column, NULL, reading, "an aggregate"};
+    const struct ss_scope scope = {ss_resolve_column, NULL, reading, "an aggregate",
+                                   &reading->compiler->expression_zones};
     *group = (struct ss_plan_group){
         .argument_text = "", .second_text = "", .filter_text = "", .type = {SS_INT64, 0}};
     reading->column_scope = "an aggregate";

@@ -249,7 +249,8 @@ static void check_derived(struct ss_service_reading *reading)
 {
     struct ss_compiler *compiler = reading->compiler;
     const struct ss_scope scope = {ss_service_resolve, NULL, reading,
-                                   "a service; make it a feature of a view and use that"};
+                                   "a service; make it a feature of a view and use that",
+                                   &compiler->expression_zones};
     for (size_t i = 0; i < reading->derived.count; i++) {
         struct ss_feature_entry *entry = &reading->derived.entries[i];
         reading->derived.current = i;

@@ -219,33 +219,6 @@ static void read_arrival(struct reading *reading)
         reading->source->arrival_offset_us = offset_us;
 }
 
-static const struct ss_zone *keep_zone(struct ss_compiler *compiler, const char *name, struct ss_bytes tzif,
-                                       struct ss_error *error)
-{
-    const struct ss_zone *zone = NULL;
-    struct ss_zone_file *file = &compiler->zones[compiler->zone_count];
-    const char *copy = ss_compile_text(compiler, compiler->arena, tzif);
-    file->name = ss_compile_text(compiler, compiler->arena, ss_bytes_of(name));
-    file->tzif = (struct ss_bytes){copy, tzif.size};
-    if (!copy || !file->name) return NULL;
-    const enum ss_status status = ss_zone_parse(name, file->tzif, compiler->arena, &zone, error);
-    if (status == SS_OUT_OF_MEMORY) compiler->diagnostics.out_of_memory = true;
-    if (status != SS_OK) return NULL;
-    compiler->parsed_zones[compiler->zone_count++] = zone;
-    return zone;
-}
-
-static const struct ss_zone *load_zone(struct ss_compiler *compiler, const char *name, struct ss_error *error)
-{
-    const struct ss_zone_loader *loader = compiler->zone_loader;
-    struct ss_bytes tzif;
-    for (size_t i = 0; i < compiler->zone_count; i++) {
-        if (strcmp(compiler->zones[i].name, name) == 0) return compiler->parsed_zones[i];
-    }
-    if (!loader || !loader->load(loader->context, name, &tzif)) return NULL;
-    return keep_zone(compiler, name, tzif, error);
-}
-
 static void read_timezone(struct reading *reading)
 {
     struct ss_compiler *compiler = reading->compiler;
@@ -254,17 +227,14 @@ static void read_timezone(struct reading *reading)
     if (!node || !ss_expect_text(compiler, node, reading->subject, "a time zone such as Europe/Berlin") ||
         strcmp(node->text.data, "UTC") == 0)
         return;
-    reading->source->zone = load_zone(compiler, node->text.data, &error);
+    reading->source->zone = ss_compile_zone(compiler, node->text.data, &error);
     if (reading->source->zone || compiler->diagnostics.out_of_memory) return;
     if (error.message[0])
         ss_diagnose(&compiler->diagnostics, ss_yaml_place_of(node, 0), "%s: %s", reading->subject,
                     error.message);
     else
-        ss_diagnose(
-            &compiler->diagnostics, ss_yaml_place_of(node, 0),
-            "%s: unknown time zone '%.64s'; expected a name such as Europe/Berlin or America/New_York, "
-            "or UTC (names are those of the system's package tzdata)",
-            reading->subject, node->text.data);
+        ss_diagnose(&compiler->diagnostics, ss_yaml_place_of(node, 0), "%s: " SS_UNKNOWN_ZONE_FORMAT,
+                    reading->subject, node->text.data);
 }
 
 void ss_define_source(struct ss_compiler *compiler, size_t index)

@@ -74,7 +74,8 @@ static void read_subjects(struct ss_view_reading *reading, const struct ss_yaml 
 static void read_where(struct ss_view_reading *reading, const struct ss_yaml *node)
 {
     struct ss_compiler *compiler = reading->compiler;
-    const struct ss_scope scope = {ss_resolve_column, NULL, reading, "a view's where"};
+    const struct ss_scope scope = {ss_resolve_column, NULL, reading, "a view's where",
+                                   &compiler->expression_zones};
     char text[SS_TYPE_TEXT_SIZE];
     reading->column_scope = "a view's where";
     if (!node || !ss_expect_text(compiler, node, reading->subject, "an expression as where")) return;
@@ -226,7 +227,8 @@ static bool resolve_name(void *context, struct ss_node *node, struct ss_diagnost
 static void check_features(struct ss_view_reading *reading)
 {
     struct ss_compiler *compiler = reading->compiler;
-    const struct ss_scope scope = {resolve_name, ss_check_aggregate, reading, "a view"};
+    const struct ss_scope scope = {resolve_name, ss_check_aggregate, reading, "a view",
+                                   &compiler->expression_zones};
     int32_t *order = ss_compile_array(compiler, compiler->scratch, reading->list.count, sizeof(*order));
     if (!order || !ss_order_features(compiler, &reading->list, order)) return;
     for (size_t i = 0; i < reading->list.count; i++) {

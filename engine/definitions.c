@@ -113,9 +113,6 @@ static bool make_room(struct ss_compiler *compiler)
     compiler->sources = ss_compile_array(compiler, arena, counts[SS_SOURCES], sizeof(struct ss_source));
     compiler->views = ss_compile_array(compiler, arena, counts[SS_VIEWS], sizeof(struct ss_view));
     compiler->services = ss_compile_array(compiler, arena, counts[SS_SERVICES], sizeof(struct ss_service));
-    compiler->zones = ss_compile_array(compiler, arena, counts[SS_SOURCES], sizeof(struct ss_zone_file));
-    compiler->parsed_zones =
-        ss_compile_array(compiler, compiler->scratch, counts[SS_SOURCES], sizeof(struct ss_zone *));
     return !compiler->diagnostics.out_of_memory;
 }
 
@@ -196,6 +193,7 @@ enum ss_status ss_definitions_compile(const struct ss_file *files, size_t file_c
     }
     compiler.files = made->files;
     compiler.file_count = file_count;
+    compiler.expression_zones = (struct ss_zones){ss_find_expression_zone, &compiler};
     ss_diagnostics_init(&compiler.diagnostics, made->files, file_count, &scratch);
     compile(&compiler);
     if (!compiler.diagnostics.out_of_memory && compiler.diagnostics.count > 0)

@@ -16,6 +16,7 @@
 #define SS_ENGINE_EXPRESSION_H
 
 #include "engine/base/column.h"
+#include "engine/base/error.h"
 #include "engine/diagnostics.h"
 
 enum ss_node_kind {
@@ -83,6 +84,7 @@ struct ss_node {
     struct ss_type type;        // set by ss_expression_check; literals from the start
     bool null_literal;          // `null` that has no type yet; the check gives it the one that is needed
     struct ss_value value;      // literal
+    const struct ss_zone *zone; // of a literal that names one; set by ss_expression_check
     const char *name;           // name, or function name in lower case
     struct ss_node **arguments; // call; aggregate: operands, then parameters (aggregates.h)
     size_t argument_count;
@@ -107,6 +109,16 @@ struct ss_node *ss_expression_parse(struct ss_bytes text, struct ss_place place,
 bool ss_expression_walk(struct ss_node *node, bool (*visit)(void *context, struct ss_node *node),
                         void *context);
 
+// Where the time zones come from that expressions name. `find` returns NULL when there is none of that name,
+// or with *error set when it is damaged.
+struct ss_zones {
+    const struct ss_zone *(*find)(void *context, const char *name, struct ss_error *error);
+    void *context;
+};
+#define SS_UNKNOWN_ZONE_FORMAT                                                                             \
+    "unknown time zone '%.64s'; expected a name such as Europe/Berlin or America/New_York, or UTC (names " \
+    "are those of the system's package tzdata)"
+
 // How names become inputs. `resolve` turns an SS_NODE_NAME (or, where the caller has rewritten it, anything
 // it knows) into SS_NODE_INPUT with `input` and `type` set and returns true; or diagnoses and returns false.
 // `aggregate` does the same for SS_NODE_AGGREGATE; NULL: aggregates are an error here.
@@ -115,6 +127,7 @@ struct ss_scope {
     bool (*aggregate)(void *context, struct ss_node *node, struct ss_diagnostics *diagnostics);
     void *context;
     const char *where; // for messages: "a view's where", "an aggregate's argument", "a feature of a service"
+    const struct ss_zones *zones; // NULL: none but UTC
 };
 
 // Resolves names, checks and sets types, inserts conversions (int64/decimal -> float64, int64 -> decimal,

@@ -1,7 +1,8 @@
 // The canonical text of a checked tree, which fingerprints hash.
 //
-//   node := '#' input ':' type | literal ':' type | '(' name ':' type [ ' ' rules ] { ' ' node } ')'
+//   node := '#' input ':' type | literal ':' type | '(' name ':' type [ ' ' rules ] { ' ' node } ')' | zone
 //   rules := of a regular expression: the version of its library and the limits of a search
+//   zone := the SHA-256 of its rules ':zone'
 //   literal := null | true | false | number | 'text' ('' is a quote) | microseconds of a timestamp
 //
 // Blanks, case of keywords, redundant parentheses and the spelling of a number's sign are gone; conversions
@@ -10,7 +11,9 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "engine/base/hash.h"
 #include "engine/base/number.h"
+#include "engine/base/time.h"
 #include "engine/expression.h"
 #include "engine/pattern.h"
 
@@ -50,6 +53,15 @@ static void append_type(struct ss_type type, struct ss_buffer *buffer)
     ss_buffer_format(buffer, ":%s", ss_type_format(type, text));
 }
 
+// By its rules: its name may mean others tomorrow.
+static void append_zone(const struct ss_zone *zone, struct ss_buffer *buffer)
+{
+    char text[SS_SHA256_TEXT_SIZE];
+    const struct ss_bytes rules = ss_zone_canonical(zone);
+    const struct ss_sha256 hash = ss_sha256_of(rules.data, rules.size);
+    ss_buffer_format(buffer, "%s:zone", ss_sha256_format(&hash, text));
+}
+
 static void append_aggregate(const struct ss_node *node, struct ss_buffer *buffer)
 {
     ss_buffer_format(buffer, "(%s over %" PRId64 " hop %" PRId64 " within %" PRId64,
@@ -81,6 +93,10 @@ void ss_expression_canonical(const struct ss_node *node, struct ss_buffer *buffe
 {
     switch (node->kind) {
     case SS_NODE_LITERAL:
+        if (node->zone) {
+            append_zone(node->zone, buffer);
+            break;
+        }
         append_literal(node->type, node->value, buffer);
         append_type(node->type, buffer);
         break;

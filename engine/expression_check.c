@@ -274,7 +274,7 @@ static bool check_plain(struct checker *checker, struct ss_node *call)
     for (size_t i = 0; i < call->argument_count; i++) {
         if (!settle_argument(checker, call, function, i)) return false;
     }
-    return ss_settings_check(function, call, checker->arena, checker->diagnostics) &&
+    return ss_settings_check(function, call, checker->scope->zones, checker->arena, checker->diagnostics) &&
            set_result_type(checker, call, function);
 }
 

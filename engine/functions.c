@@ -46,6 +46,12 @@
 #define PATTERN   SS_ARGUMENT_PATTERN
 #define WITH      SS_ARGUMENT_WITH
 #define GROUP     SS_ARGUMENT_GROUP
+#define TIME_UNIT SS_ARGUMENT_TIME_UNIT
+#define ZONE      SS_ARGUMENT_ZONE
+
+#define TIME_PART(name, code, help)                             \
+    CALL(name, INT64, SS_OP_##code, help " in UTC", TIMESTAMP), \
+        CALL(name, INT64, SS_OP_##code, help " in the zone", TIMESTAMP, ZONE)
 
 #define ANY_COUNT SIZE_MAX
 
@@ -159,6 +165,20 @@ static const struct ss_function functions[] = {
     CALL("xxh64", INT64, SS_OP_XXH64, "XXH64, seed 0", STRING),
     CALL("md5_bucket", INT64, SS_OP_MD5_BUCKET,
          "md5_bucket(experiment, unit, n): md5('experiment:unit') mod n", STRING, TEXTUAL, COUNT),
+    TIME_PART("year", YEAR, "the year"),
+    TIME_PART("quarter", QUARTER, "the quarter of the year, 1 to 4"),
+    TIME_PART("month", MONTH, "the month, 1 to 12"),
+    TIME_PART("week", WEEK, "the ISO week, 1 to 53"),
+    TIME_PART("day", DAY, "the day of the month, 1 to 31"),
+    TIME_PART("day_of_week", DAY_OF_WEEK, "the ISO day of the week, Monday is 1"),
+    TIME_PART("day_of_year", DAY_OF_YEAR, "the day of the year, 1 to 366"),
+    TIME_PART("hour", HOUR, "the hour, 0 to 23"),
+    TIME_PART("minute", MINUTE, "the minute, 0 to 59"),
+    TIME_PART("second", SECOND, "the second, 0 to 59"),
+    CALL("date_trunc", TIMESTAMP, SS_OP_DATE_TRUNC, "the start of the hour, day, .. in UTC", TIME_UNIT,
+         TIMESTAMP),
+    CALL("date_trunc", TIMESTAMP, SS_OP_DATE_TRUNC, "the start of the hour, day, .. in the zone", TIME_UNIT,
+         TIMESTAMP, ZONE),
     CALL("int64", INT64, SS_OP_SAME, "as int64", INT64),
     CALL("int64", INT64, SS_OP_EXACT_TO_INT64, "cut toward zero", DECIMAL),
     CALL("int64", INT64, SS_OP_FLOAT64_TO_INT64, "cut toward zero; null when it does not fit", FLOAT64),
@@ -207,6 +227,8 @@ bool ss_argument_fits(enum ss_argument argument, struct ss_type type)
     case SS_ARGUMENT_FLOAT64: return ss_type_is_numeric(type);
     case SS_ARGUMENT_PATTERN:
     case SS_ARGUMENT_WITH:
+    case SS_ARGUMENT_TIME_UNIT:
+    case SS_ARGUMENT_ZONE:
     case SS_ARGUMENT_STRING: return type.id == SS_STRING;
     case SS_ARGUMENT_TEXTUAL: return type.id == SS_STRING || type.id == SS_INT64;
     case SS_ARGUMENT_TIMESTAMP: return type.id == SS_TIMESTAMP;

@@ -18,11 +18,13 @@ enum ss_argument {
     SS_ARGUMENT_ANY,
     SS_ARGUMENT_TEXTUAL, // string, or int64 as its digits: it becomes a string first
     // Settings: literals that are part of the instruction, not operands (setting.h).
-    SS_ARGUMENT_SCALE,   // an int64 literal, 0 to 18
-    SS_ARGUMENT_COUNT,   // an int64 literal above 0
-    SS_ARGUMENT_PATTERN, // a text literal: a regular expression
-    SS_ARGUMENT_WITH,    // a text literal: what a match is replaced by
-    SS_ARGUMENT_GROUP    // an int64 literal: the number of a group of the pattern
+    SS_ARGUMENT_SCALE,     // an int64 literal, 0 to 18
+    SS_ARGUMENT_COUNT,     // an int64 literal above 0
+    SS_ARGUMENT_PATTERN,   // a text literal: a regular expression
+    SS_ARGUMENT_WITH,      // a text literal: what a match is replaced by
+    SS_ARGUMENT_TIME_UNIT, // a text literal: 'hour', 'day', ..
+    SS_ARGUMENT_ZONE,      // a text literal: a time zone; the last argument
+    SS_ARGUMENT_GROUP      // an int64 literal: the number of a group of the pattern
 };
 
 enum ss_result {

@@ -9,6 +9,7 @@
 struct reading {
     const struct ss_function *function;
     const struct ss_node *call;
+    const struct ss_zones *zones;
     struct ss_arena *arena;
     struct ss_diagnostics *diagnostics;
 };
@@ -25,7 +26,7 @@ static bool fail(const struct reading *reading, const struct ss_node *node, cons
 }
 
 // The call's argument of that kind, or NULL.
-static const struct ss_node *find_argument(const struct reading *reading, enum ss_argument argument)
+static struct ss_node *find_argument(const struct reading *reading, enum ss_argument argument)
 {
     for (size_t i = 0; i < reading->call->argument_count; i++) {
         if (reading->function->arguments[i] == argument) return reading->call->arguments[i];
@@ -64,6 +65,52 @@ static bool check_pattern(const struct reading *reading)
     return false;
 }
 
+// ---- Times
+
+static const char *const trunc_units[SS_TRUNC_COUNT] = {
+    [SS_TRUNC_HOUR] = "hour",   [SS_TRUNC_DAY] = "day",         [SS_TRUNC_WEEK] = "week",
+    [SS_TRUNC_MONTH] = "month", [SS_TRUNC_QUARTER] = "quarter", [SS_TRUNC_YEAR] = "year"};
+
+// SS_TRUNC_COUNT: none.
+static int64_t find_unit(struct ss_bytes name)
+{
+    int64_t unit = 0;
+    while (unit < SS_TRUNC_COUNT && !ss_bytes_equal(name, ss_bytes_of(trunc_units[unit]))) unit++;
+    return unit;
+}
+
+static bool check_unit(const struct reading *reading, const struct ss_node *node)
+{
+    if (is_present_literal(node) && find_unit(node->value.text) < SS_TRUNC_COUNT) return true;
+    const char *nearest =
+        is_present_literal(node) ? ss_nearest_name(node->value.text, trunc_units, SS_TRUNC_COUNT) : NULL;
+    ss_diagnose(reading->diagnostics, node->place,
+                "'%s': expected 'hour', 'day', 'week', 'month', 'quarter' or 'year'%s%s%s",
+                reading->call->name, nearest ? "; did you mean '" : "", nearest ? nearest : "",
+                nearest ? "'?" : "");
+    return false;
+}
+
+// Always the last argument.
+static bool check_zone(const struct reading *reading, struct ss_node *call)
+{
+    struct ss_node *node = find_argument(reading, SS_ARGUMENT_ZONE);
+    struct ss_error error = {0};
+    if (!node) return true;
+    if (ss_bytes_equal(node->value.text, ss_bytes_of("UTC"))) {
+        call->argument_count--;
+        return true;
+    }
+    const char *name = ss_arena_copy(reading->arena, node->value.text.data, node->value.text.size);
+    if (!name) reading->diagnostics->out_of_memory = true;
+    if (name && reading->zones) node->zone = reading->zones->find(reading->zones->context, name, &error);
+    if (node->zone || reading->diagnostics->out_of_memory) return node->zone != NULL;
+    if (error.message[0]) return fail(reading, node, error.message);
+    ss_diagnose(reading->diagnostics, node->place, "'%s': " SS_UNKNOWN_ZONE_FORMAT, reading->call->name,
+                name);
+    return false;
+}
+
 // ---- All settings
 
 static bool check_literal(const struct reading *reading, enum ss_argument argument,
@@ -82,18 +129,22 @@ static bool check_literal(const struct reading *reading, enum ss_argument argume
                fail(reading, node, "expected the number of a group of the pattern, such as 1");
     case SS_ARGUMENT_PATTERN:
     case SS_ARGUMENT_WITH: return is_literal || fail(reading, node, "expected a text literal, such as '^a+'");
+    case SS_ARGUMENT_ZONE:
+        return is_literal ||
+               fail(reading, node, "expected a time zone as a literal, such as 'Europe/Berlin'");
+    case SS_ARGUMENT_TIME_UNIT: return check_unit(reading, node);
     default: return true;
     }
 }
 
-bool ss_settings_check(const struct ss_function *function, const struct ss_node *call, struct ss_arena *arena,
-                       struct ss_diagnostics *diagnostics)
+bool ss_settings_check(const struct ss_function *function, struct ss_node *call, const struct ss_zones *zones,
+                       struct ss_arena *arena, struct ss_diagnostics *diagnostics)
 {
-    const struct reading reading = {function, call, arena, diagnostics};
+    const struct reading reading = {function, call, zones, arena, diagnostics};
     for (size_t i = 0; i < call->argument_count; i++) {
         if (!check_literal(&reading, function->arguments[i], call->arguments[i])) return false;
     }
-    return check_pattern(&reading);
+    return check_pattern(&reading) && check_zone(&reading, call);
 }
 
 static bool has_settings(const struct reading *reading)
@@ -105,18 +156,28 @@ static bool has_settings(const struct reading *reading)
     return false;
 }
 
+static int64_t read_number(const struct reading *reading)
+{
+    const struct ss_node *unit = find_argument(reading, SS_ARGUMENT_TIME_UNIT);
+    const struct ss_node *count = find_argument(reading, SS_ARGUMENT_COUNT);
+    const struct ss_node *group = find_argument(reading, SS_ARGUMENT_GROUP);
+    if (unit) return find_unit(unit->value.text);
+    if (count) return count->value.i64;
+    return group ? group->value.i64 : 0;
+}
+
 bool ss_setting_read(const struct ss_function *function, const struct ss_node *call, struct ss_arena *arena,
                      const struct ss_setting **setting)
 {
-    const struct reading reading = {function, call, arena, NULL};
+    const struct reading reading = {function, call, NULL, arena, NULL};
     char reason[SS_PATTERN_REASON_SIZE];
     *setting = NULL;
     if (!has_settings(&reading)) return true;
     struct ss_setting *made = ss_arena_alloc(arena, sizeof(*made));
-    const struct ss_node *count = find_argument(&reading, SS_ARGUMENT_COUNT);
-    const struct ss_node *group = find_argument(&reading, SS_ARGUMENT_GROUP);
+    const struct ss_node *zone = find_argument(&reading, SS_ARGUMENT_ZONE);
     if (!made || !read_pattern(&reading, &made->pattern, reason)) return false;
-    if (count || group) made->number = (count ? count : group)->value.i64;
+    made->number = read_number(&reading);
+    if (zone) made->zone = zone->zone;
     *setting = made;
     return true;
 }
@@ -124,7 +185,7 @@ bool ss_setting_read(const struct ss_function *function, const struct ss_node *c
 bool ss_setting_equal(const struct ss_setting *a, const struct ss_setting *b)
 {
     if (!a || !b) return a == b;
-    return a->number == b->number && ss_pattern_equal(a->pattern, b->pattern);
+    return a->number == b->number && a->zone == b->zone && ss_pattern_equal(a->pattern, b->pattern);
 }
 
 // ---- Order

@@ -11,13 +11,25 @@ struct ss_function;
 struct ss_pattern;
 
 struct ss_setting {
-    int64_t number;                   // a count, a group
+    int64_t number;                   // a count, a group, a unit of time
     const struct ss_pattern *pattern; // NULL: none
+    const struct ss_zone *zone;       // NULL: UTC
 };
 
-// Are the call's settings, by the function's row, the literals they have to be? Else it is diagnosed.
-bool ss_settings_check(const struct ss_function *function, const struct ss_node *call, struct ss_arena *arena,
-                       struct ss_diagnostics *diagnostics);
+enum ss_trunc_unit {
+    SS_TRUNC_HOUR,
+    SS_TRUNC_DAY,
+    SS_TRUNC_WEEK,
+    SS_TRUNC_MONTH,
+    SS_TRUNC_QUARTER,
+    SS_TRUNC_YEAR,
+    SS_TRUNC_COUNT
+};
+
+// Are the call's settings, by the function's row, the literals they have to be? Else it is diagnosed. Zones
+// are found; the zone UTC, which is the same as none, is taken off the call.
+bool ss_settings_check(const struct ss_function *function, struct ss_node *call, const struct ss_zones *zones,
+                       struct ss_arena *arena, struct ss_diagnostics *diagnostics);
 
 // What the call's settings say. *setting is NULL when it has none. False: out of memory.
 bool ss_setting_read(const struct ss_function *function, const struct ss_node *call, struct ss_arena *arena,

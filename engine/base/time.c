@@ -16,16 +16,16 @@ int64_t ss_floor_to(int64_t time_us, int64_t step_us)
 
 // Days since 1970-01-01 of a date of the proleptic Gregorian calendar: years counted from March, in eras of
 // 400 years.
-static int64_t days_of(int64_t year, int64_t month, int64_t day)
+int64_t ss_days_of_date(struct ss_date date)
 {
-    const int64_t march_year = year - (month <= 2);
+    const int64_t month = date.month, march_year = date.year - (month <= 2);
     const int64_t era = (march_year >= 0 ? march_year : march_year - 399) / 400;
     const int64_t year_of_era = march_year - era * 400;
-    const int64_t day_of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
+    const int64_t day_of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + date.day - 1;
     return era * 146097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719468;
 }
 
-static void date_of(int64_t days, int64_t *year, int64_t *month, int64_t *day)
+struct ss_date ss_date_of_days(int64_t days)
 {
     const int64_t shifted = days + 719468;
     const int64_t era = (shifted >= 0 ? shifted : shifted - 146096) / 146097;
@@ -34,9 +34,10 @@ static void date_of(int64_t days, int64_t *year, int64_t *month, int64_t *day)
         (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
     const int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     const int64_t shifted_month = (5 * day_of_year + 2) / 153;
-    *day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    *month = shifted_month + (shifted_month < 10 ? 3 : -9);
-    *year = year_of_era + era * 400 + (*month <= 2);
+    const int64_t month = shifted_month + (shifted_month < 10 ? 3 : -9);
+    return (struct ss_date){.year = year_of_era + era * 400 + (month <= 2),
+                            .month = month,
+                            .day = day_of_year - (153 * shifted_month + 2) / 5 + 1};
 }
 
 static bool take_digits(const char **at, const char *end, int count, int64_t *value)
@@ -67,7 +68,7 @@ static bool take_date(const char **at, const char *end, int64_t *days)
     if (year < 1 || month < 1 || month > 12 || day < 1) return false;
     const bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
     if (day > lengths[month - 1] + (leap && month == 2)) return false;
-    *days = days_of(year, month, day);
+    *days = ss_days_of_date((struct ss_date){year, month, day});
     return true;
 }
 
@@ -145,7 +146,6 @@ bool ss_time_parse(struct ss_bytes text, enum ss_time_unit unit, const struct ss
 
 const char *ss_time_format(int64_t time_us, char text[SS_TIME_TEXT_SIZE])
 {
-    int64_t year, month, day;
     if (!in_range(time_us)) {
         snprintf(text, SS_TIME_TEXT_SIZE, "%lld us", (long long)time_us);
         return text;
@@ -153,9 +153,10 @@ const char *ss_time_format(int64_t time_us, char text[SS_TIME_TEXT_SIZE])
     const int64_t midnight_us = ss_floor_to(time_us, SS_DAY_US);
     const int64_t second = (time_us - midnight_us) / SS_SECOND_US;
     const int fraction = (int)((time_us - midnight_us) % SS_SECOND_US);
-    date_of(midnight_us / SS_DAY_US, &year, &month, &day);
-    int length = snprintf(text, SS_TIME_TEXT_SIZE, "%04d-%02d-%02dT%02d:%02d:%02d", (int)year, (int)month,
-                          (int)day, (int)(second / 3600), (int)(second / 60 % 60), (int)(second % 60));
+    const struct ss_date date = ss_date_of_days(midnight_us / SS_DAY_US);
+    int length =
+        snprintf(text, SS_TIME_TEXT_SIZE, "%04d-%02d-%02dT%02d:%02d:%02d", (int)date.year, (int)date.month,
+                 (int)date.day, (int)(second / 3600), (int)(second / 60 % 60), (int)(second % 60));
     if (fraction) {
         length += snprintf(text + length, SS_TIME_TEXT_SIZE - (size_t)length, ".%06d", fraction);
         while (text[length - 1] == '0') length--;

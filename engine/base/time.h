@@ -30,6 +30,20 @@ ss_zone_canonical(const struct ss_zone *zone); // the transitions and rule as by
 // one that is skipped is moved forward by the length of the gap. zone NULL: UTC.
 int64_t ss_zone_to_utc(const struct ss_zone *zone, int64_t local_us);
 
+// The wall time in the zone (microseconds as if it were UTC) at an instant. zone NULL: UTC.
+int64_t ss_zone_to_local(const struct ss_zone *zone, int64_t utc_us);
+// The first instant at which the wall time is `local_us` or later: where that time occurs twice its first
+// occurrence, where it is skipped the instant of the change. local_us is a whole second.
+int64_t ss_zone_first_instant(const struct ss_zone *zone, int64_t local_us);
+
+// A date of the proleptic Gregorian calendar.
+struct ss_date {
+    int64_t year;
+    int64_t month, day; // from 1
+};
+int64_t ss_days_of_date(struct ss_date date); // since 1970-01-01
+struct ss_date ss_date_of_days(int64_t days);
+
 // Parses RFC 3339 ("2026-01-31T10:00:00.5Z", "...+02:00") or "YYYY-MM-DD[ T]HH:MM:SS[.fraction]" (naive: read
 // in `zone`, NULL is UTC) or "YYYY-MM-DD"; or, when unit is not SS_UNIT_TEXT, a plain integer of that unit
 // and nothing else. Finer than a microsecond is floored. No surrounding blanks. Returns false, output

@@ -149,17 +149,39 @@ static int64_t rule_second(const struct rule *rule, int64_t year)
     return (day + first) * 86400 + rule->second;
 }
 
-static int64_t rule_offset(const struct ss_zone *zone, int64_t utc)
+static int64_t standard_year(const struct ss_zone *zone, int64_t utc)
 {
-    if (!zone->has_daylight) return zone->standard;
     const int64_t local = utc + zone->standard;
     int64_t year = 1970 + (local >= 0 ? local : local - 31556951) / 31556952;
     while (first_of_year(year) * 86400 > local) year--;
     while (first_of_year(year + 1) * 86400 <= local) year++;
+    return year;
+}
+
+static int64_t rule_offset(const struct ss_zone *zone, int64_t utc)
+{
+    if (!zone->has_daylight) return zone->standard;
+    const int64_t year = standard_year(zone, utc);
     const int64_t start = rule_second(&zone->start, year) - zone->standard;
     const int64_t end = rule_second(&zone->end, year) - zone->daylight;
     const bool daylight = start < end ? utc >= start && utc < end : utc >= start || utc < end;
     return daylight ? zone->daylight : zone->standard;
+}
+
+// The first change by the rule after an instant.
+static int64_t next_rule_change(const struct ss_zone *zone, int64_t utc)
+{
+    int64_t next = INT64_MAX;
+    if (!zone->has_daylight) return next;
+    const int64_t year = standard_year(zone, utc);
+    for (int64_t y = year - 1; y <= year + 1; y++) {
+        const int64_t changes[2] = {rule_second(&zone->start, y) - zone->standard,
+                                    rule_second(&zone->end, y) - zone->daylight};
+        for (int i = 0; i < 2; i++) {
+            if (changes[i] > utc && changes[i] < next) next = changes[i];
+        }
+    }
+    return next;
 }
 
 // ---- The file.
@@ -255,9 +277,10 @@ enum ss_status ss_zone_parse(const char *name, struct ss_bytes tzif, struct ss_a
 
 // ---- Use.
 
-static int64_t offset_at(const struct ss_zone *zone, int64_t utc)
+// The number of transitions at or before an instant.
+static size_t count_before(const struct ss_zone *zone, int64_t utc)
 {
-    size_t low = 0, high = zone->count; // transitions before `low` are at or before utc
+    size_t low = 0, high = zone->count;
     while (low < high) {
         const size_t middle = (low + high) / 2;
         if (zone->at[middle] <= utc)
@@ -265,6 +288,12 @@ static int64_t offset_at(const struct ss_zone *zone, int64_t utc)
         else
             high = middle;
     }
+    return low;
+}
+
+static int64_t offset_at(const struct ss_zone *zone, int64_t utc)
+{
+    const size_t low = count_before(zone, utc);
     if (low == zone->count && zone->has_rule) return rule_offset(zone, utc);
     return low == 0 ? zone->first_offset : zone->offset[low - 1];
 }
@@ -282,4 +311,28 @@ int64_t ss_zone_to_utc(const struct ss_zone *zone, int64_t local_us)
     const bool valid_after = offset_at(zone, second - after) == after;
     const int64_t offset = valid_before || !valid_after ? before : after;
     return local_us - offset * SS_SECOND_US;
+}
+
+int64_t ss_zone_to_local(const struct ss_zone *zone, int64_t utc_us)
+{
+    if (!zone) return utc_us;
+    return utc_us + offset_at(zone, ss_floor_to(utc_us, SS_SECOND_US) / SS_SECOND_US) * SS_SECOND_US;
+}
+
+#define MOST_EAST 93600 // 26 hours: RFC 8536 has no zone farther east
+
+int64_t ss_zone_first_instant(const struct ss_zone *zone, int64_t local_us)
+{
+    if (!zone) return local_us;
+    const int64_t local = local_us / SS_SECOND_US;
+    for (int64_t from = local - MOST_EAST;;) {
+        const size_t low = count_before(zone, from);
+        const int64_t change = low < zone->count ? zone->at[low]
+                               : zone->has_rule  ? next_rule_change(zone, from)
+                                                 : INT64_MAX;
+        const int64_t reached = local - offset_at(zone, from);
+        const int64_t first = reached > from ? reached : from;
+        if (first < change) return first * SS_SECOND_US;
+        from = change;
+    }
 }

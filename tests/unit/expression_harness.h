@@ -3,9 +3,11 @@
 #ifndef SS_TESTS_EXPRESSION_HARNESS_H
 #define SS_TESTS_EXPRESSION_HARNESS_H
 
+#include <stdio.h>
 #include <string.h>
 
 #include "engine/base/bytes.h"
+#include "engine/base/time.h"
 #include "engine/expression.h"
 
 struct harness_column {
@@ -55,7 +57,31 @@ static inline bool harness_resolve(void *context, struct ss_node *node, struct s
     return false;
 }
 
-static const struct ss_scope harness_scope = {harness_resolve, NULL, NULL, "a test"};
+// Zones of the machine (package tzdata); they stay until the test ends.
+static inline const struct ss_zone *harness_find_zone(void *context, const char *name, struct ss_error *error)
+{
+    static struct ss_arena arena;
+    static const struct ss_zone *zones[16];
+    static size_t count;
+    static char bytes[1 << 16];
+    const struct ss_zone *zone = NULL;
+    char path[128];
+    (void)context;
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(ss_zone_name(zones[i]), name) == 0) return zones[i];
+    }
+    snprintf(path, sizeof(path), "/usr/share/zoneinfo/%.64s", name);
+    FILE *file = count < 16 && name[0] >= 'A' && name[0] <= 'Z' ? fopen(path, "rb") : NULL;
+    if (!file) return NULL;
+    const size_t size = fread(bytes, 1, sizeof(bytes), file);
+    fclose(file);
+    if (ss_zone_parse(name, (struct ss_bytes){bytes, size}, &arena, &zone, error) == SS_OK)
+        zones[count++] = zone;
+    return zone;
+}
+
+static const struct ss_zones harness_zones = {harness_find_zone, NULL};
+static const struct ss_scope harness_scope = {harness_resolve, NULL, NULL, "a test", &harness_zones};
 
 // The state of one compile. Release the arena.
 struct harness {

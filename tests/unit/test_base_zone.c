@@ -175,6 +175,31 @@ static int64_t find_change(int64_t from, int64_t to)
     return to;
 }
 
+// The first UTC second that shows the local second; in a gap, that of the change.
+static int64_t libc_first_instant(int64_t local)
+{
+    int64_t best = INT64_MAX, utc = local - 2 * 86400;
+    for (int64_t near = utc; near <= local + 2 * 86400; near += 4 * 3600) {
+        const int64_t found = libc_offset(near);
+        if (local - found < best && libc_offset(local - found) == found) best = local - found;
+    }
+    if (best != INT64_MAX) return best;
+    while (utc + libc_offset(utc) < local) utc += 4 * 3600;
+    return find_change(utc - 4 * 3600, utc);
+}
+
+static void compare_first_at(const char *name, const struct ss_zone *zone, int64_t local)
+{
+    const int64_t got = ss_zone_first_instant(zone, local * SS_SECOND_US);
+    const int64_t want = libc_first_instant(local) * SS_SECOND_US;
+    const int64_t utc = local - 7; // any instant will do
+    if (got != want)
+        fail_msg("%s: local second %lld first stands at %lld, and the C library says %lld", name,
+                 (long long)local, (long long)got, (long long)want);
+    assert_true(ss_zone_to_local(zone, utc * SS_SECOND_US + 1) ==
+                (utc + libc_offset(utc)) * SS_SECOND_US + 1);
+}
+
 // `first`: the UTC second from which on the C library is asked.
 static void compare_zone(const char *name, const struct ss_zone *zone, int64_t first)
 {
@@ -191,12 +216,15 @@ static void compare_zone(const char *name, const struct ss_zone *zone, int64_t f
             const int64_t local = change + around[random_bits() % (sizeof around / sizeof *around)];
             compare_at(name, zone, local + before);
             compare_at(name, zone, local + after);
+            compare_first_at(name, zone, local + (i % 2 ? before : after));
         }
     }
-    for (int i = 0; i < 20; i++)
-        compare_at(name, zone,
-                   first + 172800 +
-                       (int64_t)(random_bits() % (uint64_t)(SS_TIME_MAX_US / SS_SECOND_US - first)));
+    for (int i = 0; i < 20; i++) {
+        const int64_t local =
+            first + 172800 + (int64_t)(random_bits() % (uint64_t)(SS_TIME_MAX_US / SS_SECOND_US - first));
+        compare_at(name, zone, local);
+        compare_first_at(name, zone, local);
+    }
 }
 
 // The names of the machine's zones, one per line.

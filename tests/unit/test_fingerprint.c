@@ -259,6 +259,91 @@ static void the_canonical_form_of_a_view_is_pinned(void **state)
     ss_definitions_destroy(definitions);
 }
 
+// A zone of that many hours east, whatever its name.
+static bool load_hours_east(void *hours, const char *name, struct ss_bytes *tzif)
+{
+    static char bytes[256];
+    struct ss_bytes east;
+    (void)name;
+    harness_load_zone(NULL, "Test/East", &east);
+    memcpy(bytes, east.data, east.size);
+    const int seconds = 3600 * *(const int *)hours;
+    char *offset = memmem(bytes, east.size, "\0\0\16\20", 4), *rule = memmem(bytes, east.size, "CET-1", 5);
+    assert_true(offset && rule);
+    offset[2] = (char)(seconds >> 8);
+    offset[3] = (char)seconds;
+    rule[4] = (char)('0' + *(const int *)hours);
+    *tzif = (struct ss_bytes){bytes, east.size};
+    return true;
+}
+
+static struct ss_definitions *compile_with_zones(const char *text, int hours)
+{
+    const struct ss_file file = {"f.yaml", ss_bytes_of(text)};
+    const struct ss_zone_loader zones = {load_hours_east, &hours};
+    struct ss_definitions *definitions = NULL;
+    struct ss_buffer report = {0};
+    size_t error_count;
+    assert_int_equal(ss_definitions_compile(&file, 1, &zones, &definitions, &report, &error_count, NULL),
+                     SS_OK);
+    return definitions;
+}
+
+#define WITH_ZONES(feature, argument, service)                                                             \
+    "entities: {world: {}}\nsources:\n  s: {columns: {at: timestamp, x: int64}, event_time: at}\nviews:\n" \
+    "  v:\n    entity: world\n    source: s\n    features:\n      a: " feature "\n      b: sum(" argument  \
+    ") over all\n  w: {entity: world, source: s, features: {n: count() over 1d}}\n"                        \
+    "services:\n  r:\n    features: [w.n, d: \"" service "\"]\n"
+
+static void a_zone_in_an_expression_counts_by_its_rules(void **state)
+{
+    (void)state;
+    static const char text[] = WITH_ZONES("hour(t, 'A/B')", "hour(at, 'C/D')", "date_trunc('day', t, 'E/F')");
+    struct ss_definitions *one = compile_with_zones(text, 1), *two = compile_with_zones(text, 2);
+    struct ss_definitions *renamed =
+        compile_with_zones(WITH_ZONES("hour(t, 'G/H')", "hour(at, 'I/J')", "date_trunc('day', t, 'G/H')"), 1);
+    assert_int_equal(one->zone_count, 3);
+    assert_string_equal(one->zones[2].name, "E/F");
+    assert_int_equal(renamed->zone_count, 2);
+    assert_memory_not_equal(&one->views[0].fingerprint, &two->views[0].fingerprint, 32);
+    assert_memory_equal(&one->views[1].fingerprint, &two->views[1].fingerprint, 32);
+    assert_memory_not_equal(&one->services[0].fingerprint, &two->services[0].fingerprint, 32);
+    assert_memory_equal(&one->views[0].fingerprint, &renamed->views[0].fingerprint, 32);
+    assert_memory_equal(&one->services[0].fingerprint, &renamed->services[0].fingerprint, 32);
+    ss_definitions_destroy(one);
+    ss_definitions_destroy(two);
+    ss_definitions_destroy(renamed);
+}
+
+static void any_number_of_zones_is_kept(void **state)
+{
+    (void)state;
+    struct ss_definitions *definitions = compile_with_zones(
+        WITH_ZONES("hour(t, 'Z/1') + hour(t, 'Z/2') + hour(t, 'Z/3') + hour(t, 'Z/4') + hour(t, 'Z/5')",
+                   "hour(at, 'Z/6') + hour(at, 'Z/7') + hour(at, 'Z/8') + hour(at, 'Z/9')", "hour(t, 'Z/1')"),
+        1);
+    assert_int_equal(definitions->zone_count, 9);
+    for (size_t i = 0; i < 9; i++) {
+        assert_int_equal(definitions->zones[i].name[2], '1' + (char)i);
+        assert_memory_equal(definitions->zones[i].tzif.data, "TZif2", 5);
+    }
+    ss_definitions_destroy(definitions);
+}
+
+static void a_pattern_counts_with_its_limits(void **state)
+{
+    (void)state;
+    struct ss_definitions *definitions = compile(
+        "entities: {world: {}}\nsources:\n  s: {columns: {at: timestamp, x: string}, event_time: "
+        "at}\nviews:\n"
+        "  v: {entity: world, source: s, features: {n: \"count(where regexp_matches(x, '^#a+$')) over "
+        "all\"}}\n");
+    const char *text = definitions->views[0].canonical.data;
+    assert_non_null(strstr(text, "(regexp_matches:bool pcre2 10."));
+    assert_non_null(strstr(text, " match 1000000 depth 20000 x:string '^#a+$':string)"));
+    ss_definitions_destroy(definitions);
+}
+
 static void the_canonical_form_of_a_source_has_what_it_expects(void **state)
 {
     (void)state;
@@ -303,6 +388,9 @@ int main(void)
         cmocka_unit_test(equal_fingerprints_mean_the_same_layout),
         cmocka_unit_test(the_order_of_files_does_not_matter),
         cmocka_unit_test(the_canonical_form_of_a_view_is_pinned),
+        cmocka_unit_test(a_zone_in_an_expression_counts_by_its_rules),
+        cmocka_unit_test(any_number_of_zones_is_kept),
+        cmocka_unit_test(a_pattern_counts_with_its_limits),
         cmocka_unit_test(the_canonical_form_of_a_source_has_what_it_expects),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
