@@ -10,6 +10,7 @@
 #include "engine/base/number.h"
 #include "engine/base/time.h"
 #include "engine/functions.h"
+#include "engine/pattern.h"
 #include "engine/setting.h"
 
 static bool type_holds(struct ss_type type)
@@ -104,7 +105,15 @@ static bool result_is(const struct ss_function *row, const struct ss_type *opera
 // A setting in an instruction, where the row has one; a scale is in the type.
 static bool setting_holds(enum ss_argument argument, const struct ss_setting *setting)
 {
-    return argument != SS_ARGUMENT_COUNT || (setting && setting->number > 0);
+    switch (argument) {
+    case SS_ARGUMENT_COUNT: return setting && setting->number > 0;
+    case SS_ARGUMENT_PATTERN: return setting && setting->pattern;
+    case SS_ARGUMENT_GROUP:
+        return setting && setting->pattern && setting->number >= 0 &&
+               setting->number <= setting->pattern->group_count;
+    case SS_ARGUMENT_TIME_UNIT: return setting && setting->number >= 0 && setting->number < SS_TRUNC_COUNT;
+    default: return true;
+    }
 }
 
 static bool row_takes(const struct ss_function *row, const struct ss_instruction *instruction,
