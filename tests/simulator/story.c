@@ -1,0 +1,225 @@
+// Making a story: the random plan and script of tests/property, and around the script's steps whatever else
+// can happen to a store.
+
+#include "story.h"
+
+#include <string.h>
+
+#define MOST_ACTS   400
+#define QUERIES     160
+#define ASKED       96
+#define ASKED_ASIDE 12
+#define REBOOT      (61 * SECOND) // how far a wall clock may move when the machine comes back
+
+struct weaver {
+    struct random *random;
+    struct pool *pool;
+    struct story *story;
+    int64_t clock; // planned
+    int64_t next;  // of the next step
+    int steps_done;
+};
+
+static uint64_t below(struct weaver *weaver, uint64_t bound)
+{
+    return random_below(weaver->random, bound);
+}
+
+static bool chance(struct weaver *weaver, unsigned percent)
+{
+    return random_chance(weaver->random, percent);
+}
+
+const char *act_name(enum act_kind kind)
+{
+    static const char *const names[] = {"push", "lookup", "restart", "stop", "rebuild", "apply"};
+    return names[kind];
+}
+
+// ---- Queries
+
+static struct cell any_key(struct weaver *weaver, int key)
+{
+    const struct plan *plan = &weaver->story->plan;
+    const struct script *script = &weaver->story->script;
+    for (int k = 0; k < plan->service_key_count; k++)
+        if (plan->service_keys[k] == key)
+            return script->query_keys[below(weaver, (uint64_t)script->query_count)][k];
+    return (struct cell){0};
+}
+
+static void make_queries(struct weaver *weaver)
+{
+    struct story *story = weaver->story;
+    const struct script *script = &story->script;
+    story->query_count = QUERIES;
+    story->queries = pool_take(weaver->pool, QUERIES * sizeof *story->queries);
+    for (int q = 0; q < QUERIES; q++) {
+        struct query *query = &story->queries[q];
+        for (int k = 0; k < story->plan.key_count; k++) query->keys[k] = any_key(weaver, k);
+        for (int r = 0; r < story->plan.request_count; r++)
+            query->request[r] = script->query_request[below(weaver, (uint64_t)script->query_count)][r];
+    }
+}
+
+// ---- Acts
+
+static struct act *add_act(struct weaver *weaver, enum act_kind kind)
+{
+    struct story *story = weaver->story;
+    struct act *act = &story->acts[story->act_count];
+    if (story->act_count < MOST_ACTS - 1) story->act_count++;
+    *act = (struct act){.kind = kind, .peek_at = -1, .producer = -1, .at = AT_CLOCK};
+    for (int i = 0; i < TRIES; i++) act->crash[i].fault = -1;
+    return act;
+}
+
+// Dies at a fault point or at any write; the counts are such that most acts get there.
+static struct crash any_crash(struct weaver *weaver, int faults, int writes)
+{
+    struct crash crash = {chance(weaver, 55) ? CRASH_KILL : CRASH_POWER, -1, 0};
+    if (faults && chance(weaver, 50))
+        crash.fault = (int)below(weaver, (uint64_t)faults);
+    else
+        crash.disk = 1 + (int)below(weaver, (uint64_t)writes);
+    return crash;
+}
+
+static void may_crash(struct weaver *weaver, struct act *act, unsigned percent, int faults, int writes)
+{
+    if (!chance(weaver, percent)) return;
+    act->crash[0] = any_crash(weaver, faults, writes);
+    if (chance(weaver, 25)) act->crash[1] = any_crash(weaver, 0, 40);
+    act->look_behind = chance(weaver, 30);
+}
+
+// A time at which something of a view just is or just is not within its window, or where it may be.
+static int64_t edge_time(struct weaver *weaver)
+{
+    const struct plan *plan = &weaver->story->plan;
+    const struct view *view = &plan->views[below(weaver, (uint64_t)plan->view_count)];
+    const struct step *step = &weaver->story->script.steps[below(weaver, (uint64_t)weaver->steps_done + 1)];
+    if (step->kind != STEP_PUSH || step->row_count == 0 || view->aggregate_count == 0) return 0;
+    const struct row *row = &step->rows[below(weaver, (uint64_t)step->row_count)];
+    const struct cell time = row->cells[plan->sources[step->source].time_column];
+    const struct aggregate *aggregate = &view->aggregates[below(weaver, (uint64_t)view->aggregate_count)];
+    if (!time.present || aggregate->bound == BOUND_ALL) return 0;
+    int64_t at = time.i + aggregate->window;
+    if (aggregate->hop > 1) at += (int64_t)below(weaver, (uint64_t)aggregate->hop);
+    return at + random_between(weaver->random, -1, 1);
+}
+
+static void choose_time(struct weaver *weaver, struct act *act)
+{
+    const int64_t edge = edge_time(weaver);
+    if (chance(weaver, 35)) return;
+    if (weaver->story->plan.wall && chance(weaver, 20)) {
+        act->clock = weaver->clock - (int64_t)below(weaver, HOUR); // the machine's clock steps back
+    } else if (edge > weaver->clock && edge <= weaver->next) {
+        act->clock = weaver->clock = edge;
+    } else if (edge > weaver->clock) {
+        act->at = edge;
+    } else if (weaver->next > weaver->clock && chance(weaver, 50)) {
+        act->clock = random_between(weaver->random, weaver->clock, weaver->next);
+        weaver->clock = act->clock;
+    }
+}
+
+static struct act *add_lookup(struct weaver *weaver)
+{
+    struct act *act = add_act(weaver, ACT_LOOKUP);
+    act->by_reader = chance(weaver, 40);
+    act->query_count = ASKED;
+    act->first_query = (int)below(weaver, QUERIES - ASKED + 1);
+    choose_time(weaver, act);
+    return act;
+}
+
+static void add_something(struct weaver *weaver)
+{
+    struct act *act;
+    switch (below(weaver, 5)) {
+    case 0: may_crash(weaver, add_act(weaver, ACT_RESTART), 40, 0, 20); break;
+    case 1:
+        act = add_act(weaver, ACT_STOP);
+        may_crash(weaver, act, 100, 0, 1);
+        break;
+    case 2: may_crash(weaver, add_act(weaver, ACT_REBUILD), 30, 0, 12); break;
+    default:
+        act = add_act(weaver, ACT_APPLY);
+        act->variant = (int)below(weaver, (uint64_t)weaver->story->variant_count);
+        act->peek_at = chance(weaver, 60) ? (int)below(weaver, 2) : -1;
+        may_crash(weaver, act, 40, 2, 20);
+        break;
+    }
+}
+
+static void add_push(struct weaver *weaver, struct step *step)
+{
+    struct act *act = add_act(weaver, ACT_PUSH);
+    act->push = step;
+    act->clock = step->clock;
+    weaver->clock = step->clock > weaver->clock ? step->clock : weaver->clock;
+    if (chance(weaver, 75)) act->producer = (int)below(weaver, PRODUCERS);
+    if (act->producer >= 0 && chance(weaver, 30)) act->again = (enum again)(1 + below(weaver, 3));
+    if (chance(weaver, 50)) act->peek_at = (int)below(weaver, 5);
+    act->peek_later_us = (int64_t)below(weaver, chance(weaver, 50) ? 10 : 2 * HOUR);
+    may_crash(weaver, act, 22, 5, 14);
+    weaver->story->row_count += step->row_count;
+}
+
+// The clock of the next step that sets it.
+static int64_t next_clock(const struct script *script, int after)
+{
+    for (int i = after + 1; i < script->step_count; i++)
+        if (script->steps[i].clock) return script->steps[i].clock;
+    return INT64_MIN;
+}
+
+static void weave(struct weaver *weaver)
+{
+    struct story *story = weaver->story;
+    struct act *first = add_act(weaver, ACT_APPLY);
+    first->variant = (int)below(weaver, (uint64_t)story->variant_count);
+    may_crash(weaver, first, 10, 2, 20);
+    weaver->clock = INT64_MIN;
+    for (int i = 0; i < story->script.step_count; i++) {
+        struct step *step = &story->script.steps[i];
+        weaver->next = next_clock(&story->script, i);
+        weaver->steps_done = i;
+        if (step->kind == STEP_PUSH) {
+            add_push(weaver, step);
+        } else {
+            struct act *act = add_lookup(weaver);
+            if (step->clock) act->clock = weaver->clock = step->clock;
+        }
+        if (chance(weaver, 20)) add_something(weaver);
+        while (chance(weaver, 60)) add_lookup(weaver);
+    }
+    story->end_clock = story->script.end_clock + 2 * HOUR + DAY + story->act_count * TRIES * REBOOT;
+}
+
+void act_calm(struct act *act)
+{
+    for (int i = 0; i < TRIES; i++) act->crash[i] = (struct crash){.fault = -1};
+    act->look_behind = false;
+    act->peek_at = -1;
+    act->again = AGAIN_NOT;
+    act->is_calm = true;
+}
+
+const char *story_make(struct story *story, uint64_t seed, struct pool *pool)
+{
+    struct random random = {seed * UINT64_C(0x2545f4914f6cdd1d) + 1};
+    struct weaver weaver = {.random = &random, .pool = pool, .story = story};
+    memset(story, 0, sizeof *story);
+    story->seed = seed;
+    generate_plan(&random, pool, &story->plan);
+    story->plan.wall = random_chance(&random, 50);
+    generate_script(&random, pool, &story->plan, &story->script);
+    make_queries(&weaver);
+    story->acts = pool_take(pool, MOST_ACTS * sizeof *story->acts);
+    story->variant_count = VARIANTS;
+    weave(&weaver);
+    return story_make_variants(story, pool);
+}
