@@ -173,7 +173,7 @@ static int64_t next_clock(const struct script *script, int after)
 {
     for (int i = after + 1; i < script->step_count; i++)
         if (script->steps[i].clock) return script->steps[i].clock;
-    return INT64_MIN;
+    return script->end_clock;
 }
 
 static void weave(struct weaver *weaver)
@@ -182,7 +182,7 @@ static void weave(struct weaver *weaver)
     struct act *first = add_act(weaver, ACT_APPLY);
     first->variant = (int)below(weaver, (uint64_t)story->variant_count);
     may_crash(weaver, first, 10, 2, 20);
-    weaver->clock = INT64_MIN;
+    weaver->clock = next_clock(&story->script, -1);
     for (int i = 0; i < story->script.step_count; i++) {
         struct step *step = &story->script.steps[i];
         weaver->next = next_clock(&story->script, i);

@@ -43,7 +43,9 @@ static void widen_windows(struct plan *plan)
     for (int v = 0; v < plan->view_count; v++)
         for (int a = 0; a < plan->views[v].aggregate_count; a++) {
             struct aggregate *aggregate = &plan->views[v].aggregates[a];
-            if (aggregate->bound != BOUND_ALL && (v + a) % 3 != 2) aggregate->window *= 2;
+            const bool decays =
+                aggregate->function >= FN_DECAYED_SUM && aggregate->function <= FN_DECAYED_COUNT;
+            if (aggregate->bound != BOUND_ALL && !decays && (v + a) % 3 != 2) aggregate->window *= 2;
         }
 }
 
