@@ -5,19 +5,25 @@ It knows events, filters and exact rationals, and nothing of tiles, states or pl
 
   Feature("spend_7d", "sum", "amount", window="7d", hop="1h", when=lambda row: row["country"] == "DE")
 
-fn: count sum mean var stddev min max first last count_distinct. One of window (with hop: a duration, "exact" or the default),
-over_all, or within (last only). `when` and a view's `where` are predicates over the typed row; a predicate that meets a null
-has to say False itself.
+fn: the name of an aggregate, with what else it takes by name (second argument, k, p, cap, half_life). One of window (with hop: a
+duration, "exact" or the default), over_all, or within (last only); last=N takes the newest N events of the view, of all or of a
+window. `when` and a view's `where` are predicates over the typed row; a predicate that meets a null has to say False itself.
 
-Typed rows: int64 -> int, decimal(n) -> Fraction, float64 -> float, bool -> bool, timestamp -> micros, string -> str, null -> None.
+Typed rows: int64 -> int, decimal(n) -> Fraction, float64 -> float, bool -> bool, timestamp -> micros, string -> str,
+bytes -> bytes, list<T> -> tuple, vector(n) -> tuple of floats that are float32, null -> None.
 Answers are (text, status): the text as a training table in CSV shows it or None, and present, null, not_found or expired.
 
 Where visible events are a run of the sorted ones (nothing arrives late), sums come from prefix sums of exact integers, so that
 thousands of instants over thousands of events take seconds.
 """
+import base64
 import bisect
+import collections
 import datetime as dt
+import decimal
+import json
 import re
+import struct
 from fractions import Fraction
 from math import isqrt
 
@@ -25,6 +31,9 @@ UNIT = {"us": 1, "ms": 10**3, "s": 10**6, "m": 60 * 10**6, "h": 3600 * 10**6, "d
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)
 FLOAT_SCALE = 2**1074  # every finite double is a whole multiple of 1 / FLOAT_SCALE
 DISTINCT_EXACT = 128
+QUANTILE_EXACT = 64
+QUANTILE_BUCKETS = 256
+CAP = 256
 APPROXIMATE = "more than 128 distinct values, of which an engine keeps a sketch"
 
 
@@ -65,6 +74,15 @@ def scale_of(kind):
     return 10 ** int(re.fullmatch(r"decimal\((\d+)\)", kind).group(1))
 
 
+def element_kind(kind):
+    found = re.fullmatch(r"list<(.*)>", kind)
+    return found and found.group(1)
+
+
+def float32(number):
+    return struct.unpack("<f", struct.pack("<f", number))[0]
+
+
 def parse(kind, text):
     if text == "":
         return None
@@ -76,6 +94,13 @@ def parse(kind, text):
         return {"true": True, "false": False}[text]
     if kind == "timestamp":
         return micros(text)
+    if kind == "bytes":
+        return base64.b64decode(text, validate=True)
+    if element_kind(kind):
+        return tuple(None if x is None else parse(element_kind(kind), x if isinstance(x, str) else json.dumps(x))
+                     for x in json.loads(text))
+    if kind.startswith("vector"):
+        return tuple(float32(x) + 0.0 for x in json.loads(text))
     return text if kind == "string" else Fraction(text)
 
 
@@ -90,7 +115,30 @@ def shown(kind, value):
         return time_text(value)
     if kind in ("int64", "string"):
         return str(value)
+    if kind == "bytes":
+        return base64.b64encode(value).decode()
+    if element_kind(kind):
+        return "[" + ",".join(element_shown(element_kind(kind), x) for x in value) + "]"
+    if kind.startswith("vector"):
+        return "[" + ",".join(float32_text(x) for x in value) + "]"
     return shown_exact(kind, int(value * scale_of(kind)))
+
+
+def json_text(text):
+    return json.dumps(text, ensure_ascii=False)
+
+
+def element_shown(kind, value):
+    text = shown(kind, value)
+    if text is None:
+        return "null"
+    return text if kind in ("bool", "int64", "float64") else json_text(text)
+
+
+def float32_text(value):
+    """With the fewest digits that read back as the same float32, written as a double is."""
+    return next(repr(float(f"{value:.{digits}e}")) for digits in range(9)
+                if float32(float(f"{value:.{digits}e}")) == value)
 
 
 def shown_exact(kind, whole):
@@ -123,15 +171,154 @@ def root(rational):
     return rounded(Fraction(2 * low + (0 if exact else 1), 2 << shift))
 
 
+# ---- Aggregates by their definitions. x and y are the arguments of the rows that count, oldest first.
+
+
+def nearest(kind, value):
+    """A number as the nearest double."""
+    return value if kind == "float64" else Fraction(value).numerator / Fraction(value).denominator
+
+
+def central(xs, ys):
+    """The sum of (x - mean x) (y - mean y)."""
+    mean_x, mean_y = sum(xs) / len(xs), sum(ys) / len(ys)
+    return sum((x - mean_x) * (y - mean_y) for x, y in zip(xs, ys))
+
+
+def moment(xs, power):
+    mean = sum(xs) / len(xs)
+    return sum((x - mean) ** power for x in xs) / len(xs)
+
+
+def signed_root(square, sign):
+    text = root(square)
+    return "-" + text if sign < 0 and text != "0.0" else text
+
+
+def higher_moment(fn, xs):
+    second = moment(xs, 2)
+    if second == 0:
+        return None
+    if fn == "kurtosis":
+        return rounded(moment(xs, 4) / second**2 - 3)
+    third = moment(xs, 3)
+    return signed_root(third**2 / second**3, third)
+
+
+def of_pairs(fn, xs, ys):
+    n, both = len(xs), central(xs, ys)
+    if fn == "covar":
+        return rounded(both / (n - 1)) if n > 1 else None
+    if fn == "covar_pop":
+        return rounded(both / n)
+    x_square, y_square = central(xs, xs), central(ys, ys)
+    if y_square == 0 or (fn == "corr" and x_square == 0):
+        return None
+    return rounded(both / y_square) if fn == "slope" else signed_root(both**2 / (x_square * y_square), both)
+
+
+def ordered_bits(double):
+    """Doubles in their order, as whole numbers."""
+    bits, = struct.unpack("<q", struct.pack("<d", double))
+    return bits if bits >= 0 else -(2**63) - bits - 1
+
+
+def quantile(kind, xs, p):
+    doubles = sorted(nearest(kind, x) + 0.0 for x in xs)
+    rank = int(Fraction(p) * (len(doubles) - 1))
+    if len(doubles) <= QUANTILE_EXACT:
+        return doubles[rank]
+    keys, shift = [ordered_bits(x) for x in doubles], 45
+    while len({key >> shift for key in keys}) > QUANTILE_BUCKETS:
+        shift += 1
+    bucket = keys[rank] >> shift
+    if bucket == 0:
+        return 0.0
+    middle = (bucket << shift) + (1 << (shift - 1))
+    return struct.unpack("<d", struct.pack("<q", middle if middle >= 0 else -(2**63) - middle - 1))[0]
+
+
+def entropy(counts):
+    """- sum p ln p of counts, with digits until one more changes no bit."""
+    if len(counts) == 1:
+        return 0.0
+    total, digits, before = sum(counts), 40, None
+    while True:
+        with decimal.localcontext() as context:
+            context.prec = digits
+            shares = [decimal.Decimal(c) / total for c in counts]
+            now = float(-sum(p * p.ln() for p in shares))
+        if now == before:
+            return now
+        before, digits = now, digits * 2
+
+
+def by_value(kind, xs):
+    """[(value, count)], ascending."""
+    counts = collections.Counter(xs)
+    return sorted(counts.items(), key=lambda item: item[0].encode() if kind == "string" else item[0])
+
+
+def of_counts(feature, kind, xs):
+    counts, fn = by_value(kind, xs), feature.fn
+    if len(counts) > (feature.cap or CAP):
+        return None
+    if fn == "count_by":
+        return "{" + ",".join(f"{json_text(shown(kind, value))}:{count}" for value, count in counts) + "}"
+    if fn == "entropy":
+        return repr(entropy([count for _, count in counts]))
+    ranked = [value for value, _ in sorted(counts, key=lambda item: -item[1])]
+    return shown(kind, ranked[0]) if fn == "mode" else shown(f"list<{kind}>", ranked[:feature.k])
+
+
+def unique_last(xs, k):
+    return list(dict.fromkeys(reversed(xs)))[:k]
+
+
+def weight(u, half_life):
+    """2^(u / half-life) as the definition has it: 64 bits and an exponent."""
+    periods, rest = divmod(u, half_life)
+    fraction = (rest << 64) // half_life
+    if fraction == 0:
+        return Fraction(2) ** periods
+    with decimal.localcontext() as context:
+        context.prec = 100
+        power = int((decimal.Decimal(2).ln() * (63 + decimal.Decimal(fraction) / 2**64)).exp())
+    return power * Fraction(2) ** (periods - 63)
+
+
+def decayed(feature, times, xs, t):
+    weights = [weight(u, feature.half_life) for u in times]
+    if feature.fn == "decayed_mean":
+        return rounded(sum(w * x for w, x in zip(weights, xs)) / sum(weights))
+    read = weight(-t, feature.half_life)
+    return rounded(sum((w * read * (x if xs else 1) for w, x in zip(weights, xs or weights)), Fraction(0)))
+
+
 class Feature:
-    def __init__(self, name, fn, arg=None, window=None, hop=None, within=None, over_all=False, when=None):
+    def __init__(self, name, fn, arg=None, window=None, hop=None, within=None, over_all=False, when=None, second=None, k=None,
+                 p=None, cap=None, half_life=None, last=None):
         self.name, self.fn, self.arg, self.when = name, fn, arg, when
+        self.second, self.k, self.p, self.cap, self.last = second, k, p, cap, last
+        self.half_life = half_life and duration(half_life)
         self.within = within and duration(within)
         self.window = window and duration(window)
-        assert over_all or self.window or self.within, name
+        assert over_all or last or self.window or self.within, name
         if self.window:
             self.hop = 1 if hop == "exact" else duration(hop) if hop else default_hop(self.window)
             assert self.window % self.hop == 0, f"{name}: the window is no multiple of its hop"
+
+    def text(self):
+        """As definitions have it; `when` is the caller's to write, as `where`."""
+        arguments = [str(a) for a in (self.arg, self.second, self.k, self.p, self.cap) if a is not None]
+        if self.half_life:
+            arguments.append(f"{self.half_life}us")
+        bound = f"within {self.within}us" if self.within else f"over {self.window}us" if self.window else "over all"
+        if self.last:
+            bound = (bound if self.window else "over") + f" last {self.last}"
+        if self.window:
+            bound += f" hop {self.hop}us"
+        return f"{self.fn}({', '.join(arguments)}) {bound}"
 
     def start(self, t):
         return (t - self.window) // self.hop * self.hop if self.window else None
@@ -146,21 +333,28 @@ class Event:
 class Run:
     """Events in order of (time, seq), with what ranges of them are answered from."""
 
-    def __init__(self, events, feature, kind):
+    def __init__(self, events, feature, kinds):
+        self.feature, self.kind = feature, kinds.get(feature.arg, "timestamp")
+        self.view_times = [e.time for e in events]
+        events = list(enumerate(events))
         if feature.when:
-            events = [e for e in events if feature.when(e.row)]
-        self.feature, self.kind = feature, kind
-        if feature.arg and feature.fn != "last":  # the last event's value is taken null and all
-            events = [e for e in events if e.row[feature.arg] is not None]
-        self.times = [e.time for e in events]
-        self.values = [e.row[feature.arg] for e in events] if feature.arg else self.times
-        if feature.fn in ("sum", "mean", "var", "stddev"):
-            scale = self.scale = scale_of(kind)
+            events = [(i, e) for i, e in events if feature.when(e.row)]
+        if feature.fn != "last":  # the last event's value is taken null and all
+            events = [(i, e) for i, e in events if None not in self.arguments(e)]
+        self.places = [i for i, _ in events]  # among the view's events
+        self.times = [e.time for _, e in events]
+        self.values = [e.row[feature.arg] for _, e in events] if feature.arg else self.times
+        self.seconds = [e.row[feature.second] for _, e in events] if feature.second else self.times
+        if feature.fn in ("sum", "mean", "var", "stddev", "var_pop", "stddev_pop"):
+            scale = self.scale = scale_of(self.kind)
             whole = [int(Fraction(v) * scale) for v in self.values]
             self.sums, self.squares = [0], [0]
             for x in whole:
                 self.sums.append(self.sums[-1] + x)
                 self.squares.append(self.squares[-1] + x * x)
+
+    def arguments(self, event):
+        return [event.row[name] for name in (self.feature.arg, self.feature.second) if name]
 
     def answer(self, t):
         """(text, expired) of what is before t."""
@@ -169,24 +363,52 @@ class Run:
         begin = 0
         if feature.window:
             begin = bisect.bisect_left(self.times, feature.start(t), 0, end)
+        if feature.last:
+            newest = bisect.bisect_left(self.view_times, t) - feature.last
+            begin = max(begin, bisect.bisect_left(self.places, newest, 0, end))
         if feature.within and end and self.times[end - 1] < t - feature.within:
             return None, True
-        return self.aggregate(begin, end), False
+        return self.aggregate(begin, end, t), False
 
-    def aggregate(self, begin, end):
-        fn, n = self.feature.fn, end - begin
+    def aggregate(self, begin, end, t):
+        fn, n, feature, kind = self.feature.fn, end - begin, self.feature, self.kind
         if fn == "count":
             return str(n)
+        times, values, seconds = self.times[begin:end], self.values[begin:end], self.seconds[begin:end]
+        if fn.startswith("decayed") and (n or fn == "decayed_count"):
+            return decayed(feature, times, [Fraction(x) for x in values] if feature.arg else None, t)
         if n == 0:
             return None
-        if fn in ("sum", "mean", "var", "stddev"):
+        if fn in ("sum", "mean", "var", "stddev", "var_pop", "stddev_pop"):
             return self.moments(fn, n, begin, end)
-        values = self.values[begin:end]
+        if fn in ("skew", "kurtosis"):
+            return higher_moment(fn, [Fraction(x) for x in values])
+        if fn in ("covar", "covar_pop", "corr", "slope"):
+            return of_pairs(fn, [Fraction(x) for x in values], [Fraction(y) for y in seconds])
         if fn == "count_distinct":
             distinct = len(set(values))
             return str(distinct) if distinct <= DISTINCT_EXACT else APPROXIMATE
-        chosen = {"min": min, "max": max, "first": lambda v: v[0], "last": lambda v: v[-1]}[fn](values)
-        return shown(self.kind, chosen)
+        if fn in ("quantile", "median"):
+            return shown("float64", quantile(kind, values, "0.5" if fn == "median" else feature.p))
+        if fn in ("count_by", "mode", "top_k", "entropy"):
+            return of_counts(feature, kind, values)
+        if fn in ("any", "all"):
+            return shown("bool", {"any": any, "all": all}[fn](values))
+        if fn in ("since_last", "since_first"):
+            return str(t - times[-1 if fn == "since_last" else 0])
+        if fn in ("first_k", "last_k", "unique_last_k"):
+            chosen = {"first_k": lambda: values[:feature.k], "last_k": lambda: values[::-1][:feature.k],
+                      "unique_last_k": lambda: unique_last(values, feature.k)}[fn]()
+            return shown(f"list<{kind}>", chosen)
+        return shown(kind, self.chosen(fn, values, seconds))
+
+    def chosen(self, fn, values, seconds):
+        if fn in ("min_by", "max_by"):
+            best = {"min_by": min, "max_by": max}[fn](seconds)
+            return [x for x, y in zip(values, seconds) if y == best][-1]
+        if fn == "lag":
+            return values[-1 - self.feature.k] if self.feature.k < len(values) else None
+        return {"min": min, "max": max, "first": lambda v: v[0], "last": lambda v: v[-1]}[fn](values)
 
     def moments(self, fn, n, begin, end):
         total = self.sums[end] - self.sums[begin]
@@ -194,11 +416,12 @@ class Run:
             return rounded(Fraction(total, self.scale)) if self.kind == "float64" else shown_exact(self.kind, total)
         if fn == "mean":
             return rounded(Fraction(total, n * self.scale))
-        if n < 2:
+        degrees = n if fn.endswith("_pop") else n - 1
+        if degrees == 0:
             return None
         squares = self.squares[end] - self.squares[begin]
-        var = Fraction(n * squares - total * total, n * (n - 1) * self.scale**2)
-        return rounded(var) if fn == "var" else root(var)
+        var = Fraction(n * squares - total * total, n * degrees * self.scale**2)
+        return rounded(var) if fn.startswith("var") else root(var)
 
 
 class Source:
@@ -280,7 +503,7 @@ class View:
             return self.runs[parts]
         events, lasting = self.visible(parts, t)
         kinds = self.source.types
-        runs = [Run(events, f, kinds.get(f.arg, "timestamp")) for f in self.features]
+        runs = [Run(events, f, kinds) for f in self.features]
         if lasting:
             self.runs[parts] = (events, runs)
         return events, runs
@@ -288,7 +511,8 @@ class View:
     def row(self, parts, t):
         """[(text, status)] of every feature for the entity at t."""
         if None in parts:
-            return [("0", "present") if f.fn == "count" else (None, "not_found") for f in self.features]
+            of_nothing = {"count": ("0", "present"), "decayed_count": ("0.0", "present")}
+            return [of_nothing.get(f.fn, (None, "not_found")) for f in self.features]
         events, runs = self.runs_at(parts, t)
         found = bool(events) and events[0].time < t
         answers = []
