@@ -197,7 +197,7 @@ void ss_recent_encode(const struct ss_recent *recent, const struct ss_view *view
             const enum mark mark = !event->passes[r]           ? MARK_OUT
                                    : !event->values[r].present ? MARK_NULL
                                                                : MARK_VALUE;
-            ss_buffer_byte(buffer, mark);
+            ss_buffer_byte(buffer, (uint8_t)mark);
             if (mark != MARK_VALUE) continue;
             encode_value(group->type, &event->values[r], buffer);
             if (group->has_second) encode_value(group->second_type, &event->values[count + r], buffer);
