@@ -2,12 +2,22 @@
 
 #include "engine/part_higher.h"
 #include "engine/part_pair.h"
+#include "engine/parts.h"
 
 #define AT(part) [__builtin_ctz(part) - SS_MEMBER_BIT]
 
 const struct ss_member *const ss_members[SS_MEMBER_COUNT] = {
-    AT(SS_PART_HIGHER) = &ss_member_higher,
-    AT(SS_PART_PAIR) = &ss_member_pair,
+    AT(SS_PART_HIGHER) = &ss_member_higher,     AT(SS_PART_PAIR) = &ss_member_pair,
+    AT(SS_PART_LEAST_BY) = &ss_member_least_by, AT(SS_PART_GREATEST_BY) = &ss_member_greatest_by,
+    AT(SS_PART_FIRST_K) = &ss_member_first_k,   AT(SS_PART_LAST_K) = &ss_member_last_k,
+    AT(SS_PART_UNIQUE_K) = &ss_member_unique_k,
+};
+
+// Of aggregates that are read from one member alone.
+static ss_member_reader *const readers[SS_AGG_TOTAL] = {
+    [SS_AGG_MIN_BY] = ss_by_value,       [SS_AGG_MAX_BY] = ss_by_value,
+    [SS_AGG_FIRST_K] = ss_first_k_value, [SS_AGG_LAST_K] = ss_last_k_value,
+    [SS_AGG_LAG] = ss_lag_value,         [SS_AGG_UNIQUE_LAST_K] = ss_unique_k_value,
 };
 
 bool ss_members_known(uint32_t parts)
@@ -21,7 +31,11 @@ bool ss_member_value(const struct ss_group_state *state, const struct ss_group_k
                      const struct ss_aggregate *aggregate, int64_t t_us, struct ss_arena *arena,
                      struct ss_value *value)
 {
-    (void)t_us, (void)arena;
+    (void)t_us;
+    if (readers[aggregate->fn]) {
+        const uint32_t part = ss_group_parts_of(aggregate->fn) & SS_GROUP_MEMBERS;
+        return readers[aggregate->fn](ss_member_of(state, part), kind, aggregate, arena, value);
+    }
     switch (aggregate->fn) {
     case SS_AGG_SKEW:
     case SS_AGG_KURTOSIS: *value = ss_higher_value(state, aggregate->fn); break;

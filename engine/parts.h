@@ -1,0 +1,21 @@
+// The members of a group (group_members.h) that keep values and counts, and what is read from them.
+#ifndef SS_ENGINE_PARTS_H
+#define SS_ENGINE_PARTS_H
+
+#include "engine/group_members.h"
+
+// Reads an aggregate from a member that is not empty. False: out of memory.
+typedef bool ss_member_reader(const void *member, const struct ss_group_kind *kind,
+                              const struct ss_aggregate *aggregate, struct ss_arena *arena,
+                              struct ss_value *value);
+
+extern const struct ss_member ss_member_least_by, ss_member_greatest_by; // part_by.c
+ss_member_reader ss_by_value;                                            // min_by, max_by
+
+extern const struct ss_member ss_member_first_k, ss_member_last_k; // part_ends.c
+ss_member_reader ss_first_k_value, ss_last_k_value, ss_lag_value;
+
+extern const struct ss_member ss_member_unique_k; // part_unique.c
+ss_member_reader ss_unique_k_value;
+
+#endif
