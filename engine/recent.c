@@ -247,8 +247,8 @@ enum ss_status ss_recent_open(struct ss_recent *recent, const struct ss_view *vi
 {
     const struct ss_recent_event zero = {0};
     const uint8_t *data = (const uint8_t *)recent->bytes.data;
-    struct ss_reader reader = {data, data + recent->bytes.size, false};
     if (!data) return SS_OK;
+    struct ss_reader reader = {data, data + recent->bytes.size, false};
     const uint64_t count = ss_read_varint_inline(&reader);
     if (reader.failed || count > (uint64_t)view->recent_count || count > recent->bytes.size)
         return damaged(error);
