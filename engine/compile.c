@@ -257,24 +257,38 @@ static bool parse_type(struct ss_bytes text, struct ss_type *type, enum ss_time_
     return ss_type_parse(text, type);
 }
 
+// What is wrong with a list's or vector's type.
+static const char *explain_made_type(struct ss_bytes text)
+{
+    if (starts_with(text, "vector")) return "; write vector(n), with n numbers (1 to 4096)";
+    if (starts_with(text, "list<list") || starts_with(text, "list<vector"))
+        return "; a list holds single values, no lists or vectors";
+    if (starts_with(text, "list<timestamp"))
+        return "; write list<timestamp>: times in a list are text, without a unit";
+    return "; write list<T>, where T is bool, int64, float64, decimal(n), string, bytes or timestamp";
+}
+
 static const char *explain_type(struct ss_compiler *compiler, struct ss_bytes text)
 {
-    static const char *const names[] = {"bool", "int64", "float64", "decimal(2)", "string", "timestamp"};
+    static const char *const names[] = {"bool",   "int64",     "float64", "decimal(2)",
+                                        "string", "timestamp", "bytes"};
     static const char *const others[][2] = {
         {"int", "int64"},      {"integer", "int64"},      {"bigint", "int64"},   {"long", "int64"},
         {"float", "float64"},  {"double", "float64"},     {"text", "string"},    {"str", "string"},
-        {"varchar", "string"}, {"datetime", "timestamp"}, {"date", "timestamp"}, {"boolean", "bool"}};
+        {"varchar", "string"}, {"datetime", "timestamp"}, {"date", "timestamp"}, {"boolean", "bool"},
+        {"blob", "bytes"},     {"binary", "bytes"}};
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
         if (ss_bytes_equal(text, ss_bytes_of(others[i][0])))
             return ss_compile_format(compiler, "; did you mean '%s'?", others[i][1]);
     }
-    if (starts_with(text, "bytes") || starts_with(text, "list") || starts_with(text, "vector"))
-        return "; it is not there yet";
+    if (starts_with(text, "list") || starts_with(text, "vector")) return explain_made_type(text);
     if (starts_with(text, "decimal")) return "; write decimal(n), where n digits (0 to 18) follow the point";
     if (starts_with(text, "timestamp"))
         return "; write timestamp, timestamp(s), timestamp(ms) or timestamp(us)";
     const char *advice = ss_did_you_mean(compiler, text.data, names, sizeof(names) / sizeof(names[0]));
-    return advice[0] ? advice : "; expected bool, int64, float64, decimal(n), string or timestamp";
+    return advice[0] ? advice
+                     : "; expected bool, int64, float64, decimal(n), string, bytes, timestamp, list<T> or "
+                       "vector(n)";
 }
 
 struct ss_type ss_read_type(struct ss_compiler *compiler, const struct ss_yaml *node, const char *subject,

@@ -6,7 +6,7 @@
 
 static bool is_key_type(struct ss_type type)
 {
-    return type.id == SS_BOOL || type.id == SS_INT64 || type.id == SS_STRING;
+    return type.id == SS_BOOL || type.id == SS_INT64 || type.id == SS_STRING || type.id == SS_BYTES;
 }
 
 static struct ss_type read_key_type(struct ss_compiler *compiler, const struct ss_yaml *node,
@@ -16,8 +16,8 @@ static struct ss_type read_key_type(struct ss_compiler *compiler, const struct s
     enum ss_time_unit unit;
     const struct ss_type type = ss_read_type(compiler, node, subject, &unit);
     if (!ss_type_is_known(type) || is_key_type(type)) return type;
-    ss_diagnose(&compiler->diagnostics, node->place, "%s: a key is bool, int64 or string, got %s", subject,
-                ss_type_format(type, text));
+    ss_diagnose(&compiler->diagnostics, node->place, "%s: a key is bool, int64, string or bytes, got %s",
+                subject, ss_type_format(type, text));
     return SS_TYPE_UNKNOWN;
 }
 

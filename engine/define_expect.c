@@ -23,10 +23,10 @@ static bool read_value(const struct expectation *expectation, const struct ss_ya
     const char *reason = NULL;
     ss_type_format(column->type, type);
     if (!ss_expect_text(expectation->compiler, node, expectation->subject, "a value")) return false;
-    if (ss_value_parse(column->type, node->text, (int)column->unit, expectation->source->zone, value,
-                       &reason) &&
-        value->present)
-        return true;
+    const bool parsed = ss_value_parse(column->type, node->text, (int)column->unit, expectation->source->zone,
+                                       expectation->compiler->arena, value, &reason);
+    if (!parsed && !reason) expectation->compiler->diagnostics.out_of_memory = true;
+    if (parsed && value->present) return true;
     ss_diagnose(&expectation->compiler->diagnostics, ss_yaml_place_of(node, 0),
                 "%s: expected a value of type %s, got '%.64s'%s%s", expectation->subject, type,
                 node->text.data, reason ? ": " : "", reason ? reason : "");
@@ -45,7 +45,7 @@ static void read_not_null(const struct expectation *expectation, const struct ss
 
 static bool is_greater(struct ss_type type, struct ss_value a, struct ss_value b)
 {
-    if (type.id == SS_STRING) return ss_bytes_compare(a.text, b.text) > 0;
+    if (ss_type_is_text(type)) return ss_bytes_compare(a.text, b.text) > 0;
     if (type.id == SS_FLOAT64) return a.f64 > b.f64;
     return a.i64 > b.i64;
 }
@@ -60,9 +60,11 @@ static void read_between(const struct expectation *expectation, const struct ss_
                     expectation->subject, expected, node->count, node->count == 1 ? "" : "s");
         return;
     }
-    if (column->type.id == SS_BOOL) {
+    if (!ss_type_is_ordered(column->type)) {
+        char type[SS_TYPE_TEXT_SIZE];
         ss_diagnose(&expectation->compiler->diagnostics, node->place,
-                    "%s: between needs a type with an order, got bool", expectation->subject);
+                    "%s: between needs a type with an order, got %s", expectation->subject,
+                    ss_type_format(column->type, type));
         return;
     }
     const bool low = read_value(expectation, node->first, &column->low);
@@ -82,6 +84,12 @@ static void read_in(const struct expectation *expectation, const struct ss_yaml 
     if (!node ||
         !ss_expect_list(compiler, node, expectation->subject, "in as a list of values, such as [EUR, USD]"))
         return;
+    if (column->type.id == SS_LIST || column->type.id == SS_VECTOR) {
+        char type[SS_TYPE_TEXT_SIZE];
+        ss_diagnose(&compiler->diagnostics, node->place, "%s: in compares single values, got %s",
+                    expectation->subject, ss_type_format(column->type, type));
+        return;
+    }
     struct ss_value *values = ss_compile_array(compiler, compiler->arena, node->count, sizeof(*values));
     if (!values) return;
     if (node->count == 0)

@@ -27,6 +27,7 @@ void ss_csv_batch_release(struct ss_csv_batch *batch)
 {
     ss_hasher_destroy(batch->hasher);
     ss_arena_release(&batch->texts);
+    ss_arena_release(&batch->row);
     ss_arena_release(&batch->arena);
     *batch = (struct ss_csv_batch){0};
 }
@@ -43,17 +44,19 @@ void ss_csv_batch_clear(struct ss_csv_batch *batch)
     batch->text_bytes = 0;
 }
 
-// The columns of the row into batch->values. -1, or the first column that does not parse.
+// The columns of the row into batch->values. -1, or the first column that does not parse, with the reason;
+// NULL: out of memory.
 static int parse_row(struct ss_csv_batch *batch, const struct ss_csv_row *row, const char **reason)
 {
     const struct ss_source *source = batch->source;
+    ss_arena_reset(&batch->row);
     for (size_t i = 0; i < source->column_count; i++) {
         const struct ss_source_column *column = &source->columns[i];
         const struct ss_csv_cell *cell = &row->cells[batch->positions[i]];
         batch->values[i] = (struct ss_value){0};
         if (cell->null) continue;
-        if (!ss_value_parse(column->type, cell->text, (int)column->unit, source->zone, &batch->values[i],
-                            reason))
+        if (!ss_value_parse(column->type, cell->text, (int)column->unit, source->zone, &batch->row,
+                            &batch->values[i], reason))
             return (int)i;
     }
     return -1;
@@ -112,6 +115,7 @@ enum ss_status ss_csv_batch_add(struct ss_csv_batch *batch, const struct ss_csv_
     bool ok;
     SS_ASSERT(ss_csv_batch_rows(batch) < batch->capacity);
     if (!reason) column = parse_row(batch, row, &reason);
+    if (column >= 0 && !reason) return ss_fail_memory(error, "a batch of CSV rows");
     const bool parsed = !row->problem && column < 0;
     *is_delete = parsed && op >= 0 && batch->values[op].present &&
                  ss_bytes_equal(batch->values[op].text, ss_bytes_of("delete"));

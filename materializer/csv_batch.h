@@ -20,6 +20,7 @@ struct ss_csv_batch {
     struct ss_value *values;  // scratch of one row
     struct ss_arena arena;    // of the columns
     struct ss_arena texts;    // of the unparsed rows: reset by clear
+    struct ss_arena row;      // of the values of the row at hand
 };
 
 // Which rows to take. A row that does not parse goes with the inserts.

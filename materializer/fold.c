@@ -127,7 +127,7 @@ static enum ss_status write_row(struct fold *fold, const struct row *row, uint64
 {
     const struct ss_read_point point = {.t_us = INT64_MAX, .s = upto, .as_of_event_time = true};
     struct ss_value parts[SS_MAX_KEYS];
-    SS_TRY(ss_view_key_parts(fold->view, row->key, parts, error));
+    SS_TRY(ss_view_key_parts(fold->view, row->key, &fold->arena, parts, error));
     SS_TRY(ss_refold(fold->history, fold->view, parts, point, row->state, error));
     if (ss_state_empty(row->state))
         return ss_online_delete(fold->txn, &fold->view->fingerprint, row->key, error);

@@ -199,8 +199,9 @@ struct view_join { // one view's walk over the visits
     const struct visit *visits;
     struct ss_sweep *sweep;
     struct ss_arena empty_arena;
-    struct ss_state *empty; // the state of a null key
-    struct ss_value key[SS_MAX_KEYS];
+    struct ss_state *empty;           // the state of a null key
+    struct ss_value key[SS_MAX_KEYS]; // of the running sweep
+    struct ss_arena key_arena;
     int64_t swept_until; // last visit of the running sweep; -1: none
 };
 
@@ -216,8 +217,11 @@ static enum ss_status state_at(struct view_join *walk, int64_t visit, struct ss_
     if (visit > walk->swept_until) {
         const struct ss_entity *entity = walk->join->service->views[walk->view_index]->entity;
         walk->swept_until = sweep_end(walk->visits, visit, spine->length);
-        const bool decoded = ss_key_decode(entity->key_types, entity->key_count, at->key, walk->key);
-        SS_ASSERT(decoded);
+        ss_arena_reset(&walk->key_arena);
+        const enum ss_key_read read =
+            ss_key_decode(entity->key_types, entity->key_count, at->key, &walk->key_arena, walk->key);
+        SS_ASSERT(read != SS_KEY_BAD);
+        if (read == SS_KEY_NO_MEMORY) return ss_fail_memory(error, "a key");
         SS_TRY(ss_sweep_begin(walk->sweep, walk->key, walk->visits[walk->swept_until].t_us, at->s,
                               spine->as_of_event_time, error));
     }
@@ -287,6 +291,7 @@ static enum ss_status join_view(struct join *join, size_t view_index, struct vis
 out:
     ss_sweep_destroy(walk.sweep);
     ss_arena_release(&walk.empty_arena);
+    ss_arena_release(&walk.key_arena);
     return status;
 }
 

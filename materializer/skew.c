@@ -127,7 +127,7 @@ static enum ss_status gather_keys(struct probe *probe, uint64_t limit)
 }
 
 // Writes one entity's key into the service's row of key parts.
-static enum ss_status place_key(const struct probe *probe, const struct keys *keys, size_t index,
+static enum ss_status place_key(struct probe *probe, const struct keys *keys, size_t index,
                                 struct ss_value *row)
 {
     const struct ss_service *service = probe->service;
@@ -135,7 +135,8 @@ static enum ss_status place_key(const struct probe *probe, const struct keys *ke
     if (keys->count == 0) return SS_OK;
     for (size_t v = 0; v < service->view_count; v++) {
         if (service->views[v]->entity != keys->entity) continue;
-        SS_TRY(ss_view_key_parts(service->views[v], keys->items[index % keys->count], parts, probe->error));
+        SS_TRY(ss_view_key_parts(service->views[v], keys->items[index % keys->count], &probe->arena, parts,
+                                 probe->error));
         for (size_t i = 0; i < keys->entity->key_count; i++) row[service->view_keys[v][i]] = parts[i];
         return SS_OK;
     }

@@ -169,6 +169,7 @@ struct reading {
     bool is_table;
     struct wanted *wanted;
     size_t wanted_count;
+    struct ss_arena cell; // of the value at hand
 };
 
 static int find_column(const struct ss_spine_rows *rows, const char *name)
@@ -411,7 +412,7 @@ static const char *number_text(const struct wanted *wanted, const struct ss_cell
     return number;
 }
 
-static enum ss_status parse_cell(const struct reading *reading, const struct wanted *wanted, uint64_t line,
+static enum ss_status parse_cell(struct reading *reading, const struct wanted *wanted, uint64_t line,
                                  const struct ss_cell *cell, struct ss_value *value, struct ss_error *error)
 {
     char number[SS_NUMBER_TEXT_SIZE], expectation[80];
@@ -419,6 +420,10 @@ static enum ss_status parse_cell(const struct reading *reading, const struct wan
     const char *reason = expected(wanted->type, expectation);
     *value = (struct ss_value){0};
     if (cell->kind == SS_CELL_KIND_NULL) return SS_OK;
+    if (cell->kind == SS_CELL_KIND_BLOB && wanted->type.id == SS_BYTES) {
+        *value = (struct ss_value){.present = true, .text = text};
+        return SS_OK;
+    }
     if (cell->kind == SS_CELL_KIND_BLOB)
         return fail_cell(reading, wanted, line, cell, "expected a value, got a BLOB", error);
     if (cell->kind != SS_CELL_KIND_TEXT) {
@@ -430,11 +435,14 @@ static enum ss_status parse_cell(const struct reading *reading, const struct wan
         text = ss_bytes_of(digits);
     }
     const struct ss_zone *zone = wanted->is_event ? reading->event_source->zone : NULL;
-    if (ss_value_parse(wanted->type, text, (int)wanted->unit, zone, value, &reason)) return SS_OK;
+    ss_arena_reset(&reading->cell);
+    if (ss_value_parse(wanted->type, text, (int)wanted->unit, zone, &reading->cell, value, &reason))
+        return SS_OK;
+    if (!reason) return ss_fail_memory(error, "a spine's cell");
     return fail_cell(reading, wanted, line, cell, reason, error);
 }
 
-static enum ss_status take_cell(const struct reading *reading, const struct wanted *wanted, uint64_t line,
+static enum ss_status take_cell(struct reading *reading, const struct wanted *wanted, uint64_t line,
                                 int64_t row, const struct ss_cell *cell, int64_t *t_us,
                                 struct ss_error *error)
 {
@@ -524,9 +532,11 @@ enum ss_status ss_spine_read(const struct ss_spine_source *source, const struct 
     SS_TRY_GOTO(resolve(&reading, error), out);
     SS_TRY_GOTO(make_typed(&reading, hasher, error), out);
     filled.hash = ss_hasher_end(hasher);
+    ss_arena_release(&reading.cell);
     *rows = filled;
     return SS_OK;
 out:
+    ss_arena_release(&reading.cell);
     ss_hasher_destroy(hasher);
     ss_spine_release(&filled);
     return status;

@@ -7,6 +7,7 @@
 
 #include "materializer/train_output.h"
 
+#include "engine/base/base64.h"
 #include "engine/base/hash.h"
 #include "engine/base/number.h"
 #include "materializer/spine.h"
@@ -28,8 +29,9 @@ struct ss_train_output {
     struct ss_table_column *columns; // of the SQLite table: the CSV file has all but _t and _s
     bool *is_bool;                   // of the columns: an INTEGER that CSV writes as true or false
     size_t column_count;
-    struct ss_cell *cells;  // column_count, of the row at hand
-    struct ss_buffer texts; // values that are text in SQLite and not in memory
+    struct ss_cell *cells; // column_count, of the row at hand
+    struct ss_buffer text; // of the value at hand
+    struct ss_arena texts; // of the row at hand: values that are text in SQLite and not in memory
     struct ss_hasher *hasher;
     struct ss_buffer hashed;
     int64_t row_count;
@@ -47,6 +49,7 @@ static const char *sqlite_type(struct ss_type type)
     case SS_BOOL:
     case SS_INT64: return "INTEGER";
     case SS_FLOAT64: return "REAL";
+    case SS_BYTES: return "BLOB";
     default: return "TEXT";
     }
 }
@@ -141,8 +144,8 @@ static void csv_cell(struct ss_buffer *lines, const struct ss_cell *cell)
     case SS_CELL_KIND_REAL: ss_buffer_text(lines, ss_float64_format(cell->real, number)); break;
     case SS_CELL_KIND_TEXT: csv_text(lines, cell->text); break;
     case SS_CELL_KIND_BLOB:
-        for (size_t i = 0; i < cell->text.size; i++)
-            ss_buffer_format(lines, "%02x", (uint8_t)cell->text.data[i]);
+        ss_base64_encode(cell->text, lines); // needs no quotes but for "" itself
+        if (cell->text.size == 0) ss_buffer_text(lines, "\"\"");
         break;
     }
 }
@@ -195,8 +198,8 @@ static enum ss_status put_csv_in_place(struct ss_train_output *output, struct ss
 
 // ---- Rows
 
-// The value as a cell of SQLite; text made for it stands in output->texts, which must not move: see
-// reserve_texts.
+// The value as a cell of SQLite; text made for it stands in output->texts. Out of memory:
+// output->text.failed.
 static struct ss_cell feature_cell(struct ss_train_output *output, struct ss_type type, struct ss_value value)
 {
     if (!value.present) return (struct ss_cell){.kind = SS_CELL_KIND_NULL};
@@ -205,24 +208,16 @@ static struct ss_cell feature_cell(struct ss_train_output *output, struct ss_typ
     case SS_INT64: return (struct ss_cell){SS_CELL_KIND_INTEGER, .integer = value.i64};
     case SS_FLOAT64: return (struct ss_cell){SS_CELL_KIND_REAL, .real = value.f64};
     case SS_STRING: return (struct ss_cell){SS_CELL_KIND_TEXT, .text = value.text};
+    case SS_BYTES: return (struct ss_cell){SS_CELL_KIND_BLOB, .text = value.text};
     default: break;
     }
-    const size_t start = output->texts.size;
-    ss_value_format(type, value, &output->texts);
-    return (struct ss_cell){SS_CELL_KIND_TEXT,
-                            .text = {(const char *)output->texts.data + start, output->texts.size - start}};
-}
-
-#define VALUE_TEXT_BYTES 64 // at least the longest decimal or timestamp
-
-// Makes room for the texts of a row, so that none moves when the next is made.
-static void reserve_texts(struct ss_train_output *output)
-{
-    static const char blank[VALUE_TEXT_BYTES];
-    const size_t needed = (output->layout->service->feature_count + 1) * VALUE_TEXT_BYTES;
-    while (output->texts.capacity < needed && !output->texts.failed)
-        ss_buffer_append(&output->texts, blank, sizeof blank);
-    if (!output->texts.failed) ss_buffer_clear(&output->texts);
+    if (output->text.failed) return (struct ss_cell){.kind = SS_CELL_KIND_NULL};
+    ss_buffer_clear(&output->text);
+    ss_value_format(type, value, &output->text);
+    const char *text =
+        output->text.failed ? NULL : ss_arena_copy(&output->texts, output->text.data, output->text.size);
+    if (!text) output->text.failed = true;
+    return (struct ss_cell){SS_CELL_KIND_TEXT, .text = {text, text ? output->text.size : 0}};
 }
 
 static void fill_row(struct ss_train_output *output, const struct ss_cell *spine_cells,
@@ -231,7 +226,7 @@ static void fill_row(struct ss_train_output *output, const struct ss_cell *spine
     const struct ss_train_layout *layout = output->layout;
     struct ss_cell *cell = output->cells;
     struct ss_buffer *hashed = &output->hashed;
-    reserve_texts(output);
+    ss_arena_reset(&output->texts);
     for (size_t i = 0; i < layout->spine_column_count; i++) {
         *cell = spine_cells[i];
         ss_cell_encode(cell++, hashed);
@@ -258,7 +253,7 @@ enum ss_status ss_train_output_row(struct ss_train_output *output, const struct 
                                    struct ss_error *error)
 {
     fill_row(output, spine_cells, answer, row, t_us, s);
-    if (output->hashed.failed || output->texts.failed)
+    if (output->hashed.failed || output->text.failed)
         return ss_fail_memory(error, "a row of a training table");
     if (output->hashed.size >= FLUSH_BYTES) {
         ss_hasher_add(output->hasher, output->hashed.data, output->hashed.size);
@@ -326,7 +321,8 @@ void ss_train_output_close(struct ss_train_output *output)
     if (output->file >= 0) close(output->file);
     ss_hasher_destroy(output->hasher);
     ss_buffer_release(&output->hashed);
-    ss_buffer_release(&output->texts);
+    ss_buffer_release(&output->text);
+    ss_arena_release(&output->texts);
     ss_buffer_release(&output->lines);
     ss_arena_release(&output->arena);
     free(output);

@@ -59,10 +59,15 @@ enum ss_key_result ss_view_rows_key(const struct ss_view_rows *rows, int32_t row
     return ss_key_encode(entity->key_types, parts, entity->key_count, key);
 }
 
-enum ss_status ss_view_key_parts(const struct ss_view *view, struct ss_bytes key, struct ss_value *parts,
-                                 struct ss_error *error)
+enum ss_status ss_view_key_parts(const struct ss_view *view, struct ss_bytes key, struct ss_arena *arena,
+                                 struct ss_value *parts, struct ss_error *error)
 {
-    if (ss_key_decode(view->entity->key_types, view->entity->key_count, key, parts)) return SS_OK;
+    const struct ss_entity *entity = view->entity;
+    switch (ss_key_decode(entity->key_types, entity->key_count, key, arena, parts)) {
+    case SS_KEY_READ: return SS_OK;
+    case SS_KEY_NO_MEMORY: return ss_fail_memory(error, "a key");
+    case SS_KEY_BAD: break;
+    }
     return ss_fail(error, SS_DAMAGED,
                    "view '%s': a key of %zu bytes in the online store is no key of entity '%s'; "
                    "run 'selfsame rebuild %s'",

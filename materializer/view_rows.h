@@ -28,9 +28,9 @@ enum ss_status ss_view_rows_load(struct ss_view_rows *rows, const struct ss_even
 bool ss_view_rows_event(struct ss_view_rows *rows, int32_t row, struct ss_event *event);
 // The row's entity; anything but SS_KEY_OK is in no entity of the view.
 enum ss_key_result ss_view_rows_key(const struct ss_view_rows *rows, int32_t row, struct ss_key *key);
-// The key parts of an encoded key of the view's entity.
-enum ss_status ss_view_key_parts(const struct ss_view *view, struct ss_bytes key, struct ss_value *parts,
-                                 struct ss_error *error);
+// The key parts of an encoded key of the view's entity: strings borrow from it, bytes may be in the arena.
+enum ss_status ss_view_key_parts(const struct ss_view *view, struct ss_bytes key, struct ss_arena *arena,
+                                 struct ss_value *parts, struct ss_error *error);
 // Which columns of the source a read for this view must fill: column_count + 1 flags, the key columns too. In
 // the arena.
 bool *ss_view_columns(const struct ss_view *view, struct ss_arena *arena);

@@ -296,7 +296,7 @@ enum ss_status ss_history_read_seq(struct ss_history *history, const struct ss_s
 
 static struct ss_value least_value(struct ss_type type)
 {
-    if (type.id == SS_STRING) return (struct ss_value){.present = true, .text = {"", 0}};
+    if (ss_type_is_text(type)) return (struct ss_value){.present = true, .text = {"", 0}};
     if (type.id == SS_BOOL) return (struct ss_value){.present = true, .boolean = false};
     return (struct ss_value){.present = true, .i64 = INT64_MIN};
 }
@@ -318,14 +318,14 @@ static enum ss_status keep_last_key(struct history_reader *reader, struct ss_err
     for (size_t i = 0; i < entity->key_count; i++) {
         const struct ss_column *column = &reader->batch.columns[reader->view->key_columns[i]];
         reader->last_key[i] = ss_column_get(column, reader->batch.length - 1);
-        if (entity->key_types[i].id == SS_STRING)
+        if (ss_type_is_text(entity->key_types[i]))
             ss_buffer_append(&reader->last_text, reader->last_key[i].text.data,
                              reader->last_key[i].text.size);
     }
     if (reader->last_text.failed) return ss_fail_memory(error, "a key");
     const char *text = (const char *)reader->last_text.data;
     for (size_t i = 0; i < entity->key_count; i++) {
-        if (entity->key_types[i].id != SS_STRING) continue;
+        if (!ss_type_is_text(entity->key_types[i])) continue;
         reader->last_key[i].text.data = text;
         text += reader->last_key[i].text.size;
     }
@@ -467,7 +467,7 @@ static enum ss_status keep_key(struct history_reader *reader, const struct ss_va
     for (size_t i = 0; i < entity->key_count; i++) {
         SS_ASSERT(key[i].present);
         kept[i] = key[i];
-        if (entity->key_types[i].id != SS_STRING) continue;
+        if (!ss_type_is_text(entity->key_types[i])) continue;
         kept[i].text.data = ss_arena_copy(&reader->kept, key[i].text.data, key[i].text.size);
         if (!kept[i].text.data) return ss_fail_memory(error, "a key");
     }
@@ -539,7 +539,7 @@ static enum ss_status take_key(struct ss_history *history, const struct ss_view 
     for (size_t i = 0; i < entity->key_count; i++) {
         if (!ss_history_value(statement, (int)i, entity->key_types[i], &key[i]) || !key[i].present)
             return ss_history_fail_row(history, "a key is not of its type", error);
-        if (entity->key_types[i].id != SS_STRING) continue;
+        if (!ss_type_is_text(entity->key_types[i])) continue;
         key[i].text.data = ss_arena_copy(arena, key[i].text.data, key[i].text.size);
         if (!key[i].text.data) return ss_fail_memory(error, "a key");
     }

@@ -8,7 +8,8 @@
 //                deleted_seq          of an insert: the seq of its delete, null: none
 //                deleted_arrival_us   of an insert: the arrival of its delete
 //                c0, c1, ...          bool 0/1, int64, decimal (scaled) and timestamp INTEGER, float64 REAL,
-//                                     string TEXT. Without a declared type, so that nothing is converted
+//                                     string TEXT, bytes, list and vector BLOB. Without a declared type, so
+//                                     that nothing is converted
 //
 // Indexes: events_<id>_identity and events_<id>_deletes on (event_time_us, event_id) for sources with
 // event_id, of inserts and of deletes; and for every entity that a view groups the source by, the tables of
@@ -235,6 +236,15 @@ bool ss_history_value(sqlite3_stmt *statement, int column, struct ss_type type, 
         value->text.data = (const char *)sqlite3_column_text(statement, column);
         value->text.size = (size_t)sqlite3_column_bytes(statement, column);
         return value->text.data && ss_utf8_valid(value->text);
+    case SS_BYTES:
+    case SS_LIST:
+    case SS_VECTOR:
+        if (stored != SQLITE_BLOB) return false;
+        value->text.data = sqlite3_column_blob(statement, column); // NULL when it is empty, or out of memory
+        value->text.size = (size_t)sqlite3_column_bytes(statement, column);
+        if (!value->text.data && value->text.size) return false;
+        if (!value->text.data) value->text.data = "";
+        return ss_text_valid(type, value->text);
     default: return read_integer(statement, column, type, value);
     }
 }

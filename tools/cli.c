@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/base/list.h"
+#include "engine/base/list_text.h"
 #include "engine/base/number.h"
 
 int ss_cli_fail(const struct ss_error *error)
@@ -99,6 +101,36 @@ void ss_cli_print_json(struct json_object *value)
     json_object_put(value);
 }
 
+static struct json_object *json_text(struct ss_type type, struct ss_value value)
+{
+    struct ss_buffer text = {0};
+    ss_value_format(type, value, &text);
+    struct json_object *made =
+        json_object_new_string_len(text.size ? (const char *)text.data : "", (int)text.size);
+    ss_buffer_release(&text);
+    return made;
+}
+
+static struct json_object *json_list(struct ss_type element, struct ss_bytes packed)
+{
+    struct json_object *array = json_object_new_array();
+    struct ss_value value;
+    while (ss_list_next(element, &packed, &value))
+        json_object_array_add(array, ss_cli_json_value(element, value));
+    return array;
+}
+
+static struct json_object *json_vector(struct ss_bytes floats)
+{
+    char text[SS_NUMBER_TEXT_SIZE];
+    struct json_object *array = json_object_new_array();
+    for (size_t i = 0; i < floats.size / 4; i++) {
+        const float value = ss_vector_at(floats, i);
+        json_object_array_add(array, json_object_new_double_s((double)value, ss_float32_format(value, text)));
+    }
+    return array;
+}
+
 struct json_object *ss_cli_json_value(struct ss_type type, struct ss_value value)
 {
     char text[SS_NUMBER_TEXT_SIZE];
@@ -110,9 +142,9 @@ struct json_object *ss_cli_json_value(struct ss_type type, struct ss_value value
     case SS_DECIMAL: return json_object_new_string(ss_decimal_format(value.i64, type.scale, text));
     case SS_STRING: return json_object_new_string_len(value.text.data, (int)value.text.size);
     case SS_TIMESTAMP: return ss_cli_json_time(value.i64);
-    case SS_BYTES:
-    case SS_LIST:
-    case SS_VECTOR: break;
+    case SS_BYTES: return json_text(type, value);
+    case SS_LIST: return json_list(ss_element_of(type), value.text);
+    case SS_VECTOR: return json_vector(value.text);
     }
     return NULL;
 }

@@ -22,7 +22,10 @@ static enum ss_status print_row(void *context, struct ss_bytes key, struct ss_by
     struct ss_buffer text = {0};
     struct ss_state *state;
     ss_arena_reset(&dump->arena);
-    if (!ss_key_decode(entity->key_types, entity->key_count, key, parts))
+    const enum ss_key_read read =
+        ss_key_decode(entity->key_types, entity->key_count, key, &dump->arena, parts);
+    if (read == SS_KEY_NO_MEMORY) return ss_fail_memory(dump->error, "a key");
+    if (read == SS_KEY_BAD)
         return ss_fail(dump->error, SS_DAMAGED, "view '%s': a key of %zu bytes is no key of entity '%s'",
                        dump->view->name, key.size, entity->name);
     ss_key_format(entity->key_names, entity->key_types, parts, entity->key_count, &text);
@@ -49,8 +52,11 @@ static enum ss_status parse_key(const struct ss_entity *entity, char **pairs, in
         while (k < entity->key_count && strcmp(entity->key_names[k], name) != 0) k++;
         if (k == entity->key_count)
             return ss_fail(error, SS_INVALID, "entity '%s' has no key '%s'", entity->name, name);
-        if (!ss_value_parse(entity->key_types[k], ss_bytes_of(text), SS_UNIT_TEXT, NULL, &parts[k], &reason))
-            return ss_fail(error, SS_INVALID, "key '%s': %s: '%.60s'", name, reason, text);
+        if (ss_value_parse(entity->key_types[k], ss_bytes_of(text), SS_UNIT_TEXT, NULL, arena, &parts[k],
+                           &reason))
+            continue;
+        return !reason ? ss_fail_memory(error, "a key")
+                       : ss_fail(error, SS_INVALID, "key '%s': %s: '%.60s'", name, reason, text);
     }
     for (size_t k = 0; k < entity->key_count; k++)
         if (!parts[k].present)

@@ -59,11 +59,12 @@ static enum ss_status choose_features(struct get *get, struct ss_error *error)
     return SS_OK;
 }
 
-static enum ss_status parse_typed(const char *what, const char *name, struct ss_type type, int unit,
-                                  const char *text, struct ss_value *value, struct ss_error *error)
+static enum ss_status parse_typed(struct get *get, const char *what, const char *name, struct ss_type type,
+                                  int unit, const char *text, struct ss_value *value, struct ss_error *error)
 {
     const char *reason;
-    if (ss_value_parse(type, ss_bytes_of(text), unit, NULL, value, &reason)) return SS_OK;
+    if (ss_value_parse(type, ss_bytes_of(text), unit, NULL, &get->arena, value, &reason)) return SS_OK;
+    if (!reason) return ss_fail_memory(error, what);
     return ss_fail(error, SS_INVALID, "%s '%s': %s: '%.60s'", what, name, reason, text);
 }
 
@@ -94,8 +95,8 @@ static enum ss_status request_values(struct get *get, struct ss_value *values, s
         while (i < service->request_count && strcmp(names[i], name) != 0) i++;
         if (i == service->request_count)
             return no_such_name(service, "request input", name, names, service->request_count, error);
-        SS_TRY(parse_typed("request input", name, service->request[i].type, (int)service->request[i].unit,
-                           text, &values[i], error));
+        SS_TRY(parse_typed(get, "request input", name, service->request[i].type,
+                           (int)service->request[i].unit, text, &values[i], error));
     }
     return SS_OK;
 }
@@ -112,7 +113,7 @@ static enum ss_status pair_values(struct get *get, struct ss_value *values, stru
         if (k == service->key_count)
             return no_such_name(service, "key", name, service->key_names, service->key_count, error);
         if (values[k].present) return ss_fail(error, SS_INVALID, "key '%s' is given twice", name);
-        SS_TRY(parse_typed("key", name, service->key_types[k], SS_UNIT_TEXT, text, &values[k], error));
+        SS_TRY(parse_typed(get, "key", name, service->key_types[k], SS_UNIT_TEXT, text, &values[k], error));
     }
     for (size_t k = 0; k < service->key_count; k++)
         if (!values[k].present)

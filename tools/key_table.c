@@ -56,15 +56,16 @@ static enum ss_status take_key(struct ss_key_table *table, const struct ss_csv_r
 {
     const struct ss_csv_cell *cell = &row->cells[table->positions[k]];
     struct ss_value value = {0};
-    const char *reason;
-    if (!cell->null &&
-        !ss_value_parse(table->service->key_types[k], cell->text, SS_UNIT_TEXT, NULL, &value, &reason))
+    const char *reason = NULL;
+    const bool parsed = cell->null || ss_value_parse(table->service->key_types[k], cell->text, SS_UNIT_TEXT,
+                                                     NULL, &table->batch, &value, &reason);
+    if (!parsed && reason)
         return ss_fail(error, SS_INVALID, "%s:%llu: column '%s': %s: '%.*s%s'",
                        ss_csv_reader_name(table->reader), (unsigned long long)row->line,
                        table->service->key_names[k], reason,
                        cell->text.size > VALUE_SHOWN ? VALUE_SHOWN : (int)cell->text.size, cell->text.data,
                        cell->text.size > VALUE_SHOWN ? "..." : "");
-    if (ss_column_append(&table->keys[k], value, &table->batch)) return SS_OK;
+    if (parsed && ss_column_append(&table->keys[k], value, &table->batch)) return SS_OK;
     return ss_fail_memory(error, "the keys of a lookup");
 }
 

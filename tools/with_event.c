@@ -63,10 +63,11 @@ static enum ss_status take(const struct ss_source *source, const struct option *
     const struct ss_source_column *column = &source->columns[c];
     if (columns[c].length)
         return ss_fail(error, SS_INVALID, "--with-event: column '%s' is given twice", column->name);
-    if (!ss_value_parse(column->type, ss_bytes_of(option->value), (int)column->unit, source->zone, &value,
-                        &reason))
-        return ss_fail(error, SS_INVALID, "--with-event: column '%s': %s: '%.60s'", column->name, reason,
-                       option->value);
+    if (!ss_value_parse(column->type, ss_bytes_of(option->value), (int)column->unit, source->zone, arena,
+                        &value, &reason))
+        return !reason ? ss_fail_memory(error, "the event at hand")
+                       : ss_fail(error, SS_INVALID, "--with-event: column '%s': %s: '%.60s'", column->name,
+                                 reason, option->value);
     return ss_column_repeat(column->type, value, length, arena, &columns[c])
                ? SS_OK
                : ss_fail_memory(error, "the event at hand");

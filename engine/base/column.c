@@ -5,6 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "engine/base/base64.h"
+#include "engine/base/list.h"
+#include "engine/base/list_text.h"
 #include "engine/base/number.h"
 #include "engine/base/time.h"
 
@@ -36,25 +39,48 @@ const char *ss_type_format(struct ss_type type, char text[SS_TYPE_TEXT_SIZE])
     return text;
 }
 
-static bool parse_decimal_type(struct ss_bytes text, struct ss_type *type)
+// The text between `start` and the character `end`; false when it is not of that shape.
+static bool between(struct ss_bytes text, const char *start, char end, struct ss_bytes *inner)
 {
-    int64_t scale;
-    if (text.size < 10 || text.data[8] == '-' || memcmp(text.data, "decimal(", 8) != 0 ||
-        text.data[text.size - 1] != ')')
+    const size_t size = strlen(start);
+    if (text.size < size + 2 || memcmp(text.data, start, size) != 0 || text.data[text.size - 1] != end)
         return false;
-    if (!ss_int64_parse((struct ss_bytes){text.data + 8, text.size - 9}, &scale) || scale > 18) return false;
-    *type = (struct ss_type){SS_DECIMAL, (uint8_t)scale};
+    *inner = (struct ss_bytes){text.data + size, text.size - size - 1};
     return true;
+}
+
+// "start(n)" with n from least to most, digits only.
+static bool parse_counted(struct ss_bytes text, const char *start, int64_t least, int64_t most,
+                          int64_t *count)
+{
+    struct ss_bytes digits;
+    return between(text, start, ')', &digits) && digits.data[0] != '-' && ss_int64_parse(digits, count) &&
+           *count >= least && *count <= most;
 }
 
 bool ss_type_parse(struct ss_bytes text, struct ss_type *type)
 {
-    for (int id = SS_BOOL; id <= SS_TIMESTAMP; id++) {
+    struct ss_bytes inner;
+    struct ss_type element;
+    int64_t count;
+    for (int id = SS_BOOL; id <= SS_BYTES; id++) {
         if (id == SS_DECIMAL || !ss_bytes_equal(text, ss_bytes_of(type_names[id]))) continue;
         *type = (struct ss_type){(enum ss_type_id)id, 0};
         return true;
     }
-    return parse_decimal_type(text, type);
+    if (parse_counted(text, "decimal(", 0, 18, &count)) {
+        *type = (struct ss_type){SS_DECIMAL, (uint8_t)count};
+        return true;
+    }
+    if (parse_counted(text, "vector(", 1, SS_VECTOR_MAX, &count)) {
+        *type = (struct ss_type){.id = SS_VECTOR, .length = (uint16_t)count};
+        return true;
+    }
+    if (!between(text, "list<", '>', &inner) || inner.data[0] == 'l' || !ss_type_parse(inner, &element) ||
+        element.id == SS_VECTOR)
+        return false;
+    *type = ss_list_of(element);
+    return true;
 }
 
 bool ss_value_equal(struct ss_type type, struct ss_value a, struct ss_value b)
@@ -162,6 +188,40 @@ static const char *parse_text(struct ss_bytes text, struct ss_value *value)
     return NULL;
 }
 
+// Takes what a buffer holds over into the arena. False: out of memory.
+static bool keep_bytes(struct ss_buffer *made, struct ss_arena *arena, struct ss_value *value)
+{
+    const char *copy =
+        made->failed ? NULL : ss_arena_copy(arena, made->size ? (const char *)made->data : "", made->size);
+    value->text = (struct ss_bytes){copy, made->size};
+    ss_buffer_release(made);
+    return copy != NULL;
+}
+
+// bytes, list, vector: what has to be made from the text. NULL, or why it does not parse, or (*kept false)
+// NULL when out of memory.
+static const char *parse_made(struct ss_type type, struct ss_bytes text, const struct ss_zone *zone,
+                              struct ss_arena *arena, struct ss_value *value, bool *kept)
+{
+    struct ss_buffer made = {0};
+    bool fits = true;
+    const char *reason = NULL;
+    if (type.id == SS_BYTES)
+        reason = ss_base64_decode(text, &made) ? NULL : "not base64 (RFC 4648, with padding)";
+    else if (type.id == SS_LIST)
+        reason = ss_list_parse(type, text, zone, &made);
+    else
+        reason = ss_vector_parse(type, text, &made, &fits);
+    if (made.failed) reason = NULL;
+    if (reason || !fits) {
+        ss_buffer_release(&made);
+        *value = (struct ss_value){0};
+        return reason;
+    }
+    *kept = keep_bytes(&made, arena, value);
+    return NULL;
+}
+
 // NULL, or why it does not parse.
 static const char *parse_value(struct ss_type type, struct ss_bytes text, int unit,
                                const struct ss_zone *zone, struct ss_value *value)
@@ -186,11 +246,13 @@ static const char *parse_value(struct ss_type type, struct ss_bytes text, int un
 }
 
 bool ss_value_parse(struct ss_type type, struct ss_bytes text, int unit, const struct ss_zone *zone,
-                    struct ss_value *value, const char **reason)
+                    struct ss_arena *arena, struct ss_value *value, const char **reason)
 {
     struct ss_value parsed = {.present = true};
-    *reason = parse_value(type, text, unit, zone, &parsed);
-    if (*reason) return false;
+    bool kept = true;
+    *reason = type.id >= SS_BYTES ? parse_made(type, text, zone, arena, &parsed, &kept)
+                                  : parse_value(type, text, unit, zone, &parsed);
+    if (*reason || !kept) return false;
     *value = parsed;
     return true;
 }
@@ -206,8 +268,19 @@ void ss_value_format(struct ss_type type, struct ss_value value, struct ss_buffe
     case SS_DECIMAL: ss_buffer_text(buffer, ss_decimal_format(value.i64, type.scale, number)); break;
     case SS_STRING: ss_buffer_append(buffer, value.text.data, value.text.size); break;
     case SS_TIMESTAMP: ss_buffer_text(buffer, ss_time_format(value.i64, time)); break;
-    case SS_BYTES:
-    case SS_LIST:
-    case SS_VECTOR: break;
+    case SS_BYTES: ss_base64_encode(value.text, buffer); break;
+    case SS_LIST: ss_list_format(type, value.text, buffer); break;
+    case SS_VECTOR: ss_vector_format(value.text, buffer); break;
+    }
+}
+
+bool ss_text_valid(struct ss_type type, struct ss_bytes text)
+{
+    switch (type.id) {
+    case SS_STRING: return ss_utf8_valid(text);
+    case SS_BYTES: return true;
+    case SS_LIST: return ss_list_length(ss_element_of(type), text) >= 0;
+    case SS_VECTOR: return text.size == 4 * (size_t)type.length && ss_vector_valid(text);
+    default: return false;
     }
 }

@@ -70,7 +70,8 @@ bool ss_type_is_numeric(struct ss_type type); // int64, float64, decimal
 // "decimal(2)", "list<decimal(2)>", "vector(64)". Returns text.
 #define SS_TYPE_TEXT_SIZE 24
 const char *ss_type_format(struct ss_type type, char text[SS_TYPE_TEXT_SIZE]);
-// "int64", "decimal(2)", ...; false when it is none.
+// "int64", "decimal(2)", "list<string>", "vector(64)", ...; false when it is none.
+#define SS_VECTOR_MAX 4096 // elements
 bool ss_type_parse(struct ss_bytes text, struct ss_type *type);
 
 // One value. Strings are borrowed. A null value has all other members zero.
@@ -126,13 +127,18 @@ void ss_column_clear(struct ss_column *column); // length 0, memory kept
 struct ss_value ss_column_get(const struct ss_column *column, int32_t row);
 
 // Text to value, exactly as its type (DESIGN C13, CLI.md): bool "true"/"false", int64, float64 (NaN and
-// infinities become null), decimal(n), string (valid UTF-8 without U+0000), timestamp by unit and zone. False
-// when it does not parse; then *reason is a static phrase such as "not an int64". The empty text is a string
-// value, an error for other types: a reader of CSV decides about null before it calls this.
+// infinities become null), decimal(n), string (valid UTF-8 without U+0000), timestamp by unit and zone, bytes
+// as base64, list and vector as JSON (list_text.h; a vector that does not fit float32 becomes null). A string
+// borrows the text; bytes, list and vector are made in the arena. False when it does not parse; then *reason
+// is a static phrase such as "not an int64", or NULL: out of memory. The empty text is a string or bytes, an
+// error for other types: a reader of CSV decides about null before it calls this.
 struct ss_zone;
 bool ss_value_parse(struct ss_type type, struct ss_bytes text, int unit /* enum ss_time_unit */,
-                    const struct ss_zone *zone, struct ss_value *value, const char **reason);
+                    const struct ss_zone *zone, struct ss_arena *arena, struct ss_value *value,
+                    const char **reason);
 // Value to text as CLI.md "CSV out" says, appended to the buffer; null appends nothing. No CSV quoting.
 void ss_value_format(struct ss_type type, struct ss_value value, struct ss_buffer *buffer);
+// Are the bytes, read from disk, the value of a type whose values are in `text`?
+bool ss_text_valid(struct ss_type type, struct ss_bytes text);
 
 #endif

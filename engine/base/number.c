@@ -223,32 +223,41 @@ static void step_up(char *scientific)
     sprintf(end, "e%c%02d", exponent < 0 ? '-' : '+', abs(exponent));
 }
 
-// The shortest digits that read back. At 15 digits a normal double's decimal is unique, so trailing zeros can
-// go; a subnormal has fewer, so there all lengths are tried. Below a power of two doubles lie closer than
-// above it: there the nearest decimal may miss where the next one up still reads back.
-static void shortest_digits(double value, char scientific[32])
+// The shortest digits that read back, as a double or (narrow) a float32. A decimal of 15 digits is unique
+// among normal doubles, one of 6 among normal floats, so trailing zeros can go; a subnormal has fewer, so
+// there all lengths are tried. Below a power of two the values lie closer than above it: there the nearest
+// decimal may miss where the next one up still reads back.
+static bool reads_back(const char *scientific, double value, bool narrow, locale_t c)
+{
+    const double read = strtod_l(scientific, NULL, c);
+    return (narrow ? (double)(float)read : read) == value;
+}
+
+static void shortest_digits(double value, bool narrow, char scientific[32])
 {
     int exponent;
     const bool is_power_of_two = frexp(value, &exponent) == 0.5;
+    const bool is_subnormal = value < (narrow ? 1.2e-38 : 2.3e-308);
+    const int most = narrow ? 9 : 17;
     const locale_t c = the_c_locale(), before = uselocale(c);
-    for (int digits = fabs(value) < 2.3e-308 ? 1 : 15; digits <= 17; digits++) {
+    for (int digits = is_subnormal ? 1 : narrow ? 6 : 15; digits <= most; digits++) {
         snprintf(scientific, 32, "%.*e", digits - 1, value);
-        if (strtod_l(scientific, NULL, c) == value) break;
+        if (reads_back(scientific, value, narrow, c)) break;
         if (!is_power_of_two) continue;
         step_up(scientific);
-        if (strtod_l(scientific, NULL, c) == value) break;
+        if (reads_back(scientific, value, narrow, c)) break;
     }
     uselocale(before);
 }
 
-const char *ss_float64_format(double value, char text[SS_NUMBER_TEXT_SIZE])
+static const char *format_float(double value, bool narrow, char text[SS_NUMBER_TEXT_SIZE])
 {
     char scientific[32], digits[20];
     size_t count = 0;
     char *out = text;
     if (!isfinite(value)) return strcpy(text, isnan(value) ? "nan" : value < 0 ? "-inf" : "inf");
     if (value == 0) return strcpy(text, signbit(value) ? "-0.0" : "0.0");
-    shortest_digits(fabs(value), scientific);
+    shortest_digits(fabs(value), narrow, scientific);
     for (const char *at = scientific; *at != 'e'; at++)
         if (*at != '.') digits[count++] = *at;
     while (count > 1 && digits[count - 1] == '0') count--;
@@ -278,6 +287,16 @@ const char *ss_float64_format(double value, char text[SS_NUMBER_TEXT_SIZE])
     }
     *out = 0;
     return text;
+}
+
+const char *ss_float64_format(double value, char text[SS_NUMBER_TEXT_SIZE])
+{
+    return format_float(value, false, text);
+}
+
+const char *ss_float32_format(float value, char text[SS_NUMBER_TEXT_SIZE])
+{
+    return format_float((double)value, true, text);
 }
 
 const char *ss_decimal_format(int64_t value, unsigned scale, char text[SS_NUMBER_TEXT_SIZE])

@@ -24,6 +24,10 @@ bool ss_float64_parse(struct ss_bytes text, double *value);
 // 0.0001, 1e-05. Returns text.
 const char *ss_float64_format(double value, char text[SS_NUMBER_TEXT_SIZE]);
 
+// The same of a float32: the fewest digits that, read as a double and then rounded to a float32, give it
+// back.
+const char *ss_float32_format(float value, char text[SS_NUMBER_TEXT_SIZE]);
+
 // scaled decimal: (1250, 2) -> "12.50"; (-5, 2) -> "-0.05"; scale 0 -> no point. Returns text.
 const char *ss_decimal_format(int64_t value, unsigned scale, char text[SS_NUMBER_TEXT_SIZE]);
 

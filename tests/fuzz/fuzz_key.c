@@ -13,6 +13,8 @@ static const struct {
     {1, {{SS_INT64, 0}}},
     {2, {{SS_INT64, 0}, {SS_STRING, 0}}},
     {3, {{SS_STRING, 0}, {SS_BOOL, 0}, {SS_STRING, 0}}},
+    {1, {{SS_BYTES, 0}}},
+    {3, {{SS_BYTES, 0}, {SS_INT64, 0}, {SS_BYTES, 0}}},
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -25,11 +27,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct ss_value parts[3];
     struct ss_key key;
     struct ss_buffer text = {0};
-    if (!ss_key_decode(types, count, bytes, parts)) return 0;
+    struct ss_arena arena = {0};
+    if (ss_key_decode(types, count, bytes, &arena, parts) != SS_KEY_READ) {
+        ss_arena_release(&arena);
+        return 0;
+    }
     SS_ASSERT(ss_key_encode(types, parts, count, &key) == SS_KEY_OK);
     SS_ASSERT(ss_bytes_equal(bytes, (struct ss_bytes){(const char *)key.bytes, key.size}));
     ss_key_format(names, types, parts, count, &text);
     SS_ASSERT(ss_utf8_valid((struct ss_bytes){(const char *)text.data, text.size}));
     ss_buffer_release(&text);
+    ss_arena_release(&arena);
     return 0;
 }

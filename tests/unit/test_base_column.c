@@ -189,12 +189,14 @@ static void cells_are_read_exactly_as_their_type(void **state)
         struct ss_value value = {0};
         const char *reason = NULL;
         struct ss_buffer text = {0};
-        const bool ok =
-            ss_value_parse(cells[i].type, ss_bytes_of(cells[i].text), SS_UNIT_TEXT, NULL, &value, &reason);
+        struct ss_arena arena = {0};
+        const bool ok = ss_value_parse(cells[i].type, ss_bytes_of(cells[i].text), SS_UNIT_TEXT, NULL, &arena,
+                                       &value, &reason);
         if (ok != (cells[i].printed != NULL))
             fail_msg("'%s' as type %d", cells[i].text, (int)cells[i].type.id);
         if (!ok) {
             assert_string_equal(reason, cells[i].reason);
+            ss_arena_release(&arena);
             continue;
         }
         ss_value_format(cells[i].type, value, &text);
@@ -202,11 +204,13 @@ static void cells_are_read_exactly_as_their_type(void **state)
         assert_string_equal(text.data, cells[i].printed);
         assert_int_equal(value.present, cells[i].printed[0] || cells[i].type.id == SS_STRING);
         ss_buffer_release(&text);
+        ss_arena_release(&arena);
     }
+    struct ss_arena arena = {0};
     struct ss_value value;
     const char *reason;
     assert_true(ss_value_parse((struct ss_type){SS_TIMESTAMP, 0}, ss_bytes_of("1769853600001"), SS_UNIT_MS,
-                               NULL, &value, &reason));
+                               NULL, &arena, &value, &reason));
     assert_int_equal(value.i64, INT64_C(1769853600001000));
 }
 

@@ -102,10 +102,10 @@ static const struct row entity_rows[] = {
      "nothing\n"},
     {"entities:\n"
      "  u: {k: float64}\n",
-     "2:10: key 'k' of entity 'u': a key is bool, int64 or string, got float64\n"},
+     "2:10: key 'k' of entity 'u': a key is bool, int64, string or bytes, got float64\n"},
     {"entities:\n"
      "  u: {k: decimal(2)}\n",
-     "2:10: key 'k' of entity 'u': a key is bool, int64 or string, got decimal(2)\n"},
+     "2:10: key 'k' of entity 'u': a key is bool, int64, string or bytes, got decimal(2)\n"},
     {"entities:\n"
      "  u: {k: strin}\n",
      "2:10: key 'k' of entity 'u': unknown type 'strin'; did you mean 'string'?\n"},
@@ -201,9 +201,62 @@ static const struct row source_rows[] = {
      "3:33: column 'x' of source 'pay': unknown type 'int'; did you mean 'int64'?\n"},
     {"sources:\n"
      "  pay:\n"
-     "    columns: {at: timestamp, x: list<int64>}\n"
+     "    columns: {at: timestamp, x: list<int>}\n"
      "    event_time: at\n",
-     "3:33: column 'x' of source 'pay': unknown type 'list<int64>'; it is not there yet\n"},
+     "3:33: column 'x' of source 'pay': unknown type 'list<int>'; write list<T>, where T is bool, int64, "
+     "float64, decimal(n), string, bytes or timestamp\n"},
+    {"sources:\n"
+     "  pay:\n"
+     "    columns: {at: timestamp, x: list<list<int64>>}\n"
+     "    event_time: at\n",
+     "3:33: column 'x' of source 'pay': unknown type 'list<list<int64>>'; a list holds single values, no "
+     "lists or vectors\n"},
+    {"sources:\n"
+     "  pay:\n"
+     "    columns: {at: timestamp, x: list<vector(3)>}\n"
+     "    event_time: at\n",
+     "3:33: column 'x' of source 'pay': unknown type 'list<vector(3)>'; a list holds single values, no lists "
+     "or vectors\n"},
+    {"sources:\n"
+     "  pay:\n"
+     "    columns: {at: timestamp, x: list<timestamp(ms)>}\n"
+     "    event_time: at\n",
+     "3:33: column 'x' of source 'pay': unknown type 'list<timestamp(ms)>'; write list<timestamp>: times in "
+     "a "
+     "list are text, without a unit\n"},
+    {"sources:\n"
+     "  pay:\n"
+     "    columns: {at: timestamp, x: vector(0), y: vector(5000), z: vector}\n"
+     "    event_time: at\n",
+     "3:33: column 'x' of source 'pay': unknown type 'vector(0)'; write vector(n), with n numbers (1 to "
+     "4096)\n"
+     "3:47: column 'y' of source 'pay': unknown type 'vector(5000)'; write vector(n), with n numbers (1 to "
+     "4096)\n"
+     "3:64: column 'z' of source 'pay': unknown type 'vector'; write vector(n), with n numbers (1 to "
+     "4096)\n"},
+    {"sources:\n"
+     "  pay:\n"
+     "    columns: {at: list<timestamp>, id: bytes, op: list<string>}\n"
+     "    event_time: at\n"
+     "    event_id: id\n"
+     "    op: op\n"
+     "    arrival: op\n",
+     "4:17: source 'pay': event_time: expected a timestamp column, got 'at' of type list<timestamp>\n"
+     "5:15: source 'pay': event_id: expected a string or int64 column, got 'id' of type bytes\n"
+     "6:9: source 'pay': op: expected a string column, got 'op' of type list<string>\n"
+     "7:14: source 'pay': arrival: expected a timestamp column, got 'op' of type list<string>\n"},
+    {"sources:\n"
+     "  pay:\n"
+     "    columns: {at: timestamp, l: list<int64>, v: vector(2), b: bytes}\n"
+     "    event_time: at\n"
+     "    expect:\n"
+     "      l: {between: ['[1]', '[2]']}\n"
+     "      v: {in: ['[1,2]']}\n"
+     "      b: {in: [YQ==, YQ]}\n",
+     "6:20: source 'pay': column 'l': between needs a type with an order, got list<int64>\n"
+     "7:15: source 'pay': column 'v': in compares single values, got vector(2)\n"
+     "8:22: source 'pay': column 'b': expected a value of type bytes, got 'YQ': not base64 (RFC 4648, with "
+     "padding)\n"},
     {"sources:\n"
      "  pay:\n"
      "    columns: {at: timestamp, x: decimal(19)}\n"
@@ -218,10 +271,10 @@ static const struct row source_rows[] = {
      "timestamp(ms) or timestamp(us)\n"},
     {"sources:\n"
      "  pay:\n"
-     "    columns: {at: timestamp, x: blob}\n"
+     "    columns: {at: timestamp, x: jsonb}\n"
      "    event_time: at\n",
-     "3:33: column 'x' of source 'pay': unknown type 'blob'; expected bool, int64, float64, decimal(n), "
-     "string or timestamp\n"},
+     "3:33: column 'x' of source 'pay': unknown type 'jsonb'; expected bool, int64, float64, decimal(n), "
+     "string, bytes, timestamp, list<T> or vector(n)\n"},
     {"sources:\n"
      "  pay:\n"
      "    columns: {at: timestamp, x: {description: d}}\n"
