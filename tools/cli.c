@@ -177,6 +177,11 @@ void ss_table_cell(struct ss_table *table, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
+    ss_table_text(table, ss_bytes_of(text));
+}
+
+void ss_table_text(struct ss_table *table, struct ss_bytes text)
+{
     if (table->cell_count == table->capacity) {
         const size_t capacity = table->capacity ? table->capacity * 2 : 64;
         struct ss_buffer *grown = realloc(table->cells, capacity * sizeof *grown);
@@ -188,7 +193,7 @@ void ss_table_cell(struct ss_table *table, const char *format, ...)
         table->capacity = capacity;
     }
     table->cells[table->cell_count] = (struct ss_buffer){0};
-    ss_buffer_append(&table->cells[table->cell_count++], text, strlen(text));
+    ss_buffer_append(&table->cells[table->cell_count++], text.data, text.size);
 }
 
 static int cell_width(const struct ss_buffer *cell)

@@ -73,8 +73,9 @@ struct ss_table {
 };
 void ss_table_init(struct ss_table *table, size_t column_count, const char *const *headers);
 void ss_table_cell(struct ss_table *table, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void ss_table_print(struct ss_table *table, FILE *out); // and releases it
-void ss_table_release(struct ss_table *table);          // of a table that is not printed
+void ss_table_text(struct ss_table *table, struct ss_bytes text); // a cell as it is, however long
+void ss_table_print(struct ss_table *table, FILE *out);           // and releases it
+void ss_table_release(struct ss_table *table);                    // of a table that is not printed
 
 // 1234567 -> "1,234,567"; 1536 -> "1.5 KiB". Return text.
 #define SS_COUNT_TEXT_SIZE 32

@@ -152,7 +152,7 @@ static void table_value(struct get *get, struct ss_type type, struct ss_value va
     struct ss_buffer text = {0};
     ss_value_format(type, value, &text);
     if (value.present)
-        ss_table_cell(&get->table, "%.*s", (int)text.size, text.data ? (const char *)text.data : "");
+        ss_table_text(&get->table, (struct ss_bytes){text.data ? (const char *)text.data : "", text.size});
     else
         ss_table_cell(&get->table, "(%s)", ss_cell_status_name(status));
     ss_buffer_release(&text);

@@ -113,7 +113,7 @@ static bool take_escape(struct cursor *cursor, struct ss_buffer *text)
 // A string, its escapes replaced, into `text`.
 static bool take_string(struct cursor *cursor, struct ss_buffer *text)
 {
-    ss_buffer_clear(text);
+    text->size = 0; // and `failed` stays
     if (!take(cursor, '"')) return false;
     while (cursor->at < cursor->end) {
         const char *start = cursor->at;
@@ -164,7 +164,7 @@ static bool read_float64(struct list_parser *parser, struct ss_value *value)
 static bool read_bytes(struct list_parser *parser, struct ss_bytes *bytes)
 {
     struct ss_bytes text;
-    ss_buffer_clear(&parser->bytes);
+    parser->bytes.size = 0;
     if (!read_string(parser, &text) || !ss_base64_decode(text, &parser->bytes)) return false;
     *bytes =
         (struct ss_bytes){parser->bytes.data ? (const char *)parser->bytes.data : "", parser->bytes.size};

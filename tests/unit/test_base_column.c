@@ -25,15 +25,29 @@ static uint64_t random_bits(void)
     return random_state * UINT64_C(0x2545f4914f6cdd1d);
 }
 
-static const struct ss_type types[] = {{SS_BOOL, 0},     {SS_INT64, 0},  {SS_FLOAT64, 0},  {SS_DECIMAL, 2},
-                                       {SS_DECIMAL, 18}, {SS_STRING, 0}, {SS_TIMESTAMP, 0}};
+static const struct ss_type types[] = {{SS_BOOL, 0},
+                                       {SS_INT64, 0},
+                                       {SS_FLOAT64, 0},
+                                       {SS_DECIMAL, 2},
+                                       {SS_DECIMAL, 18},
+                                       {SS_STRING, 0},
+                                       {SS_TIMESTAMP, 0},
+                                       {.id = SS_BYTES},
+                                       {.id = SS_LIST, .element = SS_BOOL},
+                                       {.id = SS_LIST, .element = SS_BYTES},
+                                       {.id = SS_LIST, .element = SS_TIMESTAMP},
+                                       {.id = SS_LIST, .element = SS_DECIMAL, .scale = 18},
+                                       {.id = SS_VECTOR, .length = 1},
+                                       {.id = SS_VECTOR, .length = 4096}};
 #define TYPE_COUNT (sizeof types / sizeof *types)
 
 static void types_are_read_as_they_are_printed(void **state)
 {
     (void)state;
-    static const char *const texts[TYPE_COUNT] = {"bool",        "int64",  "float64",  "decimal(2)",
-                                                  "decimal(18)", "string", "timestamp"};
+    static const char *const texts[TYPE_COUNT] = {
+        "bool",      "int64",       "float64",    "decimal(2)",  "decimal(18)",     "string",
+        "timestamp", "bytes",       "list<bool>", "list<bytes>", "list<timestamp>", "list<decimal(18)>",
+        "vector(1)", "vector(4096)"};
     static const char *const refused[] = {"",
                                           "int",
                                           "Int64",
@@ -42,6 +56,21 @@ static void types_are_read_as_they_are_printed(void **state)
                                           "decimal(19)",
                                           "decimal(-1)",
                                           "decimal(-0)",
+                                          "list",
+                                          "list<>",
+                                          "list<int64",
+                                          "list<int64>>",
+                                          "list< int64>",
+                                          "list<list<int64>>",
+                                          "list<vector(2)>",
+                                          "list<timestamp(s)>",
+                                          "vector",
+                                          "vector()",
+                                          "vector(0)",
+                                          "vector(4097)",
+                                          "vector(-1)",
+                                          "vector(1.0)",
+                                          "Bytes",
                                           "decimal(2",
                                           "decimal(2) ",
                                           "decimal(x)",
@@ -71,6 +100,9 @@ static struct ss_value random_value(struct ss_type type, char text[64])
     case SS_BOOL: value.boolean = random_bits() & 1; break;
     case SS_FLOAT64: value.f64 = (double)(int64_t)random_bits() / 1e9; break;
     case SS_STRING:
+    case SS_BYTES:
+    case SS_LIST:
+    case SS_VECTOR:
         value.text.size = random_bits() % 64;
         for (size_t i = 0; i < value.text.size; i++) text[i] = (char)('a' + random_bits() % 26);
         value.text.data = text;
@@ -115,15 +147,15 @@ static void a_null_leaves_zero_under_its_bit(void **state)
     for (size_t t = 0; t < TYPE_COUNT; t++) {
         struct ss_column column;
         const struct ss_value one =
-            types[t].id == SS_STRING ? (struct ss_value){.present = true, .text = {"x", 1}}
-            : types[t].id == SS_BOOL ? (struct ss_value){.present = true, .boolean = true}
-                                     : (struct ss_value){.present = true, .i64 = 1};
+            ss_type_is_text(types[t]) ? (struct ss_value){.present = true, .text = {"x", 1}}
+            : types[t].id == SS_BOOL  ? (struct ss_value){.present = true, .boolean = true}
+                                      : (struct ss_value){.present = true, .i64 = 1};
         assert_true(ss_column_init(&column, types[t], 1, &arena));
         assert_true(ss_column_append(&column, one, &arena));
         ss_column_clear(&column);
         assert_true(ss_column_append(&column, (struct ss_value){0}, &arena)); // over what was there
         assert_int_equal(column.validity[0] & 1, 0);
-        if (types[t].id == SS_STRING)
+        if (ss_type_is_text(types[t]))
             assert_int_equal(column.offsets[1], 0);
         else if (types[t].id == SS_BOOL)
             assert_int_equal(column.bits[0] & 1, 0);
