@@ -19,14 +19,46 @@
 #include "tests/unit/allocation_sweep.h"
 #include "tests/unit/samples.h"
 
-static const struct ss_type bytes = {.id = SS_BYTES}, bools = {.id = SS_LIST, .element = SS_BOOL},
-                            integers = {.id = SS_LIST, .element = SS_INT64},
-                            floats = {.id = SS_LIST, .element = SS_FLOAT64},
-                            decimals = {.id = SS_LIST, .element = SS_DECIMAL, .scale = 2},
-                            strings = {.id = SS_LIST, .element = SS_STRING},
-                            blobs = {.id = SS_LIST, .element = SS_BYTES},
-                            times = {.id = SS_LIST, .element = SS_TIMESTAMP},
-                            vector = {.id = SS_VECTOR, .length = 3}, single = {.id = SS_VECTOR, .length = 1};
+#define BYTES          \
+    {                  \
+        .id = SS_BYTES \
+    }
+#define BOOLS                             \
+    {                                     \
+        .id = SS_LIST, .element = SS_BOOL \
+    }
+#define INTEGERS                           \
+    {                                      \
+        .id = SS_LIST, .element = SS_INT64 \
+    }
+#define FLOATS                               \
+    {                                        \
+        .id = SS_LIST, .element = SS_FLOAT64 \
+    }
+#define DECIMALS                                         \
+    {                                                    \
+        .id = SS_LIST, .element = SS_DECIMAL, .scale = 2 \
+    }
+#define STRINGS                             \
+    {                                       \
+        .id = SS_LIST, .element = SS_STRING \
+    }
+#define BLOBS                              \
+    {                                      \
+        .id = SS_LIST, .element = SS_BYTES \
+    }
+#define TIMES                                  \
+    {                                          \
+        .id = SS_LIST, .element = SS_TIMESTAMP \
+    }
+#define VECTOR                       \
+    {                                \
+        .id = SS_VECTOR, .length = 3 \
+    }
+#define SINGLE                       \
+    {                                \
+        .id = SS_VECTOR, .length = 1 \
+    }
 
 static const char null_value[] = "(null)";
 
@@ -51,37 +83,37 @@ static const struct {
     struct ss_type type;
     const char *text, *printed;
 } good[] = {
-    {bytes, "", ""},
-    {bytes, "AA==", "AA=="},
-    {bytes, "aGk=", "aGk="},
-    {bytes, "+/+/", "+/+/"},
-    {bytes, "Zm9vYmFy", "Zm9vYmFy"},
-    {bools, "[true,false,null]", "[true,false,null]"},
-    {integers, "[]", "[]"},
-    {integers, " [ ] ", "[]"},
-    {integers, "\t[ 1 ,\r\n-2,null ]\n", "[1,-2,null]"},
-    {integers, "[9223372036854775807,-9223372036854775808,-0]",
+    {BYTES, "", ""},
+    {BYTES, "AA==", "AA=="},
+    {BYTES, "aGk=", "aGk="},
+    {BYTES, "+/+/", "+/+/"},
+    {BYTES, "Zm9vYmFy", "Zm9vYmFy"},
+    {BOOLS, "[true,false,null]", "[true,false,null]"},
+    {INTEGERS, "[]", "[]"},
+    {INTEGERS, " [ ] ", "[]"},
+    {INTEGERS, "\t[ 1 ,\r\n-2,null ]\n", "[1,-2,null]"},
+    {INTEGERS, "[9223372036854775807,-9223372036854775808,-0]",
      "[9223372036854775807,-9223372036854775808,0]"},
-    {floats, "[1,-0,0.1,1E2,1e999,-1e-400,null]", "[1.0,0.0,0.1,100.0,null,0.0,null]"},
-    {decimals, "[1,\"2.5\",-0.05,1.50,1e3,\"999999999999999999e-2\"]",
+    {FLOATS, "[1,-0,0.1,1E2,1e999,-1e-400,null]", "[1.0,0.0,0.1,100.0,null,0.0,null]"},
+    {DECIMALS, "[1,\"2.5\",-0.05,1.50,1e3,\"999999999999999999e-2\"]",
      "[\"1.00\",\"2.50\",\"-0.05\",\"1.50\",\"1000.00\",\"9999999999999999.99\"]"},
-    {strings, "[\"\",\"a b\",null]", "[\"\",\"a b\",null]"},
-    {strings, "[\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u0001\\u001F\\u007f\"]",
+    {STRINGS, "[\"\",\"a b\",null]", "[\"\",\"a b\",null]"},
+    {STRINGS, "[\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u0001\\u001F\\u007f\"]",
      "[\"\\\"\\\\/\\b\\f\\n\\r\\t\\u0001\\u001f\x7f\"]"},
-    {strings, "[\"\\u00e4\\u20AC\\ud83d\\uDE00\\uffff\"]",
+    {STRINGS, "[\"\\u00e4\\u20AC\\ud83d\\uDE00\\uffff\"]",
      "[\"\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80\xef\xbf\xbf\"]"},
-    {strings, "[\"\\uD800\\uDC00\\udbff\\udfff\"]", "[\"\xf0\x90\x80\x80\xf4\x8f\xbf\xbf\"]"},
-    {strings, "[\"],[\"]", "[\"],[\"]"},
-    {blobs, "[\"\",\"AP8=\",null]", "[\"\",\"AP8=\",null]"},
-    {blobs, "[\"\\u0041AAA\"]", "[\"AAAA\"]"},
-    {times, "[\"2026-01-31T10:00:00.5+02:00\",\"2026-01-31\",null]",
+    {STRINGS, "[\"\\uD800\\uDC00\\udbff\\udfff\"]", "[\"\xf0\x90\x80\x80\xf4\x8f\xbf\xbf\"]"},
+    {STRINGS, "[\"],[\"]", "[\"],[\"]"},
+    {BLOBS, "[\"\",\"AP8=\",null]", "[\"\",\"AP8=\",null]"},
+    {BLOBS, "[\"\\u0041AAA\"]", "[\"AAAA\"]"},
+    {TIMES, "[\"2026-01-31T10:00:00.5+02:00\",\"2026-01-31\",null]",
      "[\"2026-01-31T08:00:00.5Z\",\"2026-01-31T00:00:00Z\",null]"},
-    {vector, "[1,0.1,-0]", "[1.0,0.1,0.0]"},
-    {vector, " [ 1e-50 , 16777217 , 0.33333333333 ] ", "[0.0,16777216.0,0.33333334]"},
-    {vector, "[1,1e39,2]", null_value},
-    {vector, "[-1e400,1,2]", null_value},
-    {single, "[3.4028235677973366e38]", null_value},
-    {single, "[3.4028235677973362e38]", "[3.4028235e+38]"},
+    {VECTOR, "[1,0.1,-0]", "[1.0,0.1,0.0]"},
+    {VECTOR, " [ 1e-50 , 16777217 , 0.33333333333 ] ", "[0.0,16777216.0,0.33333334]"},
+    {VECTOR, "[1,1e39,2]", null_value},
+    {VECTOR, "[-1e400,1,2]", null_value},
+    {SINGLE, "[3.4028235677973366e38]", null_value},
+    {SINGLE, "[3.4028235677973362e38]", "[3.4028235e+38]"},
 };
 
 static void text_is_read_and_printed_in_its_one_form(void **state)
@@ -112,91 +144,91 @@ static const struct {
     struct ss_type type;
     const char *text, *reason;
 } bad[] = {
-    {bytes, "A", NO_BASE64},
-    {bytes, "AA", NO_BASE64},
-    {bytes, "AAA", NO_BASE64},
-    {bytes, "AA= ", NO_BASE64},
-    {bytes, "A===", NO_BASE64},
-    {bytes, "====", NO_BASE64},
-    {bytes, "=AAA", NO_BASE64},
-    {bytes, "AA==AA==", NO_BASE64},
-    {bytes, "AB==", NO_BASE64}, // bits behind the last byte
-    {bytes, "AAB=", NO_BASE64},
-    {bytes, "-_-_", NO_BASE64},
-    {bytes, "AAAA\n", NO_BASE64},
-    {integers, "", NO_ARRAY},
-    {integers, "1", NO_ARRAY},
-    {integers, "null", NO_ARRAY},
-    {integers, "{}", NO_ARRAY},
-    {integers, "[", NO_INT64},
-    {integers, "[1", NO_ARRAY},
-    {integers, "[1 2]", NO_ARRAY},
-    {integers, "[1,]", NO_INT64},
-    {integers, "[,1]", NO_INT64},
-    {integers, "[1]]", NO_ARRAY},
-    {integers, "[1] 2", NO_ARRAY},
-    {integers, "[]x", NO_ARRAY},
-    {integers, "[[1]]", NO_INT64},
-    {integers, "[1.0]", NO_INT64},
-    {integers, "[1e2]", NO_INT64},
-    {integers, "[01]", NO_ARRAY},
-    {integers, "[+1]", NO_INT64},
-    {integers, "[\"1\"]", NO_INT64},
-    {integers, "[-]", NO_INT64},
-    {integers, "[9223372036854775808]", NO_INT64},
-    {integers, "[NULL]", NO_INT64},
-    {integers, "[nul]", NO_INT64},
-    {integers, "[nullx]", NO_ARRAY},
-    {integers, "[\xc2\xa0 1]", NO_INT64},
-    {bools, "[1]", NO_BOOL},
-    {bools, "[True]", NO_BOOL},
-    {bools, "[\"true\"]", NO_BOOL},
-    {bools, "[truefalse]", NO_ARRAY},
-    {floats, "[.5]", NO_NUMBER},
-    {floats, "[5.]", NO_NUMBER},
-    {floats, "[1e]", NO_NUMBER},
-    {floats, "[1e+]", NO_NUMBER},
-    {floats, "[0x10]", NO_ARRAY},
-    {floats, "[NaN]", NO_NUMBER},
-    {floats, "[inf]", NO_NUMBER},
-    {floats, "[\"1\"]", NO_NUMBER},
-    {decimals, "[1.005]", NO_DECIMAL},
-    {decimals, "[\"\"]", NO_DECIMAL},
-    {decimals, "[\" 1\"]", NO_DECIMAL},
-    {decimals, "[1e17]", NO_DECIMAL},
-    {decimals, "[true]", NO_DECIMAL},
-    {strings, "[a]", NO_STRING},
-    {strings, "['a']", NO_STRING},
-    {strings, "[1]", NO_STRING},
-    {strings, "[\"a]", NO_STRING},
-    {strings, "[\"a\nb\"]", NO_STRING},
-    {strings, "[\"\\x\"]", NO_STRING},
-    {strings, "[\"\\", NO_STRING},
-    {strings, "[\"\\u12\"]", NO_STRING},
-    {strings, "[\"\\u12g4\"]", NO_STRING},
-    {strings, "[\"\\u0000\"]", NO_STRING},
-    {strings, "[\"\\ud800\"]", NO_STRING},
-    {strings, "[\"\\ud800\\u0041\"]", NO_STRING},
-    {strings, "[\"\\ud800x\"]", NO_STRING},
-    {strings, "[\"\\udc00\\ud800\"]", NO_STRING},
-    {strings, "[\"\xff\"]", NO_STRING},
-    {strings, "[\"\xed\xa0\x80\"]", NO_STRING},
-    {blobs, "[\"A\"]", NO_BLOB},
-    {blobs, "[AAAA]", NO_BLOB},
-    {times, "[\"2026-02-30\"]", NO_TIME},
-    {times, "[1769853600]", NO_TIME},
-    {times, "[\"\"]", NO_TIME},
-    {vector, "", NO_ARRAY},
-    {vector, "[]", NO_LENGTH},
-    {vector, "[1,2]", NO_LENGTH},
-    {vector, "[1,2,3,4]", NO_LENGTH},
-    {vector, "[1,null,3]", NO_NUMBER},
-    {vector, "[1,2,\"3\"]", NO_NUMBER},
-    {vector, "[1,2,3,]", NO_LENGTH},
-    {vector, "[1,1e39,x]", NO_NUMBER}, // null only if all is well otherwise
-    {vector, "[1,2,3", NO_ARRAY},
-    {vector, "[1,2,3]]", NO_ARRAY},
-    {vector, "[1 2 3]", NO_ARRAY},
+    {BYTES, "A", NO_BASE64},
+    {BYTES, "AA", NO_BASE64},
+    {BYTES, "AAA", NO_BASE64},
+    {BYTES, "AA= ", NO_BASE64},
+    {BYTES, "A===", NO_BASE64},
+    {BYTES, "====", NO_BASE64},
+    {BYTES, "=AAA", NO_BASE64},
+    {BYTES, "AA==AA==", NO_BASE64},
+    {BYTES, "AB==", NO_BASE64}, // bits behind the last byte
+    {BYTES, "AAB=", NO_BASE64},
+    {BYTES, "-_-_", NO_BASE64},
+    {BYTES, "AAAA\n", NO_BASE64},
+    {INTEGERS, "", NO_ARRAY},
+    {INTEGERS, "1", NO_ARRAY},
+    {INTEGERS, "null", NO_ARRAY},
+    {INTEGERS, "{}", NO_ARRAY},
+    {INTEGERS, "[", NO_INT64},
+    {INTEGERS, "[1", NO_ARRAY},
+    {INTEGERS, "[1 2]", NO_ARRAY},
+    {INTEGERS, "[1,]", NO_INT64},
+    {INTEGERS, "[,1]", NO_INT64},
+    {INTEGERS, "[1]]", NO_ARRAY},
+    {INTEGERS, "[1] 2", NO_ARRAY},
+    {INTEGERS, "[]x", NO_ARRAY},
+    {INTEGERS, "[[1]]", NO_INT64},
+    {INTEGERS, "[1.0]", NO_INT64},
+    {INTEGERS, "[1e2]", NO_INT64},
+    {INTEGERS, "[01]", NO_ARRAY},
+    {INTEGERS, "[+1]", NO_INT64},
+    {INTEGERS, "[\"1\"]", NO_INT64},
+    {INTEGERS, "[-]", NO_INT64},
+    {INTEGERS, "[9223372036854775808]", NO_INT64},
+    {INTEGERS, "[NULL]", NO_INT64},
+    {INTEGERS, "[nul]", NO_INT64},
+    {INTEGERS, "[nullx]", NO_ARRAY},
+    {INTEGERS, "[\xc2\xa0 1]", NO_INT64},
+    {BOOLS, "[1]", NO_BOOL},
+    {BOOLS, "[True]", NO_BOOL},
+    {BOOLS, "[\"true\"]", NO_BOOL},
+    {BOOLS, "[truefalse]", NO_ARRAY},
+    {FLOATS, "[.5]", NO_NUMBER},
+    {FLOATS, "[5.]", NO_NUMBER},
+    {FLOATS, "[1e]", NO_NUMBER},
+    {FLOATS, "[1e+]", NO_NUMBER},
+    {FLOATS, "[0x10]", NO_ARRAY},
+    {FLOATS, "[NaN]", NO_NUMBER},
+    {FLOATS, "[inf]", NO_NUMBER},
+    {FLOATS, "[\"1\"]", NO_NUMBER},
+    {DECIMALS, "[1.005]", NO_DECIMAL},
+    {DECIMALS, "[\"\"]", NO_DECIMAL},
+    {DECIMALS, "[\" 1\"]", NO_DECIMAL},
+    {DECIMALS, "[1e17]", NO_DECIMAL},
+    {DECIMALS, "[true]", NO_DECIMAL},
+    {STRINGS, "[a]", NO_STRING},
+    {STRINGS, "['a']", NO_STRING},
+    {STRINGS, "[1]", NO_STRING},
+    {STRINGS, "[\"a]", NO_STRING},
+    {STRINGS, "[\"a\nb\"]", NO_STRING},
+    {STRINGS, "[\"\\x\"]", NO_STRING},
+    {STRINGS, "[\"\\", NO_STRING},
+    {STRINGS, "[\"\\u12\"]", NO_STRING},
+    {STRINGS, "[\"\\u12g4\"]", NO_STRING},
+    {STRINGS, "[\"\\u0000\"]", NO_STRING},
+    {STRINGS, "[\"\\ud800\"]", NO_STRING},
+    {STRINGS, "[\"\\ud800\\u0041\"]", NO_STRING},
+    {STRINGS, "[\"\\ud800x\"]", NO_STRING},
+    {STRINGS, "[\"\\udc00\\ud800\"]", NO_STRING},
+    {STRINGS, "[\"\xff\"]", NO_STRING},
+    {STRINGS, "[\"\xed\xa0\x80\"]", NO_STRING},
+    {BLOBS, "[\"A\"]", NO_BLOB},
+    {BLOBS, "[AAAA]", NO_BLOB},
+    {TIMES, "[\"2026-02-30\"]", NO_TIME},
+    {TIMES, "[1769853600]", NO_TIME},
+    {TIMES, "[\"\"]", NO_TIME},
+    {VECTOR, "", NO_ARRAY},
+    {VECTOR, "[]", NO_LENGTH},
+    {VECTOR, "[1,2]", NO_LENGTH},
+    {VECTOR, "[1,2,3,4]", NO_LENGTH},
+    {VECTOR, "[1,null,3]", NO_NUMBER},
+    {VECTOR, "[1,2,\"3\"]", NO_NUMBER},
+    {VECTOR, "[1,2,3,]", NO_LENGTH},
+    {VECTOR, "[1,1e39,x]", NO_NUMBER}, // null only if all is well otherwise
+    {VECTOR, "[1,2,3", NO_ARRAY},
+    {VECTOR, "[1,2,3]]", NO_ARRAY},
+    {VECTOR, "[1 2 3]", NO_ARRAY},
 };
 
 static void every_bad_text_has_its_reason(void **state)
@@ -213,9 +245,10 @@ static void every_bad_text_has_its_reason(void **state)
     // A zero byte is no end.
     struct ss_buffer printed = {0};
     const char *reason;
-    assert_false(read_and_print(integers, (struct ss_bytes){"[1]\0", 4}, &printed, &reason));
+    assert_false(read_and_print((struct ss_type)INTEGERS, (struct ss_bytes){"[1]\0", 4}, &printed, &reason));
     assert_string_equal(reason, NO_ARRAY);
-    assert_false(read_and_print(strings, (struct ss_bytes){"[\"\\\0\"]", 6}, &printed, &reason));
+    assert_false(
+        read_and_print((struct ss_type)STRINGS, (struct ss_bytes){"[\"\\\0\"]", 6}, &printed, &reason));
     assert_string_equal(reason, NO_STRING);
     ss_buffer_release(&printed);
 }
@@ -228,12 +261,12 @@ static void a_list_ends_at_65536_elements(void **state)
     ss_buffer_text(&text, "[1");
     for (size_t i = 1; i < SS_LIST_MAX_ELEMENTS; i++) ss_buffer_text(&text, ",1");
     ss_buffer_text(&text, "]");
-    assert_true(
-        read_and_print(integers, (struct ss_bytes){(const char *)text.data, text.size}, &printed, &reason));
+    assert_true(read_and_print((struct ss_type)INTEGERS,
+                               (struct ss_bytes){(const char *)text.data, text.size}, &printed, &reason));
     text.size--;
     ss_buffer_text(&text, ",1]");
-    assert_false(
-        read_and_print(integers, (struct ss_bytes){(const char *)text.data, text.size}, &printed, &reason));
+    assert_false(read_and_print((struct ss_type)INTEGERS,
+                                (struct ss_bytes){(const char *)text.data, text.size}, &printed, &reason));
     assert_string_equal(reason, "more than 65536 elements");
     ss_buffer_release(&text);
     ss_buffer_release(&printed);
@@ -299,7 +332,7 @@ static void must_come_back(struct ss_type type, struct ss_bytes value)
 static void random_lists_come_back_from_their_text(void **state)
 {
     (void)state;
-    static const struct ss_type types[] = {bools, integers, floats, decimals, strings, blobs, times};
+    static const struct ss_type types[] = {BOOLS, INTEGERS, FLOATS, DECIMALS, STRINGS, BLOBS, TIMES};
     struct samples samples = samples_begin(__func__, 71);
     struct ss_buffer packed = {0};
     for (int round = 0; round < 20000; round++) {
@@ -324,7 +357,7 @@ static void random_bytes_come_back_from_their_base64(void **state)
         char text[32];
         const size_t size = samples_below(&samples, sizeof text);
         for (size_t i = 0; i < size; i++) text[i] = (char)samples_bits(&samples);
-        must_come_back(bytes, (struct ss_bytes){text, size});
+        must_come_back((struct ss_type)BYTES, (struct ss_bytes){text, size});
     }
 }
 
@@ -419,31 +452,31 @@ static void bytes_that_are_no_value_are_known(void **state)
         size_t size;
         bool ok;
     } rows[] = {
-        {integers, "", 0, true},
-        {integers, "\0", 1, true},
-        {integers, "\1\0\0\0\0\0\0\0", 8, false},
-        {integers, "\2", 1, false},
-        {integers, "\0\1", 2, false},
-        {bools, "\1\1\1\0\0", 5, true},
-        {bools, "\1\2", 2, false},
-        {strings, "\1\1a", 3, true},
-        {strings, "\1\2a", 3, false},
-        {strings, "\1\1\xff", 3, false},
-        {strings, "\1\1\0", 3, false},
-        {strings, "\1\x81\0a", 4, false}, // the size in more bytes than it needs
-        {blobs, "\1\1\xff", 3, true},
-        {floats, "\1\0\0\0\0\0\0\xf0\x3f", 9, true},
-        {floats, "\1\0\0\0\0\0\0\0\x80", 9, false},             // -0
-        {floats, "\1\0\0\0\0\0\0\xf0\x7f", 9, false},           // infinity
-        {decimals, "\1\0\0\x64\xa7\xb3\xb6\xe0\x0d", 9, false}, // 10^18
-        {decimals, "\1\xff\xff\x63\xa7\xb3\xb6\xe0\x0d", 9, true},
-        {times, "\1\xff\xff\xff\xff\xff\xff\xff\x7f", 9, false},
-        {single, "\0\0\x80\x3f", 4, true},
-        {single, "\0\0\x80\x3f\0", 5, false},
-        {single, "", 0, false},
-        {single, "\0\0\0\x80", 4, false},
-        {single, "\0\0\x80\x7f", 4, false},
-        {single, "\1\0\x80\x7f", 4, false},
+        {INTEGERS, "", 0, true},
+        {INTEGERS, "\0", 1, true},
+        {INTEGERS, "\1\0\0\0\0\0\0\0", 8, false},
+        {INTEGERS, "\2", 1, false},
+        {INTEGERS, "\0\1", 2, false},
+        {BOOLS, "\1\1\1\0\0", 5, true},
+        {BOOLS, "\1\2", 2, false},
+        {STRINGS, "\1\1a", 3, true},
+        {STRINGS, "\1\2a", 3, false},
+        {STRINGS, "\1\1\xff", 3, false},
+        {STRINGS, "\1\1\0", 3, false},
+        {STRINGS, "\1\x81\0a", 4, false}, // the size in more bytes than it needs
+        {BLOBS, "\1\1\xff", 3, true},
+        {FLOATS, "\1\0\0\0\0\0\0\xf0\x3f", 9, true},
+        {FLOATS, "\1\0\0\0\0\0\0\0\x80", 9, false},             // -0
+        {FLOATS, "\1\0\0\0\0\0\0\xf0\x7f", 9, false},           // infinity
+        {DECIMALS, "\1\0\0\x64\xa7\xb3\xb6\xe0\x0d", 9, false}, // 10^18
+        {DECIMALS, "\1\xff\xff\x63\xa7\xb3\xb6\xe0\x0d", 9, true},
+        {TIMES, "\1\xff\xff\xff\xff\xff\xff\xff\x7f", 9, false},
+        {SINGLE, "\0\0\x80\x3f", 4, true},
+        {SINGLE, "\0\0\x80\x3f\0", 5, false},
+        {SINGLE, "", 0, false},
+        {SINGLE, "\0\0\0\x80", 4, false},
+        {SINGLE, "\0\0\x80\x7f", 4, false},
+        {SINGLE, "\1\0\x80\x7f", 4, false},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (ss_text_valid(rows[i].type, (struct ss_bytes){rows[i].bytes, rows[i].size}) != rows[i].ok)
@@ -456,11 +489,11 @@ static void every_failed_allocation_is_told(void **state)
     static const struct {
         struct ss_type type;
         const char *text;
-    } rows[] = {{bytes, "AAAA"},
-                {strings, "[\"a\\n\",null,\"bb\"]"},
-                {blobs, "[\"AAAA\"]"},
-                {integers, "[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15]"},
-                {vector, "[1,2,3]"}};
+    } rows[] = {{BYTES, "AAAA"},
+                {STRINGS, "[\"a\\n\",null,\"bb\"]"},
+                {BLOBS, "[\"AAAA\"]"},
+                {INTEGERS, "[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15]"},
+                {VECTOR, "[1,2,3]"}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         for (long k = 1;; k++) {
             struct ss_arena arena = {0};
