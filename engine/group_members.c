@@ -1,5 +1,6 @@
 // The table of members. See group_members.h.
 
+#include "engine/part_decay.h"
 #include "engine/part_higher.h"
 #include "engine/part_pair.h"
 #include "engine/parts.h"
@@ -10,7 +11,7 @@ const struct ss_member *const ss_members[SS_MEMBER_COUNT] = {
     AT(SS_PART_HIGHER) = &ss_member_higher,     AT(SS_PART_PAIR) = &ss_member_pair,
     AT(SS_PART_LEAST_BY) = &ss_member_least_by, AT(SS_PART_GREATEST_BY) = &ss_member_greatest_by,
     AT(SS_PART_FIRST_K) = &ss_member_first_k,   AT(SS_PART_LAST_K) = &ss_member_last_k,
-    AT(SS_PART_UNIQUE_K) = &ss_member_unique_k,
+    AT(SS_PART_UNIQUE_K) = &ss_member_unique_k, AT(SS_PART_DECAY) = &ss_member_decay,
 };
 
 // Of aggregates that are read from one member alone.
@@ -31,7 +32,6 @@ bool ss_member_value(const struct ss_group_state *state, const struct ss_group_k
                      const struct ss_aggregate *aggregate, int64_t t_us, struct ss_arena *arena,
                      struct ss_value *value)
 {
-    (void)t_us;
     if (readers[aggregate->fn]) {
         const uint32_t part = ss_group_parts_of(aggregate->fn) & SS_GROUP_MEMBERS;
         return readers[aggregate->fn](ss_member_of(state, part), kind, aggregate, arena, value);
@@ -43,6 +43,9 @@ bool ss_member_value(const struct ss_group_state *state, const struct ss_group_k
     case SS_AGG_COVAR_POP:
     case SS_AGG_CORR:
     case SS_AGG_SLOPE: *value = ss_pair_value(state, kind, aggregate->fn); break;
+    case SS_AGG_DECAYED_SUM:
+    case SS_AGG_DECAYED_COUNT:
+    case SS_AGG_DECAYED_MEAN: *value = ss_decay_value(state, kind, aggregate->fn, t_us); break;
     default: break;
     }
     return true;

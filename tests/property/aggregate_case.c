@@ -246,7 +246,7 @@ static void make_event(struct aggregate_case *made, const struct drawing *drawin
     struct random *random = made->random;
     struct cell *cells = pool_take(&made->pool, CASE_COLUMNS * sizeof *cells);
     int64_t time = drawing->base - (int64_t)random_below(random, (uint64_t)drawing->spread);
-    if (random_chance(random, 10)) time -= time % MINUTE;
+    if (random_chance(random, 10)) time -= (time % MINUTE + MINUTE) % MINUTE; // never after a read
     for (int c = 0; c < CASE_COLUMNS; c++)
         if (c < 2 || !random_chance(random, drawing->null_percent))
             cells[c] = any_cell(made, case_columns[c].kind, drawing->flavors[c]);

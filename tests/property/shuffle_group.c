@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/aggregates.h"
 #include "engine/group.h"
 #include "shuffle_state.h"
 
@@ -40,10 +41,19 @@ static struct ss_group_event of_group(const struct fold *fold, int event)
                                    from->seconds[fold->group]};
 }
 
+// A tile of decayed sums is no longer than their window, which is no longer than this.
+static bool decays_within(const struct fold *fold, int64_t event_time_us)
+{
+    const int64_t half_life_us = fold->kind.group->half_life_us;
+    return half_life_us == 0 ||
+           llabs(event_time_us / half_life_us - fold->kind.origin_us / half_life_us) < SS_MAX_HALVES;
+}
+
 static bool counts(const struct fold *fold, int event)
 {
     const struct ss_event *from = &fold->made->events[event];
-    return from->passes[fold->group] && ss_group_takes(&fold->kind, &from->values[fold->group]);
+    return decays_within(fold, from->event_time_us) && from->passes[fold->group] &&
+           ss_group_takes(&fold->kind, &from->values[fold->group]);
 }
 
 static bool add(struct fold *fold, struct ss_group_state *state, int event)
