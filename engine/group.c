@@ -6,6 +6,8 @@
 
 #include "engine/group.h"
 
+#include "engine/base/planted.h"
+#include "engine/finalise.h"
 #include "engine/group_members.h"
 
 static inline bool keeps_raw(const struct ss_group_kind *kind, uint32_t parts)
@@ -50,12 +52,27 @@ bool ss_group_ensure_members(struct ss_group_state *state, uint32_t parts, struc
     return true;
 }
 
+#ifdef SS_PLANTED_BUGS
+static bool add_plain_double(struct ss_exact *sum, double term, bool subtract, struct ss_arena *arena)
+{
+    double plain = 0;
+    if (!ss_finalise_double(sum, &plain)) return ss_exact_add_double(sum, term, subtract, arena);
+    plain = subtract ? plain - term : plain + term;
+    ss_exact_clear(sum);
+    return plain - plain != 0 || ss_exact_add_double(sum, plain, false, arena);
+}
+#else
+#define add_plain_double ss_exact_add_double
+#endif
+
 static bool sum_key(struct ss_group_sums *sums, enum ss_type_id type, uint32_t parts, int64_t key,
                     bool subtract, struct ss_arena *arena)
 {
     if (type == SS_FLOAT64) {
         const double term = ss_key_to_double(key);
-        return (!(parts & SS_PART_S1) || ss_exact_add_double(&sums->s1, term, subtract, arena)) &&
+        const bool plain = SS_PLANTED(float_sum);
+        return (!(parts & SS_PART_S1) ||
+                (plain ? add_plain_double : ss_exact_add_double)(&sums->s1, term, subtract, arena)) &&
                (!(parts & SS_PART_S2) || ss_exact_add_double_squared(&sums->s2, term, subtract, arena));
     }
     return (!(parts & SS_PART_S1) || ss_exact_add_int64(&sums->s1, key, subtract, arena)) &&
@@ -134,6 +151,7 @@ static bool absorb_text(struct ss_group_state *state, uint32_t parts, struct ss_
 static int order(const struct ss_group_end *end, int64_t event_time_us, uint64_t seq)
 {
     if (end->event_time_us != event_time_us) return end->event_time_us < event_time_us ? -1 : 1;
+    if (SS_PLANTED(tie_by_arrival)) return 0;
     return (end->seq > seq) - (end->seq < seq);
 }
 

@@ -11,6 +11,7 @@
 
 #include "engine/state.h"
 
+#include "engine/base/planted.h"
 #include "engine/state_internal.h"
 
 #include <string.h>
@@ -48,6 +49,15 @@ static int64_t tile_index(const struct ss_level *plan, int64_t time_us)
     if (plan->hop_us == SS_HOP_ALL) return 0;
     const int64_t quotient = time_us / plan->hop_us;
     return quotient - (time_us % plan->hop_us < 0);
+}
+
+// Of an event that is added.
+static int64_t tile_of_event(const struct ss_state_level *level, int64_t time_us)
+{
+    const int64_t index = tile_index(level->plan, time_us);
+    if (!SS_PLANTED(late_event_wrong_tile) || level->count == 0) return index;
+    const int64_t newest = level->tiles[level->first + level->count - 1].index;
+    return index < newest ? newest : index;
 }
 
 // The least tile index that a read at t_us or later can see.
@@ -200,7 +210,7 @@ enum ss_status ss_state_add(struct ss_state *state, const struct ss_event *event
     SS_TRY(add_recent(state, event, horizon_us, error));
     for (size_t l = 0; l < state->view->level_count; l++) {
         struct ss_state_level *level = &state->levels[l];
-        const int64_t index = tile_index(level->plan, event->event_time_us);
+        const int64_t index = tile_of_event(level, event->event_time_us);
         if (index < least_index(level->plan, horizon_us) || !touches_any(state, level, event)) continue;
         struct ss_tile *tile = find(level, index);
         if (!tile) tile = insert(state, level, index);

@@ -5,6 +5,7 @@
 // state lies before t.) Merging is commutative and exact, so which cover is taken changes no bit. One fold
 // per window and cover serves all aggregates that share them; tiles in bytes are merged straight from them.
 
+#include "engine/base/planted.h"
 #include "engine/read_inline.h"
 #include "engine/state_internal.h"
 
@@ -150,12 +151,19 @@ static enum ss_status fold_recent(const struct ss_state *state, const struct ss_
                : ss_fail_memory(error, "the value of a window");
 }
 
+static int64_t window_start(const struct ss_aggregate *aggregate, int64_t t_us)
+{
+    const int64_t start_us = minus(t_us, aggregate->window_us);
+    if (aggregate->bound != SS_BOUND_WINDOW) return INT64_MIN;
+    if (SS_PLANTED(hop_toward_zero)) return start_us - start_us % aggregate->hop_us;
+    return ss_floor_to(start_us, aggregate->hop_us);
+}
+
 static enum ss_status fold_window(const struct ss_state *state, const struct ss_fold *fold, int64_t t_us,
                                   struct ss_error *error)
 {
     const struct ss_aggregate *aggregate = fold->aggregate;
-    const bool window = aggregate->bound == SS_BOUND_WINDOW;
-    int64_t from_us = window ? ss_floor_to(minus(t_us, aggregate->window_us), aggregate->hop_us) : INT64_MIN;
+    int64_t from_us = window_start(aggregate, t_us);
     if (aggregate->last_n) return fold_recent(state, fold, from_us, error);
     for (size_t c = 0; c < aggregate->cover_count; c++) {
         int64_t to_us = INT64_MAX;
@@ -178,6 +186,7 @@ static enum ss_status value_of(const struct ss_state *state, const struct ss_fol
     if (!ss_group_value(total, &kind, aggregate, t_us, state->arena, value))
         return ss_fail_memory(error, "the value of a window");
     if (aggregate->bound != SS_BOUND_WITHIN || !total->ends || !total->ends->last.there) return SS_OK;
+    if (SS_PLANTED_ONLINE(ttl_ignored_online)) return SS_OK;
     *expired = total->ends->last.event_time_us < minus(t_us, aggregate->window_us);
     if (*expired) *value = (struct ss_value){0};
     return SS_OK;

@@ -8,6 +8,7 @@
 
 #include "materializer/fold.h"
 
+#include "engine/base/planted.h"
 #include "materializer/entity_states.h"
 #include "materializer/view_rows.h"
 
@@ -200,6 +201,18 @@ enum ss_status ss_fill_view(struct ss_history *history, struct ss_online_txn *tx
     return status;
 }
 
+// As a store does that forgets that it may die between the two.
+static enum ss_status note_applied_first(struct ss_store *store, const struct ss_applied *after,
+                                         struct ss_error *error)
+{
+    struct ss_online_txn *txn = NULL;
+    SS_TRY(ss_online_write(store->online, &txn, error));
+    SS_TRY(ss_online_set_applied(txn, after, error));
+    SS_TRY(ss_online_commit(txn, error));
+    ss_store_fault_point(store, "online_before_commit");
+    return SS_OK;
+}
+
 static enum ss_status catch_up_step(struct ss_materializer *materializer, const struct ss_applied *applied,
                                     const struct ss_commit *commit, uint64_t *rows_read,
                                     struct ss_error *error)
@@ -209,6 +222,7 @@ static enum ss_status catch_up_step(struct ss_materializer *materializer, const 
     const struct ss_definitions *definitions = materializer->definitions;
     const struct ss_applied after = ss_applied_after(commit, applied);
     struct ss_online_txn *txn = NULL;
+    if (SS_PLANTED(applied_before_rows)) SS_TRY(note_applied_first(store, &after, error));
     SS_TRY_GOTO(ss_online_write(store->online, &txn, error), out);
     for (size_t i = 0; definitions && i < definitions->view_count; i++)
         SS_TRY_GOTO(ss_fold_view(store->history, txn, &definitions->views[i], applied->seq, commit->last_seq,

@@ -7,6 +7,7 @@
 
 #include "materializer/lookup.h"
 
+#include "engine/base/planted.h"
 #include "engine/key.h"
 
 #include <string.h>
@@ -17,7 +18,8 @@ static enum ss_status follow_definitions(struct ss_materializer *materializer,
     struct ss_definitions *loaded = NULL;
     if (!applied->has_live) return SS_OK;
     if (materializer->definitions &&
-        memcmp(&materializer->definitions->fingerprint, &applied->live, sizeof applied->live) == 0)
+        (SS_PLANTED(wrong_fingerprint) ||
+         memcmp(&materializer->definitions->fingerprint, &applied->live, sizeof applied->live) == 0))
         return SS_OK;
     SS_TRY(ss_catalog_load(materializer->store->history, &applied->live, &loaded, error));
     ss_definitions_destroy(materializer->definitions);
@@ -103,7 +105,10 @@ static enum ss_status add_row(const struct ss_pinned *pinned, struct view_lookup
     SS_TRY(read_row(pinned, part, row, arena, &state, error));
     if (ss_view_at_hand_event(&part->at_hand, row, pinned->t_us, &event))
         SS_TRY(ss_state_add(state, &event, pinned->t_us, error));
-    return ss_readings_add(readings, state, pinned->t_us, arena, error);
+    SS_PLANTED_SET_ONLINE(true);
+    const enum ss_status status = ss_readings_add(readings, state, pinned->t_us, arena, error);
+    SS_PLANTED_SET_ONLINE(false);
+    return status;
 }
 
 static enum ss_status look_up_view(const struct ss_pinned *pinned, struct view_lookup *part,

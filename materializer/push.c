@@ -13,6 +13,7 @@
 
 #include "materializer/push.h"
 
+#include "engine/base/planted.h"
 #include "materializer/fold.h"
 #include "materializer/push_check.h"
 
@@ -282,6 +283,7 @@ static enum ss_status check_number(struct batch *batch, struct ss_error *error)
     if (!push->producer) return SS_OK;
     SS_TRY(ss_history_producer(batch->materializer->store->history, push->producer, push->number, &last,
                                &found, &hash, error));
+    if (found && SS_PLANTED(duplicate_counted)) return SS_OK;
     if (found && memcmp(&hash, &push->hash, sizeof hash) == 0) {
         struct ss_commit newest;
         SS_TRY(ss_history_newest_commit(batch->materializer->store->history, &newest, error));

@@ -6,6 +6,7 @@
 
 #include "materializer/sweep.h"
 
+#include "engine/base/planted.h"
 #include "materializer/entity_states.h"
 #include "materializer/view_rows.h"
 
@@ -80,11 +81,17 @@ static enum ss_status wait_in(struct ss_sweep *sweep, struct heap *heap, int64_t
     return heap_push(heap, item, error);
 }
 
+// Is it visible at t, strictly?
+static bool is_before(int64_t when_us, int64_t t_us)
+{
+    return when_us < t_us || (SS_PLANTED(inclusive_bound) && when_us == t_us);
+}
+
 // Lets an event in that is visible at t (its copy waits for its delete, if it has one).
 static enum ss_status enter(struct ss_sweep *sweep, const struct ss_event *event, int64_t leaves_us,
                             int64_t t_us, struct ss_error *error)
 {
-    if (leaves_us < t_us) return SS_OK;
+    if (is_before(leaves_us, t_us)) return SS_OK;
     if (leaves_us != SS_NEVER_US) SS_TRY(wait_in(sweep, &sweep->leaving, leaves_us, leaves_us, event, error));
     return ss_state_add(sweep->state, event, t_us, error);
 }
@@ -100,7 +107,7 @@ static enum ss_status take_row(struct ss_sweep *sweep, int64_t t_us, struct ss_e
     const int64_t seen_us = sweep->as_of_event_time || arrival_us < event_us ? event_us : arrival_us;
     struct ss_event event;
     if (!ss_view_rows_event(&sweep->rows, row, &event)) return SS_OK;
-    if (seen_us < t_us) return enter(sweep, &event, leaves_us, t_us, error);
+    if (is_before(seen_us, t_us)) return enter(sweep, &event, leaves_us, t_us, error);
     if (leaves_us <= seen_us) return SS_OK;
     return wait_in(sweep, &sweep->late, seen_us, leaves_us, &event, error);
 }
@@ -116,7 +123,7 @@ static enum ss_status take_rows(struct ss_sweep *sweep, int64_t t_us, struct ss_
 {
     while (sweep->batch) {
         for (; sweep->row < sweep->batch->length; sweep->row++) {
-            if (sweep->batch->event_time_us[sweep->row] >= t_us) return SS_OK;
+            if (!is_before(sweep->batch->event_time_us[sweep->row], t_us)) return SS_OK;
             SS_TRY(take_row(sweep, t_us, error));
         }
         SS_TRY(next_batch(sweep, error));
@@ -142,11 +149,11 @@ enum ss_status ss_sweep_at(struct ss_sweep *sweep, int64_t t_us, struct ss_state
 {
     const struct ss_read_point point = {t_us, sweep->s, sweep->as_of_event_time};
     SS_TRY(take_rows(sweep, t_us, error));
-    while (sweep->late.count && sweep->late.items[0].when_us < t_us) {
+    while (sweep->late.count && is_before(sweep->late.items[0].when_us, t_us)) {
         const struct waiting late = heap_pop(&sweep->late);
         SS_TRY(enter(sweep, &late.event, late.leaves_us, t_us, error));
     }
-    while (sweep->leaving.count && sweep->leaving.items[0].when_us < t_us) {
+    while (sweep->leaving.count && is_before(sweep->leaving.items[0].when_us, t_us)) {
         const struct waiting leaving = heap_pop(&sweep->leaving);
         SS_TRY(ss_state_remove(sweep->state, &leaving.event, t_us, error));
     }

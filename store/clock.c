@@ -20,6 +20,7 @@
 #include "store/clock.h"
 
 #include "engine/base/hash.h"
+#include "engine/base/planted.h"
 #include "engine/base/time.h"
 
 #include <errno.h>
@@ -270,7 +271,8 @@ int64_t ss_clock_pin(struct ss_clock *clock)
 {
     int64_t cell = atomic_load(&clock->page->cell);
     for (;;) {
-        if (cell_in_flight(cell)) return cell_time(cell);
+        if (cell_in_flight(cell))
+            return SS_PLANTED(t_past_in_flight) ? shown(clock, cell_time(cell)) : cell_time(cell);
         const int64_t time_us = shown(clock, cell_time(cell));
         if (time_us == cell_time(cell)) return time_us;
         if (atomic_compare_exchange_weak(&clock->page->cell, &cell, cell_of(time_us, false))) return time_us;

@@ -2,6 +2,8 @@
 
 #include "store/history_internal.h"
 
+#include "engine/base/planted.h"
+
 #include <string.h>
 
 enum ss_status ss_history_quarantine(struct ss_history *history, const struct ss_quarantine_row *row,
@@ -59,7 +61,10 @@ enum ss_status ss_history_note_batch(struct ss_history *history, const char *pro
                                      const struct ss_sha256 *hash, struct ss_error *error)
 {
     sqlite3_stmt *statement;
-    SS_TRY(ss_history_statement(history, "INSERT INTO batches VALUES(?1, ?2, ?3)", &statement, error));
+    SS_TRY(ss_history_statement(history,
+                                SS_PLANTED(duplicate_counted) ? "REPLACE INTO batches VALUES(?1, ?2, ?3)"
+                                                              : "INSERT INTO batches VALUES(?1, ?2, ?3)",
+                                &statement, error));
     sqlite3_bind_text(statement, 1, producer, -1, SQLITE_STATIC);
     sqlite3_bind_int64(statement, 2, (int64_t)number);
     sqlite3_bind_blob(statement, 3, hash->bytes, (int)sizeof hash->bytes, SQLITE_STATIC);

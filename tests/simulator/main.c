@@ -23,6 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "plant.h"
 #include "script_file.h"
 #include "shrink.h"
 #include "world.h"
@@ -243,15 +244,12 @@ static int replay(const char *path)
 
 static bool read_options(int argc, char **argv, struct options *options)
 {
-    static const struct option known[] = {{"seed", required_argument, NULL, 's'},
-                                          {"seeds", required_argument, NULL, 'n'},
-                                          {"seconds", required_argument, NULL, 't'},
-                                          {"lookups", required_argument, NULL, 'l'},
-                                          {"jobs", required_argument, NULL, 'j'},
-                                          {"shrink-seconds", required_argument, NULL, 'k'},
-                                          {"replay", required_argument, NULL, 'r'},
-                                          {"demand-all", no_argument, NULL, 'a'},
-                                          {0}};
+    static const struct option known[] = {
+        {"seed", required_argument, NULL, 's'},    {"seeds", required_argument, NULL, 'n'},
+        {"seconds", required_argument, NULL, 't'}, {"lookups", required_argument, NULL, 'l'},
+        {"jobs", required_argument, NULL, 'j'},    {"shrink-seconds", required_argument, NULL, 'k'},
+        {"replay", required_argument, NULL, 'r'},  {"demand-all", no_argument, NULL, 'a'},
+        {"plant", required_argument, NULL, 'p'},   {0}};
     int option;
     while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) switch (option) {
         case 's': options->seed = strtoull(optarg, NULL, 0); break;
@@ -261,6 +259,12 @@ static bool read_options(int argc, char **argv, struct options *options)
         case 'j': options->jobs = atoi(optarg); break;
         case 'k': options->shrink_seconds = atoi(optarg); break;
         case 'r': options->replay = optarg; break;
+        case 'p':
+            if (!plant(optarg)) {
+                fprintf(stderr, "simulator: no bug '%s' can be planted in this program\n", optarg);
+                return false;
+            }
+            break;
         case 'a': options->demand_all = true; break;
         default: return false;
         }

@@ -177,6 +177,10 @@ static const char *look_up(struct session *session, int first, int most, int64_t
     const char *problem = pin(session, at, &pinned);
     if (problem) return problem;
     const int variant = live_variant(session);
+    if (!aside && variant != live_variant(&node.writer)) {
+        ss_unpin(&pinned);
+        return "a reader answers by definitions that are not live";
+    }
     if (variant >= 0) {
         struct record *record = pool_take(&node.log->pool, sizeof *record);
         record->variant = variant;
