@@ -38,7 +38,8 @@ struct naive_entity { // of a view
 };
 
 struct naive {
-    const struct plan *plan;
+    const struct plan
+        *plan; // a read may go by another whose views have the same entities, sources and `where`
     struct pool *pool;
     struct pool *answers; // for the texts of answers: the pool, unless the caller says another
     uint64_t bucket_count;

@@ -152,7 +152,7 @@ static const char *check_naive(struct sitting *sitting, const struct record *rec
     table.statuses =
         pool_take(scratch, (size_t)(record->query_count * features + 1) * sizeof *table.statuses);
     naive.plan = &variant->plan;
-    naive.pool = scratch;
+    naive.pool = naive.answers = scratch;
     for (int i = 0; i < record->query_count && !problem; i++) {
         const int query = record->queries[i];
         naive_read(&naive, variant->query_keys[query], story->queries[query].request,
