@@ -25,7 +25,7 @@ import json
 import re
 import struct
 from fractions import Fraction
-from math import isqrt
+from math import isqrt, lcm
 
 UNIT = {"us": 1, "ms": 10**3, "s": 10**6, "m": 60 * 10**6, "h": 3600 * 10**6, "d": 86400 * 10**6}
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)
@@ -179,15 +179,23 @@ def nearest(kind, value):
     return value if kind == "float64" else Fraction(value).numerator / Fraction(value).denominator
 
 
+def deviations(xs):
+    """n times x - mean x in units of 1 / scale, as whole numbers; the scale."""
+    scale = lcm(*(x.denominator for x in xs))
+    whole = [x.numerator * (scale // x.denominator) for x in xs]
+    total = sum(whole)
+    return [len(xs) * x - total for x in whole], scale
+
+
 def central(xs, ys):
     """The sum of (x - mean x) (y - mean y)."""
-    mean_x, mean_y = sum(xs) / len(xs), sum(ys) / len(ys)
-    return sum((x - mean_x) * (y - mean_y) for x, y in zip(xs, ys))
+    (first, scale), (second, other) = deviations(xs), deviations(ys)
+    return Fraction(sum(x * y for x, y in zip(first, second)), len(xs)**2 * scale * other)
 
 
 def moment(xs, power):
-    mean = sum(xs) / len(xs)
-    return sum((x - mean) ** power for x in xs) / len(xs)
+    deviation, scale = deviations(xs)
+    return Fraction(sum(x**power for x in deviation), (len(xs) * scale)**power * len(xs))
 
 
 def signed_root(square, sign):

@@ -48,7 +48,7 @@ ARGUMENTS = {
     "top_k": [{"arg": arg, "k": 2} for arg in SINGLES] + [{"arg": "n", "k": 2, "cap": 4}],
     "decayed_count": [{"half_life": "7h1us"}],
 }
-NOT_THERE_YET = {"skew", "kurtosis", "slope", "covar", "covar_pop", "corr",
+NOT_THERE_YET = {"first_k", "last_k", "unique_last_k",
                  "quantile", "median", "count_by", "mode", "top_k", "entropy", "decayed_sum", "decayed_mean", "decayed_count"}
 BOUNDS = [{"window": "7d", "hop": "1h"}, {"over_all": True}, {"last": 7}, {"window": "2d", "last": 90},
           {"window": "36h", "hop": "exact"}]

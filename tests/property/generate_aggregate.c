@@ -197,9 +197,10 @@ static const struct expression *aggregate_of(struct maker *maker, enum function 
     return add_aggregate(maker, &aggregate);
 }
 
-static const enum function number_functions[] = {FN_COUNT,      FN_SUM,        FN_SUM,        FN_MEAN,
-                                                 FN_VAR,        FN_STDDEV,     FN_DISTINCT,   FN_VAR_POP,
-                                                 FN_STDDEV_POP, FN_SINCE_LAST, FN_SINCE_FIRST};
+static const enum function number_functions[] = {
+    FN_COUNT,     FN_SUM,     FN_SUM,        FN_MEAN,       FN_VAR,        FN_STDDEV,
+    FN_DISTINCT,  FN_VAR_POP, FN_STDDEV_POP, FN_SKEW,       FN_KURTOSIS,   FN_COVAR,
+    FN_COVAR_POP, FN_CORR,    FN_SLOPE,      FN_SINCE_LAST, FN_SINCE_FIRST};
 static const enum function other_functions[] = {FN_MIN,     FN_MAX,    FN_FIRST,         FN_LAST,
                                                 FN_ANY,     FN_ALL,    FN_MIN_BY,        FN_MAX_BY,
                                                 FN_FIRST_K, FN_LAST_K, FN_UNIQUE_LAST_K, FN_LAG};
