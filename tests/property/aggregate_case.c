@@ -10,16 +10,26 @@
 #include "tests/unit/samples.h"
 
 static const struct column case_columns[] = {
-    {"user", {KIND_INT64}, ROLE_KEY},    {"at", {KIND_TIMESTAMP}, ROLE_TIME},
-    {"n", {KIND_INT64}, ROLE_PLAIN},     {"d", {KIND_DECIMAL, 2}, ROLE_PLAIN},
-    {"x", {KIND_FLOAT64}, ROLE_PLAIN},   {"c", {KIND_STRING}, ROLE_PLAIN},
-    {"m", {KIND_TIMESTAMP}, ROLE_PLAIN}, {"b", {KIND_BOOL}, ROLE_PLAIN},
-    {"n2", {KIND_INT64}, ROLE_PLAIN},    {"d2", {KIND_DECIMAL, 5}, ROLE_PLAIN},
-    {"x2", {KIND_FLOAT64}, ROLE_PLAIN},  {"c2", {KIND_STRING}, ROLE_PLAIN},
+    {"user", {KIND_INT64}, ROLE_KEY},
+    {"at", {KIND_TIMESTAMP}, ROLE_TIME},
+    {"n", {KIND_INT64}, ROLE_PLAIN},
+    {"d", {KIND_DECIMAL, 2}, ROLE_PLAIN},
+    {"x", {KIND_FLOAT64}, ROLE_PLAIN},
+    {"c", {KIND_STRING}, ROLE_PLAIN},
+    {"m", {KIND_TIMESTAMP}, ROLE_PLAIN},
+    {"b", {KIND_BOOL}, ROLE_PLAIN},
+    {"z", {KIND_BYTES}, ROLE_PLAIN},
+    {"l", {KIND_LIST, .element = KIND_STRING}, ROLE_PLAIN},
+    {"v", {KIND_VECTOR, .length = 3}, ROLE_PLAIN},
+    {"n2", {KIND_INT64}, ROLE_PLAIN},
+    {"d2", {KIND_DECIMAL, 5}, ROLE_PLAIN},
+    {"x2", {KIND_FLOAT64}, ROLE_PLAIN},
+    {"c2", {KIND_STRING}, ROLE_PLAIN},
+    {"z2", {KIND_BYTES}, ROLE_PLAIN},
 };
 #define CASE_COLUMNS ((int)(sizeof case_columns / sizeof *case_columns))
 #define TIME_COLUMN  1
-#define FIRST_SECOND 8 // from here on: second arguments
+#define FIRST_SECOND 11 // from here on: second arguments
 
 // ---- Which kinds
 
@@ -217,6 +227,25 @@ static const char *text_of(struct aggregate_case *made, enum flavor flavor)
     }
 }
 
+static struct cell any_list(struct aggregate_case *made, enum flavor flavor)
+{
+    struct cell cells[3] = {{0}};
+    const int count = (int)random_below(made->random, 4);
+    for (int i = 0; i < count; i++)
+        if (random_chance(made->random, 80))
+            cells[i] = (struct cell){.present = true, .text = text_of(made, flavor)};
+    return list_cell(&made->pool, (struct kind){KIND_STRING}, cells, count);
+}
+
+static struct cell any_vector(struct aggregate_case *made, enum flavor flavor)
+{
+    float numbers[3];
+    for (int i = 0; i < 3; i++) numbers[i] = (float)whole_of(made->random, flavor, 1000) / 8 + 0.0f;
+    char *text = pool_take(&made->pool, sizeof numbers);
+    memcpy(text, numbers, sizeof numbers);
+    return (struct cell){.present = true, .text = text, .size = sizeof numbers};
+}
+
 static struct cell any_cell(struct aggregate_case *made, struct kind kind, enum flavor flavor)
 {
     struct random *random = made->random;
@@ -230,6 +259,12 @@ static struct cell any_cell(struct aggregate_case *made, struct kind kind, enum 
         cell.i = whole_of(random, flavor, INT64_MAX);
         if (cell.i == -INT64_MAX) cell.i = INT64_MIN;
         break;
+    case KIND_BYTES:
+        cell.text = text_of(made, flavor);
+        cell.size = strlen(cell.text) + random_below(random, 2); // now and then with its NUL
+        break;
+    case KIND_LIST: return any_list(made, flavor);
+    case KIND_VECTOR: return any_vector(made, flavor);
     default: cell.i = whole_of(random, flavor, 60000000000000000); break; // timestamp
     }
     return cell;

@@ -56,7 +56,7 @@ static const struct expression *view_feature(struct maker *maker)
         return make_arithmetic(maker, earlier_number(maker),
                                make_literal(maker, chance(maker, 50) ? int64_kind : float64_kind));
     case 8:
-        if (entity->key_count == 0) return a;
+        if (entity->key_count == 0 || kind_has_size(plan->key_kinds[entity->keys[0]])) return a;
         const struct kind kind = plan->key_kinds[entity->keys[0]];
         return make_ternary(
             maker, OP_CASE, a->kind,
@@ -171,12 +171,12 @@ static void make_entities(struct maker *maker)
 {
     static const struct entity entities[] = {
         {"user", 1, {0}}, {"pair", 2, {0, 1}}, {"world", 0, {0}}, {"other", 1, {1}}};
-    static const struct kind kinds[] = {{KIND_STRING, 0}, {KIND_INT64, 0}, {KIND_BOOL, 0}};
+    static const struct kind kinds[] = {{KIND_STRING}, {KIND_INT64}, {KIND_BYTES}, {KIND_BOOL}};
     struct plan *plan = maker->plan;
     plan->key_count = 2;
     for (int k = 0; k < plan->key_count; k++) {
         plan->key_names[k] = pool_format(maker->pool, "key%d", k);
-        plan->key_kinds[k] = kinds[below(maker, k == 0 ? 2 : 3)];
+        plan->key_kinds[k] = kinds[below(maker, k == 0 ? 3 : 4)];
     }
     plan->entity_count = 1 + (int)below(maker, 2);
     const uint64_t first = below(maker, 4);
@@ -192,6 +192,8 @@ static int add_column(struct source *source, const char *name, struct kind kind,
 
 static void make_source(struct maker *maker, int index)
 {
+    static const struct kind elements[] = {{KIND_BOOL},   {KIND_INT64}, {KIND_FLOAT64},  {KIND_DECIMAL, 3},
+                                           {KIND_STRING}, {KIND_BYTES}, {KIND_TIMESTAMP}};
     struct plan *plan = maker->plan;
     struct source *source = &plan->sources[index];
     source->name = pool_format(maker->pool, "source%d", index);
@@ -215,6 +217,10 @@ static void make_source(struct maker *maker, int index)
     add_column(source, "c", string_kind, ROLE_PLAIN);
     add_column(source, "m", timestamp_kind, ROLE_PLAIN);
     add_column(source, "b", bool_kind, ROLE_PLAIN);
+    add_column(source, "z", bytes_kind, ROLE_PLAIN);
+    add_column(source, "l", list_of(elements[below(maker, 7)]), ROLE_PLAIN);
+    add_column(source, "v", (struct kind){.id = KIND_VECTOR, .length = 1 + (unsigned)below(maker, 4)},
+               ROLE_PLAIN);
 }
 
 void generate_plan(struct random *random, struct pool *pool, struct plan *plan)

@@ -83,7 +83,13 @@ static struct cell key_cell(struct maker *maker, struct kind kind)
     static const char *const texts[] = {"u1", "u2", "", "\xc3\xa9", "U1"};
     static const int64_t numbers[] = {1, 2, -5, INT64_MIN, 0};
     struct cell cell = {.present = true};
-    if (kind.id == KIND_STRING)
+    if (kind.id == KIND_BYTES) {
+        cell.text =
+            "\0\xff\x80"
+            "abc" +
+            below(maker, 3);
+        cell.size = (size_t)below(maker, 3);
+    } else if (kind.id == KIND_STRING)
         cell.text = texts[below(maker, 5)];
     else
         cell.i = kind.id == KIND_BOOL ? (int64_t)below(maker, 2) : numbers[below(maker, 5)];

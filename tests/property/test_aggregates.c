@@ -24,9 +24,9 @@
 #endif
 #endif
 #ifdef SANITIZED
-#define DEFAULT_SHUFFLES 200
+#define DEFAULT_SHUFFLES 100
 #else
-#define DEFAULT_SHUFFLES 2000
+#define DEFAULT_SHUFFLES 800
 #endif
 #define SHUFFLES_OF_A_SET 5 // of one set of events
 #define SETS_OF_A_CASE    4 // of one view
