@@ -127,6 +127,15 @@ struct ss_cell {
     X(SS_OP_MINUTE, "minute", ss_kernel_minute, 1)                                     \
     X(SS_OP_SECOND, "second", ss_kernel_second, 1)                                     \
     X(SS_OP_DATE_TRUNC, "date_trunc", ss_kernel_date_trunc, 1)                         \
+    X(SS_OP_BYTES_LENGTH, "bytes_length", ss_kernel_bytes_length, 1)                   \
+    X(SS_OP_LIST_LENGTH, "list_length", ss_kernel_list_length, 1)                      \
+    X(SS_OP_LIST_CONTAINS, "list_contains", ss_kernel_list_contains, 2)                \
+    X(SS_OP_ELEMENT, "element", ss_kernel_element, 2)                                  \
+    X(SS_OP_DOT, "dot", ss_kernel_dot, 2)                                              \
+    X(SS_OP_NORM, "norm", ss_kernel_norm, 1)                                           \
+    X(SS_OP_COSINE, "cosine", ss_kernel_cosine, 2)                                     \
+    X(SS_OP_HEX, "hex", ss_kernel_hex, 1)                                              \
+    X(SS_OP_FROM_HEX, "from_hex", ss_kernel_from_hex, 1)                               \
     X(SS_OP_MD5, "md5", ss_kernel_md5, 1)                                              \
     X(SS_OP_SHA256, "sha256", ss_kernel_sha256, 1)                                     \
     X(SS_OP_XXH64, "xxh64", ss_kernel_xxh64, 1)                                        \

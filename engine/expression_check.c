@@ -103,33 +103,63 @@ static bool fail_type(struct checker *checker, const struct ss_node *call, const
 
 // ---- Plain functions
 
-// The type ids that argument `index` of the call may have, given the arguments before it: a bit per id.
-static unsigned accepted_ids(const struct ss_node *call, const struct ss_type *types, const bool *is_null,
-                             size_t index)
+// The arguments of a call, to be matched with rows of the table.
+struct given {
+    const struct ss_node *call;
+    const struct ss_type *types;
+    const bool *is_null;
+};
+
+// Does the row take the first `count` arguments?
+static bool row_takes(const struct ss_function *row, const struct given *given, size_t count)
+{
+    bool fits = strcmp(row->name, given->call->name) == 0 &&
+                ss_function_argument_count(row) == given->call->argument_count;
+    for (size_t k = 0; fits && k < count; k++)
+        fits = given->is_null[k] || ss_argument_fits(row->arguments[k], given->types[0], given->types[k]);
+    return fits;
+}
+
+static bool any_row_takes(const struct given *given, size_t count)
+{
+    size_t row_count;
+    const struct ss_function *rows = ss_function_table(&row_count);
+    for (size_t i = 0; i < row_count; i++) {
+        if (row_takes(&rows[i], given, count)) return true;
+    }
+    return false;
+}
+
+// What rows that take the arguments before `index` want there: a bit per type id.
+static unsigned accepted_ids(const struct given *given, size_t index)
 {
     size_t count;
-    const struct ss_function *functions = ss_function_table(&count);
+    const struct ss_function *rows = ss_function_table(&count);
     unsigned accepted = 0;
     for (size_t i = 0; i < count; i++) {
-        bool fits = strcmp(functions[i].name, call->name) == 0 &&
-                    ss_function_argument_count(&functions[i]) == call->argument_count;
-        for (size_t k = 0; fits && k < index; k++)
-            fits = is_null[k] || ss_argument_fits(functions[i].arguments[k], types[k]);
-        for (unsigned id = 0; fits && id <= SS_VECTOR; id++) {
+        if (!row_takes(&rows[i], given, index)) continue;
+        for (unsigned id = 0; id <= SS_VECTOR; id++) {
             const struct ss_type type = {.id = (enum ss_type_id)id};
-            if (ss_argument_fits(functions[i].arguments[index], type)) accepted |= 1u << id;
+            if (ss_argument_fits(rows[i].arguments[index], given->types[0], type)) accepted |= 1u << id;
         }
     }
     return accepted;
 }
 
-static void list_ids(unsigned accepted, char *text, size_t size)
+// "int64, float64 or decimal"; where only the first argument's own type will do, that.
+static void list_accepted(const struct given *given, size_t index, char *text, size_t size)
 {
     static const char *const names[] = {
         [SS_BOOL] = "bool",       [SS_INT64] = "int64",   [SS_FLOAT64] = "float64",
         [SS_DECIMAL] = "decimal", [SS_STRING] = "string", [SS_TIMESTAMP] = "timestamp",
         [SS_BYTES] = "bytes",     [SS_LIST] = "list",     [SS_VECTOR] = "vector"};
+    const unsigned accepted = accepted_ids(given, index);
+    char exact[SS_TYPE_TEXT_SIZE];
     size_t used = 0;
+    if (index > 0 && !(accepted & ~(1u << SS_LIST | 1u << SS_VECTOR))) {
+        snprintf(text, size, "%s", ss_type_format(given->types[0], exact));
+        return;
+    }
     for (unsigned id = 0; id <= SS_VECTOR; id++) {
         if (!(accepted & (1u << id))) continue;
         const char *separator = used == 0 ? "" : accepted >> (id + 1) ? ", " : " or ";
@@ -138,15 +168,16 @@ static void list_ids(unsigned accepted, char *text, size_t size)
 }
 
 // Blames the first argument that no row takes after those before it.
-static bool fail_arguments(struct checker *checker, const struct ss_node *call, const struct ss_type *types,
-                           const bool *is_null)
+static bool fail_arguments(struct checker *checker, const struct given *given)
 {
+    const struct ss_node *call = given->call;
+    const bool *is_null = given->is_null;
     for (size_t i = 0; i < call->argument_count; i++) {
-        const unsigned accepted = accepted_ids(call, types, is_null, i);
-        if (is_null[i] || (accepted & (1u << types[i].id))) continue;
+        if (any_row_takes(given, i + 1)) continue;
         char expected[96];
-        list_ids(accepted, expected, sizeof(expected));
-        return fail_type(checker, call, call->arguments[i], expected, accepted & (1u << SS_TIMESTAMP));
+        list_accepted(given, i, expected, sizeof(expected));
+        return fail_type(checker, call, call->arguments[i], expected,
+                         accepted_ids(given, i) & (1u << SS_TIMESTAMP));
     }
     size_t null = 0; // all that is there fits, so a null stands for a setting
     while (null + 1 < call->argument_count && !is_null[null]) null++;
@@ -186,13 +217,19 @@ static bool settle_null(struct checker *checker, struct ss_node *call, const str
         [SS_ARGUMENT_DECIMAL] = {SS_DECIMAL, 0},     [SS_ARGUMENT_EXACT] = {SS_INT64, 0},
         [SS_ARGUMENT_FLOAT64] = {SS_FLOAT64, 0},     [SS_ARGUMENT_STRING] = {SS_STRING, 0},
         [SS_ARGUMENT_TIMESTAMP] = {SS_TIMESTAMP, 0}, [SS_ARGUMENT_TEXTUAL] = {SS_STRING, 0},
+        [SS_ARGUMENT_BYTES] = {SS_BYTES, 0},
     };
     struct ss_node *node = call->arguments[index];
     if (!is_untyped_null(node)) return true;
-    const enum ss_argument argument = function->arguments[index];
-    if (argument == SS_ARGUMENT_ANY) return fail_unknown_null(checker, node);
-    set_null_type(node, by_argument[argument]);
-    return true;
+    const struct ss_type first = call->arguments[0]->type;
+    switch (function->arguments[index]) {
+    case SS_ARGUMENT_ANY:
+    case SS_ARGUMENT_LIST:
+    case SS_ARGUMENT_VECTOR: return fail_unknown_null(checker, node);
+    case SS_ARGUMENT_SAME: set_null_type(node, first); return true;
+    case SS_ARGUMENT_ELEMENT: set_null_type(node, ss_element_of(first)); return true;
+    default: set_null_type(node, by_argument[function->arguments[index]]); return true;
+    }
 }
 
 // int64 when both are, else decimal.
@@ -225,6 +262,8 @@ static bool set_result_type(struct checker *checker, struct ss_node *call, const
     case SS_RESULT_FLOAT64: call->type = float64_type; return true;
     case SS_RESULT_STRING: call->type = string_type; return true;
     case SS_RESULT_TIMESTAMP: call->type = (struct ss_type){SS_TIMESTAMP, 0}; return true;
+    case SS_RESULT_BYTES: call->type = (struct ss_type){SS_BYTES, 0}; return true;
+    case SS_RESULT_ELEMENT: call->type = ss_element_of(arguments[0]->type); return true;
     case SS_RESULT_FIRST: call->type = arguments[0]->type; return true;
     case SS_RESULT_GREATER_SCALE: {
         const struct ss_type a = arguments[0]->type, b = arguments[1]->type;
@@ -249,6 +288,8 @@ static bool settle_argument(struct checker *checker, struct ss_node *call, const
     switch (function->arguments[index]) {
     case SS_ARGUMENT_FLOAT64: return convert(checker, &call->arguments[index], float64_type);
     case SS_ARGUMENT_TEXTUAL: return convert(checker, &call->arguments[index], string_type);
+    case SS_ARGUMENT_ELEMENT:
+        return convert(checker, &call->arguments[index], ss_element_of(call->arguments[0]->type));
     default: return true;
     }
 }
@@ -270,7 +311,7 @@ static bool check_plain(struct checker *checker, struct ss_node *call)
         is_null[i] = is_untyped_null(call->arguments[i]);
     }
     const struct ss_function *function = ss_function_match(call->name, types, is_null, call->argument_count);
-    if (!function) return fail_arguments(checker, call, types, is_null);
+    if (!function) return fail_arguments(checker, &(struct given){call, types, is_null});
     for (size_t i = 0; i < call->argument_count; i++) {
         if (!settle_argument(checker, call, function, i)) return false;
     }

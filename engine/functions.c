@@ -30,6 +30,7 @@
     OPERATOR(name, BOOL, SS_OP_##code##_EXACT, help, EXACT, EXACT),                          \
         OPERATOR(name, BOOL, SS_OP_##code##_FLOAT64, help ", as float64", FLOAT64, FLOAT64), \
         OPERATOR(name, BOOL, SS_OP_##code##_TEXT, help ", by bytes", STRING, STRING),        \
+        OPERATOR(name, BOOL, SS_OP_##code##_TEXT, help ", by bytes", BYTES, BYTES),          \
         OPERATOR(name, BOOL, SS_OP_##code##_EXACT, help, TIMESTAMP, TIMESTAMP)
 
 #define BOOL      SS_ARGUMENT_BOOL
@@ -40,7 +41,12 @@
 #define STRING    SS_ARGUMENT_STRING
 #define TIMESTAMP SS_ARGUMENT_TIMESTAMP
 #define ANY       SS_ARGUMENT_ANY
+#define BYTES     SS_ARGUMENT_BYTES
+#define LIST      SS_ARGUMENT_LIST
+#define VECTOR    SS_ARGUMENT_VECTOR
 #define TEXTUAL   SS_ARGUMENT_TEXTUAL
+#define SAME      SS_ARGUMENT_SAME
+#define ELEMENT   SS_ARGUMENT_ELEMENT
 #define SCALE     SS_ARGUMENT_SCALE
 #define COUNT     SS_ARGUMENT_COUNT
 #define PATTERN   SS_ARGUMENT_PATTERN
@@ -77,8 +83,12 @@ static const struct ss_function functions[] = {
     OPERATOR("neg", FLOAT64, SS_OP_NEGATE_FLOAT64, "unary minus", FLOAT64),
     COMPARISON("=", EQUAL, "equal"),
     OPERATOR("=", BOOL, SS_OP_EQUAL_BOOL, "equal", BOOL, BOOL),
+    OPERATOR("=", BOOL, SS_OP_EQUAL_TEXT, "the same elements", LIST, SAME),
+    OPERATOR("=", BOOL, SS_OP_EQUAL_TEXT, "the same elements", VECTOR, SAME),
     COMPARISON("<>", DIFFER, "not equal"),
     OPERATOR("<>", BOOL, SS_OP_DIFFER_BOOL, "not equal", BOOL, BOOL),
+    OPERATOR("<>", BOOL, SS_OP_DIFFER_TEXT, "other elements", LIST, SAME),
+    OPERATOR("<>", BOOL, SS_OP_DIFFER_TEXT, "other elements", VECTOR, SAME),
     COMPARISON("<", LESS, "less"),
     COMPARISON("<=", AT_MOST, "less or equal"),
     COMPARISON(">", LESS, "greater"), // the operands are exchanged
@@ -143,6 +153,8 @@ static const struct ss_function functions[] = {
     CALL("upper", STRING, SS_OP_UPPER, "ASCII letters in upper case", STRING),
     CALL("trim", STRING, SS_OP_TRIM, "without ASCII blanks at both ends", STRING),
     CALL("length", INT64, SS_OP_LENGTH, "code points", STRING),
+    CALL("length", INT64, SS_OP_BYTES_LENGTH, "bytes", BYTES),
+    CALL("length", INT64, SS_OP_LIST_LENGTH, "elements", LIST),
     CALL("substr", STRING, SS_OP_SUBSTR_FROM, "substr(s, from): code points from the 1-based one on", STRING,
          INT64),
     CALL("substr", STRING, SS_OP_SUBSTR, "substr(s, from, count)", STRING, INT64, INT64),
@@ -150,6 +162,14 @@ static const struct ss_function functions[] = {
     CALL("starts_with", BOOL, SS_OP_STARTS_WITH, "does s start with the text?", STRING, STRING),
     CALL("ends_with", BOOL, SS_OP_ENDS_WITH, "does s end with the text?", STRING, STRING),
     CALL("contains", BOOL, SS_OP_CONTAINS, "is the text in s?", STRING, STRING),
+    CALL("contains", BOOL, SS_OP_LIST_CONTAINS, "is x an element?", LIST, ELEMENT),
+    CALL("element", ELEMENT, SS_OP_ELEMENT, "element(list, i): the i-th, from 1", LIST, INT64),
+    CALL("dot", FLOAT64, SS_OP_DOT, "the sum of the products, rounded once", VECTOR, SAME),
+    CALL("norm", FLOAT64, SS_OP_NORM, "the root of the sum of squares, rounded once", VECTOR),
+    CALL("cosine", FLOAT64, SS_OP_COSINE, "dot / (norm norm), rounded once; null where one is 0", VECTOR,
+         SAME),
+    CALL("hex", STRING, SS_OP_HEX, "in lower-case hex", BYTES),
+    CALL("from_hex", BYTES, SS_OP_FROM_HEX, "the bytes that hex stands for; null when it is none", STRING),
     CALL("replace", STRING, SS_OP_REPLACE, "replace(s, from, to): every `from` in s by `to`", STRING, STRING,
          STRING),
     CALL("split_part", STRING, SS_OP_SPLIT_PART, "split_part(s, separator, n): the n-th part, from 1", STRING,
@@ -161,8 +181,11 @@ static const struct ss_function functions[] = {
     CALL("regexp_replace", STRING, SS_OP_REGEXP_REPLACE, "all that the pattern finds in s, replaced", STRING,
          PATTERN, WITH),
     CALL("md5", STRING, SS_OP_MD5, "MD5 in hex", STRING),
+    CALL("md5", STRING, SS_OP_MD5, "MD5 in hex", BYTES),
     CALL("sha256", STRING, SS_OP_SHA256, "SHA-256 in hex", STRING),
+    CALL("sha256", STRING, SS_OP_SHA256, "SHA-256 in hex", BYTES),
     CALL("xxh64", INT64, SS_OP_XXH64, "XXH64, seed 0", STRING),
+    CALL("xxh64", INT64, SS_OP_XXH64, "XXH64, seed 0", BYTES),
     CALL("md5_bucket", INT64, SS_OP_MD5_BUCKET,
          "md5_bucket(experiment, unit, n): md5('experiment:unit') mod n", STRING, TEXTUAL, COUNT),
     TIME_PART("year", YEAR, "the year"),
@@ -213,7 +236,17 @@ const struct ss_function *ss_function_find(const char *name)
     return NULL;
 }
 
-bool ss_argument_fits(enum ss_argument argument, struct ss_type type)
+// Can the value become an element of the list?
+static bool fits_element(struct ss_type list, struct ss_type type)
+{
+    const struct ss_type element = ss_element_of(list);
+    if (element.id == SS_FLOAT64) return ss_type_is_numeric(type);
+    if (element.id == SS_DECIMAL)
+        return type.id == SS_INT64 || (type.id == SS_DECIMAL && type.scale <= element.scale);
+    return ss_type_equal(element, type);
+}
+
+bool ss_argument_fits(enum ss_argument argument, struct ss_type first, struct ss_type type)
 {
     switch (argument) {
     case SS_ARGUMENT_NONE: return false;
@@ -232,6 +265,11 @@ bool ss_argument_fits(enum ss_argument argument, struct ss_type type)
     case SS_ARGUMENT_STRING: return type.id == SS_STRING;
     case SS_ARGUMENT_TEXTUAL: return type.id == SS_STRING || type.id == SS_INT64;
     case SS_ARGUMENT_TIMESTAMP: return type.id == SS_TIMESTAMP;
+    case SS_ARGUMENT_BYTES: return type.id == SS_BYTES;
+    case SS_ARGUMENT_LIST: return type.id == SS_LIST;
+    case SS_ARGUMENT_VECTOR: return type.id == SS_VECTOR;
+    case SS_ARGUMENT_SAME: return ss_type_equal(first, type);
+    case SS_ARGUMENT_ELEMENT: return fits_element(first, type);
     case SS_ARGUMENT_ANY: return true;
     }
     return false;
@@ -255,7 +293,7 @@ static bool row_fits(const struct ss_function *function, const struct ss_type *t
     if (ss_function_argument_count(function) != count) return false;
     for (size_t i = 0; i < count; i++) {
         const bool fits_null = is_null[i] && !ss_argument_is_setting(function->arguments[i]);
-        if (!fits_null && !ss_argument_fits(function->arguments[i], types[i])) return false;
+        if (!fits_null && !ss_argument_fits(function->arguments[i], types[0], types[i])) return false;
     }
     return true;
 }

@@ -16,7 +16,13 @@ enum ss_argument {
     SS_ARGUMENT_STRING,
     SS_ARGUMENT_TIMESTAMP,
     SS_ARGUMENT_ANY,
+    SS_ARGUMENT_BYTES,
+    SS_ARGUMENT_LIST,
+    SS_ARGUMENT_VECTOR,
     SS_ARGUMENT_TEXTUAL, // string, or int64 as its digits: it becomes a string first
+    // Bound by the first argument, which is before it:
+    SS_ARGUMENT_SAME,    // of the very same type
+    SS_ARGUMENT_ELEMENT, // what becomes the type of the list's elements
     // Settings: literals that are part of the instruction, not operands (setting.h).
     SS_ARGUMENT_SCALE,     // an int64 literal, 0 to 18
     SS_ARGUMENT_COUNT,     // an int64 literal above 0
@@ -33,6 +39,8 @@ enum ss_result {
     SS_RESULT_FLOAT64,
     SS_RESULT_STRING,
     SS_RESULT_TIMESTAMP,
+    SS_RESULT_BYTES,
+    SS_RESULT_ELEMENT,       // of the list that is the first argument
     SS_RESULT_FIRST,         // the type of the first argument
     SS_RESULT_GREATER_SCALE, // int64, or decimal with the greater scale
     SS_RESULT_ADDED_SCALE,   // int64, or decimal with both scales added
@@ -79,7 +87,8 @@ const struct ss_function *ss_function_find(const char *name);
 const struct ss_function *ss_function_match(const char *name, const struct ss_type *types,
                                             const bool *is_null, size_t count);
 bool ss_argument_is_setting(enum ss_argument argument);
-bool ss_argument_fits(enum ss_argument argument, struct ss_type type);
+// `first`: the type of the first argument, for those that are bound by it.
+bool ss_argument_fits(enum ss_argument argument, struct ss_type first, struct ss_type type);
 size_t ss_function_argument_count(const struct ss_function *function); // SS_FORM_PLAIN
 
 // The nearest function that can be written as a call, aggregates included. NULL: none.

@@ -74,11 +74,12 @@ static bool constant_holds(struct ss_type type, const struct ss_cell *cell)
 
 // ---- Functions of the table
 
-static bool argument_is(enum ss_argument argument, struct ss_type type)
+static bool argument_is(enum ss_argument argument, struct ss_type first, struct ss_type type)
 {
     if (argument == SS_ARGUMENT_FLOAT64) return type.id == SS_FLOAT64; // what is converted first is so by now
     if (argument == SS_ARGUMENT_TEXTUAL) return type.id == SS_STRING;
-    return ss_argument_fits(argument, type);
+    if (argument == SS_ARGUMENT_ELEMENT) return ss_type_equal(ss_element_of(first), type);
+    return ss_argument_fits(argument, first, type);
 }
 
 static bool result_is(const struct ss_function *row, const struct ss_type *operands, struct ss_type type)
@@ -92,6 +93,8 @@ static bool result_is(const struct ss_function *row, const struct ss_type *opera
     case SS_RESULT_FLOAT64: return type.id == SS_FLOAT64;
     case SS_RESULT_STRING: return type.id == SS_STRING;
     case SS_RESULT_TIMESTAMP: return type.id == SS_TIMESTAMP;
+    case SS_RESULT_BYTES: return type.id == SS_BYTES;
+    case SS_RESULT_ELEMENT: return ss_type_equal(type, ss_element_of(operands[0]));
     case SS_RESULT_FIRST: return ss_type_equal(type, operands[0]);
     case SS_RESULT_GREATER_SCALE:
         return exact && (type.id == SS_INT64) == all_int64 && type.scale == (a > b ? a : b);
@@ -126,7 +129,7 @@ static bool row_takes(const struct ss_function *row, const struct ss_instruction
         const enum ss_argument argument = row->arguments[i];
         if (ss_argument_is_setting(argument)) {
             if (!setting_holds(argument, instruction->setting)) return false;
-        } else if (taken == count || !argument_is(argument, operands[taken++])) {
+        } else if (taken == count || !argument_is(argument, operands[0], operands[taken++])) {
             return false;
         }
     }

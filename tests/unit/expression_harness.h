@@ -36,6 +36,19 @@ static const struct harness_column harness_columns[] = {
     {"n_string", {SS_STRING, 0}},
     {"n_time", {SS_TIMESTAMP, 0}},
     {"request.amount", {SS_DECIMAL, 2}},
+    {"raw", {SS_BYTES, 0}},
+    {"tags", {.id = SS_LIST, .element = SS_STRING}},
+    {"counts", {.id = SS_LIST, .element = SS_INT64}},
+    {"prices", {.id = SS_LIST, .element = SS_DECIMAL, .scale = 2}},
+    {"scores", {.id = SS_LIST, .element = SS_FLOAT64}},
+    {"flags", {.id = SS_LIST, .element = SS_BOOL}},
+    {"v", {.id = SS_VECTOR, .length = 3}},
+    {"w", {.id = SS_VECTOR, .length = 3}},
+    {"zero", {.id = SS_VECTOR, .length = 3}},
+    {"pair", {.id = SS_VECTOR, .length = 2}},
+    {"n_raw", {SS_BYTES, 0}},
+    {"n_tags", {.id = SS_LIST, .element = SS_STRING}},
+    {"n_vector", {.id = SS_VECTOR, .length = 3}},
 };
 #define HARNESS_COLUMN_COUNT (sizeof(harness_columns) / sizeof(harness_columns[0]))
 

@@ -27,6 +27,16 @@ static inline struct ss_value row_value(size_t column)
         {"paid_at", {.present = true, .i64 = 1000000}},
         {"t", {.present = true, .i64 = 61000000}},
         {"request.amount", {.present = true, .i64 = 250}},
+        {"raw", {.present = true, .text = {"\x00\xff\x10", 3}}},
+        {"tags", {.present = true, .text = {"\1\1a\0\1\2zz", 8}}}, // ["a", null, "zz"]
+        {"counts", {.present = true, .text = {"\1\7\0\0\0\0\0\0\0\0\1\7\0\0\0\0\0\0\0", 19}}}, // [7, null, 7]
+        {"prices", {.present = true, .text = {"\1\xe2\4\0\0\0\0\0\0", 9}}},                    // [12.50]
+        {"scores", {.present = true, .text = {"\1\0\0\0\0\0\0\4\x40", 9}}},                    // [2.5]
+        {"flags", {.present = true, .text = {"\1\0\0\1\1", 5}}},                    // [false, null, true]
+        {"v", {.present = true, .text = {"\0\0\x80\x3f\0\0\0\x40\0\0\0\x40", 12}}}, // [1, 2, 2]
+        {"w", {.present = true, .text = {"\0\0\x80\xbf\0\0\0\x3f\0\0\0\0", 12}}},   // [-1, 0.5, 0]
+        {"zero", {.present = true, .text = {"\0\0\0\0\0\0\0\0\0\0\0\0", 12}}},
+        {"pair", {.present = true, .text = {"\1\0\0\0\0\0\0\0", 8}}}, // the least float32, 0
     };
     for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
         if (strcmp(values[i].name, harness_columns[column].name) == 0) return values[i].value;

@@ -394,6 +394,96 @@ static void date_trunc_gives_the_first_instant_of_its_unit(void **state)
     CHECK_VALUES(cases);
 }
 
+static void bytes_lists_and_vectors_are_taken_apart(void **state)
+{
+    (void)state;
+    static const struct value_case cases[] = {
+        {"length(raw)", "int64 3"},
+        {"length(n_raw)", "int64 null"},
+        {"length(from_hex(''))", "int64 0"},
+        {"hex(raw)", "string 00ff10"},
+        {"hex(n_raw)", "string null"},
+        {"hex(from_hex('00Ff1a'))", "string 00ff1a"},
+        {"from_hex('0') is null", "bool true"},
+        {"from_hex('0g') is null", "bool true"},
+        {"from_hex('@0') is null", "bool true"},
+        {"from_hex(n_string) is null", "bool true"},
+        {"raw = from_hex('00ff10')", "bool true"},
+        {"raw <> from_hex('00ff10')", "bool false"},
+        {"raw < from_hex('01')", "bool true"},
+        {"raw >= from_hex('00ff')", "bool true"},
+        {"raw > n_raw", "bool null"},
+        {"raw between from_hex('') and from_hex('ff')", "bool true"},
+        {"raw in (from_hex('aa'), from_hex('00ff10'))", "bool true"},
+        {"hex(greatest(raw, from_hex('ab')))", "string ab"},
+        {"hex(coalesce(n_raw, raw))", "string 00ff10"},
+        {"md5(from_hex('61')) = md5('a')", "bool true"},
+        {"sha256(from_hex('61')) = sha256('a')", "bool true"},
+        {"xxh64(from_hex('61')) = xxh64('a')", "bool true"},
+        {"length(tags)", "int64 3"},
+        {"length(prices)", "int64 1"},
+        {"length(n_tags)", "int64 null"},
+        {"element(tags, 1)", "string a"},
+        {"element(tags, 2)", "string null"},
+        {"element(tags, 3)", "string zz"},
+        {"element(tags, 4)", "string null"},
+        {"element(tags, 0)", "string null"},
+        {"element(tags, -1)", "string null"},
+        {"element(tags, 9223372036854775807)", "string null"},
+        {"element(n_tags, 1)", "string null"},
+        {"element(tags, n_int64)", "string null"},
+        {"element(counts, 3) + i", "int64 14"},
+        {"element(prices, 1)", "decimal(2) 12.50"},
+        {"element(scores, 1)", "float64 2.5"},
+        {"element(flags, 1)", "bool false"},
+        {"element(flags, 3)", "bool true"},
+        {"contains(tags, 'zz')", "bool true"},
+        {"contains(tags, 'z')", "bool false"},
+        {"contains(tags, n_string)", "bool null"},
+        {"contains(n_tags, 'a')", "bool null"},
+        {"contains(tags, null)", "bool null"},
+        {"contains(counts, 7)", "bool true"},
+        {"contains(counts, 0)", "bool false"},
+        {"contains(prices, 12.5)", "bool true"},
+        {"contains(prices, 12)", "bool false"},
+        {"contains(scores, 2.5)", "bool true"},
+        {"contains(scores, i)", "bool false"},
+        {"contains(flags, true)", "bool true"},
+        {"tags = tags", "bool true"},
+        {"tags <> n_tags", "bool null"},
+        {"v = w", "bool false"},
+        {"v <> zero", "bool true"},
+        {"nullif(tags, tags) is null", "bool true"},
+        {"if(yes, tags, n_tags) = tags", "bool true"},
+        {"position_of(v, w, v)", "int64 1"},
+    };
+    CHECK_VALUES(cases);
+}
+
+static void vectors_are_multiplied_exactly(void **state)
+{
+    (void)state;
+    static const struct value_case cases[] = {
+        {"dot(v, v)", "float64 9.0"},
+        {"dot(v, w)", "float64 0.0"},
+        {"dot(w, w)", "float64 1.25"},
+        {"dot(v, n_vector)", "float64 null"},
+        {"dot(pair, pair)", "float64 1.9636373861190906e-90"}, // 2^-298
+        {"norm(v)", "float64 3.0"},
+        {"norm(w)", "float64 1.118033988749895"},
+        {"norm(zero)", "float64 0.0"},
+        {"norm(pair)", "float64 1.401298464324817e-45"},
+        {"norm(n_vector)", "float64 null"},
+        {"cosine(v, v)", "float64 1.0"},
+        {"cosine(v, w)", "float64 0.0"},
+        {"cosine(v, zero)", "float64 null"},
+        {"cosine(zero, zero)", "float64 null"},
+        {"cosine(pair, pair)", "float64 1.0"},
+        {"cosine(n_vector, v)", "float64 null"},
+    };
+    CHECK_VALUES(cases);
+}
+
 struct pattern_run {
     const struct ss_program *program;
     const struct inputs *inputs;
@@ -463,6 +553,8 @@ static void every_failing_allocation_of_a_function_is_reported(void **state)
     static const char *const texts[] = {
         "concat(replace(name, 'Z', 'zz'), md5(country), sha256(country), split_part(name, 'o', 2))",
         "md5_bucket(country, i, 10)",
+        "concat(hex(from_hex(hex(raw))), element(tags, 3))",
+        "dot(v, w) + cosine(v, w) + norm(v)",
         "regexp_replace(regexp_extract(name, '(Z)(.*)', 2), 'x*', '\\0-\\0')",
     };
     for (size_t which = 0; which < sizeof(texts) / sizeof(texts[0]); which++) {
@@ -499,6 +591,8 @@ int main(void)
         cmocka_unit_test(searches_that_reach_a_limit_are_null),
         cmocka_unit_test(parts_of_times_are_those_of_the_calendar),
         cmocka_unit_test(date_trunc_gives_the_first_instant_of_its_unit),
+        cmocka_unit_test(bytes_lists_and_vectors_are_taken_apart),
+        cmocka_unit_test(vectors_are_multiplied_exactly),
         cmocka_unit_test(threads_share_a_pattern),
         cmocka_unit_test(calls_with_equal_settings_are_computed_once),
         cmocka_unit_test(every_failing_allocation_of_a_function_is_reported),

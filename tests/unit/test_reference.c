@@ -12,8 +12,7 @@
 #include <stdlib.h>
 
 #include "engine/functions.h"
-#include "engine/program.h"
-#include "tests/unit/expression_harness.h"
+#include "tests/unit/program_harness.h"
 
 struct example {
     struct ss_bytes text, want;
@@ -66,6 +65,7 @@ static void show(struct ss_type type, struct ss_value value, struct ss_buffer *s
 static void check_example(struct example example)
 {
     struct harness harness;
+    struct inputs inputs;
     struct ss_column output;
     struct ss_buffer shown = {0};
     harness_start(&harness, example.text);
@@ -74,7 +74,8 @@ static void check_example(struct example example)
         fail_msg("%.*s: %s", (int)example.text.size, example.text.data, harness.diagnostics.items[0].message);
     struct ss_program *program = ss_program_build(&node, 1, &harness.arena);
     assert_non_null(program);
-    assert_int_equal(ss_program_run(program, NULL, 1, &harness.arena, &output, NULL), SS_OK);
+    fill_inputs(&inputs, 1, &harness.arena);
+    assert_int_equal(ss_program_run(program, inputs.pointers, 1, &harness.arena, &output, NULL), SS_OK);
     show(output.type, ss_column_get(&output, 0), &shown);
     if (!ss_bytes_equal(ss_bytes_of((char *)shown.data), example.want))
         fail_msg("%.*s is %s, and the reference says %.*s", (int)example.text.size, example.text.data,
