@@ -121,29 +121,52 @@ static const char *format_value(struct ss_type type, const struct ss_register *f
     case SS_FLOAT64: return ss_float64_format(from->f64[row], text);
     case SS_DECIMAL: return ss_decimal_format(from->i64[row], type.scale, text);
     case SS_TIMESTAMP: return ss_time_format(from->i64[row], text);
-    case SS_INT64:
-    case SS_STRING:
-    case SS_BYTES:
-    case SS_LIST:
-    case SS_VECTOR: break;
+    default: break;
     }
     snprintf(text, VALUE_TEXT_SIZE, "%" PRId64, from->i64[row]);
     return text;
+}
+
+static bool store_text(const struct ss_run *run, struct ss_register *out, int32_t row, const void *text,
+                       size_t size)
+{
+    const char *copy = ss_arena_copy(run->arena, text, size);
+    out->valid[row] = copy != NULL;
+    out->text[row] = (struct ss_bytes){copy, copy ? size : 0};
+    return copy != NULL;
+}
+
+// Bytes, lists and vectors: of any size, so through a buffer.
+static bool long_values_to_text(const struct ss_run *run, const struct ss_instruction *instruction,
+                                struct ss_register *out)
+{
+    const struct ss_register *a = ss_operand(run, instruction, 0);
+    struct ss_buffer buffer = {0};
+    bool stored = true;
+    for (int32_t row = 0; stored && row < run->rows; row++) {
+        if (!a->valid[row]) continue; // the registers come zeroed
+        ss_buffer_clear(&buffer);
+        ss_value_format(instruction->operand_type, (struct ss_value){.present = true, .text = a->text[row]},
+                        &buffer);
+        if (buffer.failed)
+            stored = false;
+        else if (buffer.size <= SS_RESULT_TEXT_MAX_BYTES)
+            stored = store_text(run, out, row, buffer.data, buffer.size);
+    }
+    ss_buffer_release(&buffer);
+    return stored;
 }
 
 bool ss_kernel_to_text(const struct ss_run *run, const struct ss_instruction *instruction,
                        struct ss_register *out)
 {
     const struct ss_register *a = ss_operand(run, instruction, 0);
+    if (ss_type_is_text(instruction->operand_type)) return long_values_to_text(run, instruction, out);
     for (int32_t row = 0; row < run->rows; row++) {
-        out->valid[row] = a->valid[row];
-        if (!a->valid[row]) continue;
         char text[VALUE_TEXT_SIZE];
+        if (!a->valid[row]) continue;
         const char *formatted = format_value(instruction->operand_type, a, row, text);
-        const size_t size = strlen(formatted);
-        const char *copy = ss_arena_copy(run->arena, formatted, size);
-        if (!copy) return false;
-        out->text[row] = (struct ss_bytes){copy, size};
+        if (!store_text(run, out, row, formatted, strlen(formatted))) return false;
     }
     return true;
 }
