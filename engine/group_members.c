@@ -11,14 +11,18 @@ const struct ss_member *const ss_members[SS_MEMBER_COUNT] = {
     AT(SS_PART_HIGHER) = &ss_member_higher,     AT(SS_PART_PAIR) = &ss_member_pair,
     AT(SS_PART_LEAST_BY) = &ss_member_least_by, AT(SS_PART_GREATEST_BY) = &ss_member_greatest_by,
     AT(SS_PART_FIRST_K) = &ss_member_first_k,   AT(SS_PART_LAST_K) = &ss_member_last_k,
-    AT(SS_PART_UNIQUE_K) = &ss_member_unique_k, AT(SS_PART_DECAY) = &ss_member_decay,
+    AT(SS_PART_UNIQUE_K) = &ss_member_unique_k, AT(SS_PART_QUANTILE) = &ss_member_quantile,
+    AT(SS_PART_COUNTS) = &ss_member_counts,     AT(SS_PART_DECAY) = &ss_member_decay,
 };
 
 // Of aggregates that are read from one member alone.
 static ss_member_reader *const readers[SS_AGG_TOTAL] = {
-    [SS_AGG_MIN_BY] = ss_by_value,       [SS_AGG_MAX_BY] = ss_by_value,
-    [SS_AGG_FIRST_K] = ss_first_k_value, [SS_AGG_LAST_K] = ss_last_k_value,
-    [SS_AGG_LAG] = ss_lag_value,         [SS_AGG_UNIQUE_LAST_K] = ss_unique_k_value,
+    [SS_AGG_MIN_BY] = ss_by_value,         [SS_AGG_MAX_BY] = ss_by_value,
+    [SS_AGG_FIRST_K] = ss_first_k_value,   [SS_AGG_LAST_K] = ss_last_k_value,
+    [SS_AGG_LAG] = ss_lag_value,           [SS_AGG_UNIQUE_LAST_K] = ss_unique_k_value,
+    [SS_AGG_QUANTILE] = ss_quantile_value, [SS_AGG_MEDIAN] = ss_quantile_value,
+    [SS_AGG_COUNT_BY] = ss_count_by_value, [SS_AGG_MODE] = ss_mode_value,
+    [SS_AGG_TOP_K] = ss_top_k_value,       [SS_AGG_ENTROPY] = ss_entropy_value,
 };
 
 bool ss_members_known(uint32_t parts)

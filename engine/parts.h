@@ -18,4 +18,12 @@ ss_member_reader ss_first_k_value, ss_last_k_value, ss_lag_value;
 extern const struct ss_member ss_member_unique_k; // part_unique.c
 ss_member_reader ss_unique_k_value;
 
+extern const struct ss_member ss_member_quantile; // part_quantile.c
+ss_member_reader ss_quantile_value;               // median too
+
+extern const struct ss_member ss_member_counts; // part_counts.c
+// NULL: nothing, or more different values than the aggregate's cap.
+const struct ss_tally *ss_counts_tally(const void *member, const struct ss_aggregate *aggregate);
+ss_member_reader ss_count_by_value, ss_mode_value, ss_top_k_value, ss_entropy_value; // counts_value.c
+
 #endif
