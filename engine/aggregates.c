@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-#include "engine/group_members.h"
-
 #define N       SS_PART_N
 #define SUM     (SS_PART_N | SS_PART_S1)
 #define SQUARES (SS_PART_N | SS_PART_S1 | SS_PART_S2)
@@ -246,7 +244,7 @@ void ss_aggregate_arity(enum ss_aggregate_fn fn, size_t *least, size_t *most)
 bool ss_aggregate_find(const char *name, enum ss_aggregate_fn *fn)
 {
     for (int i = 0; i < SS_AGG_TOTAL; i++) {
-        if (strcmp(rules[i].name, name) != 0 || !ss_members_known(rules[i].parts)) continue;
+        if (strcmp(rules[i].name, name) != 0) continue;
         *fn = (enum ss_aggregate_fn)i;
         return true;
     }

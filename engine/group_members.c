@@ -25,13 +25,6 @@ static ss_member_reader *const readers[SS_AGG_TOTAL] = {
     [SS_AGG_TOP_K] = ss_top_k_value,       [SS_AGG_ENTROPY] = ss_entropy_value,
 };
 
-bool ss_members_known(uint32_t parts)
-{
-    for (int i = 0; i < SS_MEMBER_COUNT; i++)
-        if ((parts & SS_MEMBER_PART(i)) && !ss_members[i]) return false;
-    return true;
-}
-
 bool ss_member_value(const struct ss_group_state *state, const struct ss_group_kind *kind,
                      const struct ss_aggregate *aggregate, int64_t t_us, struct ss_arena *arena,
                      struct ss_value *value)

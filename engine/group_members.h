@@ -30,9 +30,6 @@ struct ss_member {
 extern const struct ss_member *const ss_members[SS_MEMBER_COUNT]; // [i] is that of SS_MEMBER_PART(i)
 #define SS_MEMBER_PART(i) (UINT32_C(1) << (SS_MEMBER_BIT + (i)))
 
-// Are all of these parts there? (While they are being built.)
-bool ss_members_known(uint32_t parts);
-
 // The value of an aggregate that is read from a member; `n` > 0 events count.
 bool ss_member_value(const struct ss_group_state *state, const struct ss_group_kind *kind,
                      const struct ss_aggregate *aggregate, int64_t t_us, struct ss_arena *arena,
