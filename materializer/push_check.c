@@ -224,18 +224,26 @@ static bool check_unique_ratio(struct check *check, int index)
     return note(check, -1, index, false, "fewer distinct values than the source's unique_ratio expects");
 }
 
-static void settle_arrival(struct check *check)
+static enum ss_status settle_arrival(struct check *check, struct ss_error *error)
 {
     struct ss_checked *out = check->out;
+    bool any_live = false;
     out->arrival_time = check->clock_us;
     for (int32_t row = 0; row < check->push->length; row++) {
         if (out->refused[row]) continue;
         out->accepted++;
+        any_live = any_live || out->arrives_live[row];
         if (out->arrives_live[row] && out->event_time_us[row] > out->arrival_time)
             out->arrival_time = out->event_time_us[row];
     }
     for (int32_t row = 0; row < check->push->length; row++)
         if (out->arrives_live[row]) out->arrival_us[row] = out->arrival_time;
+    if (!any_live || out->arrival_time <= SS_TIME_MAX_US) return SS_OK;
+    return ss_fail(
+        error, SS_LIMIT,
+        "source '%s': the store's clock stands past the year 9999, so nothing can arrive any more; "
+        "was an event stamped 9999-12-31?",
+        check->push->source->name);
 }
 
 enum ss_status ss_check_push(const struct ss_push *push, const struct ss_definitions *definitions,
@@ -258,6 +266,5 @@ enum ss_status ss_check_push(const struct ss_push *push, const struct ss_definit
     for (size_t i = 0; i < push->source->column_count; i++)
         if (push->source->columns[i].has_unique_ratio && !check_unique_ratio(&check, (int)i))
             return ss_fail_memory(error, "the violations of a batch");
-    settle_arrival(&check);
-    return SS_OK;
+    return settle_arrival(&check, error);
 }

@@ -163,11 +163,24 @@ static void a_batch_without_room_online_is_acknowledged_and_seen_later(void **st
     free(rows);
 }
 
+// What arrived then could not be read back.
+static void nothing_arrives_past_the_year_9999(void **state)
+{
+    (void)state;
+    struct ss_push_result result;
+    const struct row last = {1, 7, "insert", SS_TIME_MAX_US}, gone = {1, 7, "delete", SS_TIME_MAX_US};
+    assert_int_equal(push_rows(&last, 1, &result), SS_OK);
+    assert_int_equal(push_rows(&gone, 1, &result), SS_LIMIT);
+    assert_non_null(strstr(error.message, "stands past the year 9999"));
+    assert_int_equal(clicks_of(7), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(deletes_of_a_batch_arrive_past_its_inserts_on_a_replay_clock, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(nothing_arrives_past_the_year_9999, setup, teardown),
         cmocka_unit_test_setup_teardown(a_delete_has_no_part_in_a_unique_ratio, setup, teardown),
         cmocka_unit_test_setup_teardown(a_batch_without_room_online_is_acknowledged_and_seen_later, setup,
                                         teardown),
