@@ -92,6 +92,11 @@ static int64_t machine_now_us(void *context)
     return (int64_t)now.tv_sec * SS_SECOND_US + now.tv_nsec / 1000;
 }
 
+static int64_t now_us(const struct ss_wall_source *wall)
+{
+    return wall && wall->now_us ? wall->now_us(wall->context) : machine_now_us(NULL);
+}
+
 static enum ss_status machine_boot_id(char text[SS_BOOT_ID_SIZE], struct ss_error *error)
 {
     static const char path[] = "/proc/sys/kernel/random/boot_id";
@@ -201,9 +206,11 @@ static enum ss_status check_page(const char *path, const struct clock_page *page
     return SS_OK;
 }
 
-// The cell may lag the last t given out before the machine went down. A commit that was in flight stays so;
-// that its time is raised too does no harm, as nothing is looked up before a writer has recovered (a store
-// that was not closed cleanly is not read after a reboot, and a close with a commit in flight is not clean).
+// The cell may lag the last t given out before the machine went down: by the kernel's write-back delay, and
+// by as long as nobody had asked before that. So may the machine's clock, which comes back a little behind. A
+// commit that was in flight stays so; that its time is raised too does no harm, as nothing is looked up
+// before a writer has recovered (a store that was not closed cleanly is not read after a reboot, and a close
+// with a commit in flight is not clean).
 static enum ss_status follow_reboot(const char *path, const struct ss_wall_source *wall,
                                     struct clock_page *page, int fd, struct ss_error *error)
 {
@@ -214,9 +221,11 @@ static enum ss_status follow_reboot(const char *path, const struct ss_wall_sourc
             return ss_fail(error, SS_IO, "clock '%s': cannot be locked: %s", path, strerror(errno));
     if (memcmp(page->boot_id, boot_id, sizeof boot_id) != 0) {
         const int64_t cell = atomic_load(&page->cell);
-        const int64_t raised = within_years(cell_time(cell) + REBOOT_MARGIN_US);
+        const int64_t past_us = later(cell_time(cell), now_us(wall));
+        const int64_t raised = within_years(past_us + REBOOT_MARGIN_US);
         if (page->kind == SS_CLOCK_WALL) atomic_store(&page->cell, cell_of(raised, cell_in_flight(cell)));
         memcpy(page->boot_id, boot_id, sizeof boot_id);
+        msync(page, CLOCK_FILE_BYTES, MS_SYNC); // or the next power failure takes the margin too
     }
     flock(fd, LOCK_UN);
     return SS_OK;

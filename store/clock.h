@@ -9,8 +9,9 @@
 // replay: the cell alone; it moves with commits (1 µs past the greatest event_time and arrival_time) and
 // ss_clock_advance.
 //
-// After a reboot the cell on disk may lag the last t given out by the kernel's write-back delay: an open that
-// meets another boot id moves a wall clock 60 s past the cell. Thread-safe and process-safe; no call blocks.
+// After a reboot the cell on disk may lag the last t given out, and the machine's clock may have stepped
+// back: an open that meets another boot id moves a wall clock 60 s past both, durably. Thread-safe and
+// process-safe; no call but that one blocks.
 #ifndef SS_STORE_CLOCK_H
 #define SS_STORE_CLOCK_H
 

@@ -191,6 +191,26 @@ static void after_a_reboot_a_wall_clock_stands_a_minute_later(void **state)
     ss_clock_close(clock);
 }
 
+// Nobody had asked for long, so the cell on disk is old; and the machine came back two seconds behind.
+static void after_a_reboot_a_wall_clock_is_past_what_was_not_written_back(void **state)
+{
+    (void)state;
+    int64_t now_us = 5000;
+    const int64_t old_cell = 2 * now_us;
+    assert_ok(ss_clock_create(path, SS_CLOCK_WALL, &error));
+    struct ss_clock *clock = open_at(&now_us);
+    ss_clock_pin(clock);
+    now_us = SS_DAY_US;
+    const int64_t given_us = ss_clock_pin(clock);
+    ss_clock_close(clock);
+    overwrite_file(path, CELL_OFFSET, &old_cell, sizeof old_cell);
+    overwrite_file(path, BOOT_ID_OFFSET, "another boot", 12);
+    now_us -= 2 * SS_SECOND_US;
+    clock = open_at(&now_us);
+    assert_true(ss_clock_pin(clock) > given_us);
+    ss_clock_close(clock);
+}
+
 static void after_a_reboot_a_replay_clock_stands_where_it_stood(void **state)
 {
     (void)state;
@@ -357,6 +377,7 @@ int main(void)
         TEST(replay_clock_moves_with_commits_alone),
         TEST(times_of_all_years_are_kept_exactly),
         TEST(after_a_reboot_a_wall_clock_stands_a_minute_later),
+        TEST(after_a_reboot_a_wall_clock_is_past_what_was_not_written_back),
         TEST(after_a_reboot_a_replay_clock_stands_where_it_stood),
         TEST(a_damaged_clock_is_refused),
         TEST(a_clock_is_created_once_and_replaced_whole),
