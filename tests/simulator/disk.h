@@ -26,6 +26,8 @@ void disk_arm(uint64_t at, void (*crash)(void));
 uint64_t disk_calls(void); // since the last disk_arm
 // The clock's cell as it was synced last; 0: never.
 int64_t disk_synced_cell(const struct disk *disk);
+// The kernel has written the clock's file back.
+void disk_write_back_clock(const char *path);
 // Seeds getrandom, which commits take their ids from.
 void disk_seed(uint64_t seed);
 

@@ -16,7 +16,8 @@
 #include "node.h"
 #include "other.h"
 
-#define CELL_OFFSET  64 // of the clock's file (store/clock.c)
+#define CELL_OFFSET  64            // of the clock's file (store/clock.c)
+#define LAG          (50 * SECOND) // less than what the store adds after a reboot
 #define MOST_DEATHS  400
 #define NODE_SECONDS 60
 
@@ -69,19 +70,32 @@ static pid_t start_child(void)
 
 // ---- The machine goes down
 
-// A replay clock's cell is only as new as its last sync. (A wall clock's may lag by less than the store
-// adds.)
+// What the clock's cell on disk may be: what was synced last or, on a wall clock, anything that it was since
+// (the kernel writes it back when it likes).
+static int64_t stale_cell(struct telling *telling)
+{
+    uint64_t count = 1;
+    const int64_t synced = disk_synced_cell(telling->world->disk);
+    int64_t cell = synced;
+    for (const struct record *record = telling->log->first; record; record = record->next) {
+        if (!telling->story->plan.wall || record->clock_us * 2 <= synced) continue;
+        if (random_below(&telling->random, ++count) == 0) cell = record->clock_us * 2;
+    }
+    return cell;
+}
+
 static void lose_clock(struct telling *telling)
 {
     char path[300];
-    const int64_t cell = disk_synced_cell(telling->world->disk);
+    const int64_t cell = stale_cell(telling);
+    if (cell == 0 || random_chance(&telling->random, 50)) return;
     snprintf(path, sizeof path, "%s/clock", telling->store);
     const int fd = open(path, O_RDWR | O_CLOEXEC);
     if (fd < 0) return;
-    if (!telling->story->plan.wall && cell != 0 && random_chance(&telling->random, 50) &&
-        pwrite(fd, &cell, sizeof cell, CELL_OFFSET) != sizeof cell)
-        abort();
+    if (pwrite(fd, &cell, sizeof cell, CELL_OFFSET) != sizeof cell) abort();
     close(fd);
+    // The machine's clock may come back a little behind.
+    telling->log->wall_us -= (int64_t)random_below(&telling->random, LAG);
 }
 
 static void lose_power(struct telling *telling)
