@@ -1,7 +1,7 @@
 #!/bin/sh
 # Fuzzes every target (or those named) for SECONDS each, from the committed corpus and what earlier runs found.
 #
-#   tests/fuzz/run.sh [SECONDS [TARGET...]]     SECONDS: default 600, 0: only replays; TARGET: yaml expression ..
+#   tests/fuzz/run.sh [SECONDS [TARGET...]]     SECONDS: default 600, 0: only replays; TARGET: yaml state ..
 #
 # What is new goes to build/fuzz/corpus/TARGET, a finding to build/fuzz/crash-TARGET-...: replay it with
 # build/fuzz/tests/fuzz_TARGET FILE, fix it with a test, and add it to tests/fuzz/corpus/TARGET.
