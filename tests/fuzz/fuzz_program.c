@@ -4,6 +4,7 @@
 //
 // Input: an expression, a NUL, then changes of 10 bytes each: what, where, 8 bytes of value.
 #include "engine/bytecode.h"
+#include "engine/setting.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/fuzz_columns.h"
 #include "tests/unit/expression_harness.h"
@@ -11,6 +12,7 @@
 #define ADDED_MOST 8
 
 struct subject {
+    struct harness harness;
     struct ss_program *program;
     struct ss_instruction *instructions; // with room for ADDED_MOST more
     int32_t *outputs;
@@ -18,8 +20,9 @@ struct subject {
     struct ss_bytes text; // what a constant that became a text holds
 };
 
-static bool make_subject(struct harness *harness, struct ss_bytes text, struct subject *subject)
+static bool make_subject(struct ss_bytes text, struct subject *subject)
 {
+    struct harness *harness = &subject->harness;
     harness_start(harness, text);
     struct ss_node *node = harness_compile(harness, &harness_scope);
     if (!node) return false;
@@ -76,6 +79,20 @@ static void set_cell(const struct subject *subject, struct ss_instruction *instr
         instruction->cell.i64 = (int64_t)(value << 2);
 }
 
+// None, that of another instruction, or that with another number: pointers in it stay what they are.
+static void set_setting(struct subject *subject, struct ss_instruction *instruction, uint64_t value)
+{
+    const struct ss_setting *other =
+        subject->instructions[(value >> 2) % (uint64_t)subject->program->count].setting;
+    instruction->setting = value & 1 ? other : NULL;
+    if (!(value & 2)) return;
+    struct ss_setting *made = ss_arena_alloc(&subject->harness.arena, sizeof *made);
+    SS_ASSERT(made);
+    if (other) *made = *other;
+    made->number = (int64_t)(value >> 8);
+    instruction->setting = made;
+}
+
 static void append(struct subject *subject, uint64_t value)
 {
     struct ss_program *program = subject->program;
@@ -92,13 +109,13 @@ static void change(struct subject *subject, struct fuzz_input *input)
     const uint64_t value = fuzz_bytes(input, 8);
     if (program->count < 1) return;
     struct ss_instruction *instruction = &subject->instructions[where % program->count];
-    switch (what % 16) {
+    switch (what % 17) {
     case 0: instruction->opcode = (enum ss_opcode)(value % (SS_OPCODE_COUNT + 4)); break;
     case 1: set_type(subject, instruction, value); break;
     case 2: instruction->operand_type = type_from(value); break;
     case 3:
     case 4:
-    case 5: instruction->operands[what % 16 - 3] = (int32_t)value; break;
+    case 5: instruction->operands[what % 17 - 3] = (int32_t)value; break;
     case 6: instruction->input = (int32_t)value; break;
     case 7: instruction->factors[value & 1] = (int64_t)(value >> 1); break;
     case 8: instruction->low = (int64_t)value; break;
@@ -109,6 +126,7 @@ static void change(struct subject *subject, struct fuzz_input *input)
     case 13: program->count = (int32_t)(value % (uint64_t)program->count); break;
     case 14: program->wide_bytes = (int32_t)value; break;
     case 15: count_bytes(program); break;
+    case 16: set_setting(subject, instruction, value); break;
     }
 }
 
@@ -119,14 +137,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const uint8_t *end = size ? memchr(data, 0, size) : NULL;
     const size_t length = end ? (size_t)(end - data) : size;
     struct fuzz_input input = {data + length + (end != NULL), size - length - (end != NULL)};
-    struct harness harness;
     struct subject subject;
-    if (make_subject(&harness, (struct ss_bytes){(const char *)data, length}, &subject)) {
+    if (make_subject((struct ss_bytes){(const char *)data, length}, &subject)) {
         SS_ASSERT(ss_program_verify(subject.program, types, HARNESS_COLUMN_COUNT));
         for (int changes = 0; input.left && changes < 64; changes++) change(&subject, &input);
         if (ss_program_verify(subject.program, types, HARNESS_COLUMN_COUNT))
-            fuzz_run(subject.program, types, HARNESS_COLUMN_COUNT, &harness.arena);
+            fuzz_run(subject.program, types, HARNESS_COLUMN_COUNT, &subject.harness.arena);
     }
-    ss_arena_release(&harness.arena);
+    ss_arena_release(&subject.harness.arena);
     return 0;
 }
