@@ -21,6 +21,7 @@ import bisect
 import collections
 import datetime as dt
 import decimal
+import functools
 import json
 import re
 import struct
@@ -179,10 +180,15 @@ def nearest(kind, value):
     return value if kind == "float64" else Fraction(value).numerator / Fraction(value).denominator
 
 
+def whole_numbers(xs):
+    """Rationals in units of 1 / scale; the scale."""
+    scale = lcm(*(x.denominator for x in xs))
+    return [x.numerator * (scale // x.denominator) for x in xs], scale
+
+
 def deviations(xs):
     """n times x - mean x in units of 1 / scale, as whole numbers; the scale."""
-    scale = lcm(*(x.denominator for x in xs))
-    whole = [x.numerator * (scale // x.denominator) for x in xs]
+    whole, scale = whole_numbers(xs)
     total = sum(whole)
     return [len(xs) * x - total for x in whole], scale
 
@@ -283,24 +289,28 @@ def unique_last(xs, k):
     return list(dict.fromkeys(reversed(xs)))[:k]
 
 
+@functools.cache
 def weight(u, half_life):
-    """2^(u / half-life) as the definition has it: 64 bits and an exponent."""
+    """2^(u / half-life) as the definition has it: 64 bits and their exponent."""
     periods, rest = divmod(u, half_life)
     fraction = (rest << 64) // half_life
-    if fraction == 0:
-        return Fraction(2) ** periods
     with decimal.localcontext() as context:
         context.prec = 100
-        power = int((decimal.Decimal(2).ln() * (63 + decimal.Decimal(fraction) / 2**64)).exp())
-    return power * Fraction(2) ** (periods - 63)
+        power = (decimal.Decimal(2).ln() * (63 + decimal.Decimal(fraction) / 2**64)).exp()
+    return int(power) if fraction else 2**63, periods - 63
 
 
 def decayed(feature, times, xs, t):
+    """xs: None for decayed_count."""
     weights = [weight(u, feature.half_life) for u in times]
+    least = min((exponent for _, exponent in weights), default=0)
+    weights = [mantissa << (exponent - least) for mantissa, exponent in weights]
+    whole, scale = whole_numbers(xs) if xs else ([1] * len(times), 1)
+    total = sum(w * x for w, x in zip(weights, whole))
     if feature.fn == "decayed_mean":
-        return rounded(sum(w * x for w, x in zip(weights, xs)) / sum(weights))
-    read = weight(-t, feature.half_life)
-    return rounded(sum((w * read * (x if xs else 1) for w, x in zip(weights, xs or weights)), Fraction(0)))
+        return rounded(Fraction(total, sum(weights) * scale))
+    mantissa, exponent = weight(-t, feature.half_life)
+    return rounded(Fraction(total * mantissa, scale) * Fraction(2) ** (least + exponent))
 
 
 class Feature:
@@ -348,7 +358,8 @@ class Run:
         if feature.when:
             events = [(i, e) for i, e in events if feature.when(e.row)]
         if feature.fn != "last":  # the last event's value is taken null and all
-            events = [(i, e) for i, e in events if None not in self.arguments(e)]
+            for name in filter(None, (feature.arg, feature.second)):
+                events = [(i, e) for i, e in events if e.row[name] is not None]
         self.places = [i for i, _ in events]  # among the view's events
         self.times = [e.time for _, e in events]
         self.values = [e.row[feature.arg] for _, e in events] if feature.arg else self.times
@@ -360,9 +371,6 @@ class Run:
             for x in whole:
                 self.sums.append(self.sums[-1] + x)
                 self.squares.append(self.squares[-1] + x * x)
-
-    def arguments(self, event):
-        return [event.row[name] for name in (self.feature.arg, self.feature.second) if name]
 
     def answer(self, t):
         """(text, expired) of what is before t."""

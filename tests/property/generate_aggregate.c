@@ -198,12 +198,13 @@ static const struct expression *aggregate_of(struct maker *maker, enum function 
 }
 
 static const enum function number_functions[] = {
-    FN_COUNT,     FN_SUM,     FN_SUM,        FN_MEAN,       FN_VAR,        FN_STDDEV,
-    FN_DISTINCT,  FN_VAR_POP, FN_STDDEV_POP, FN_SKEW,       FN_KURTOSIS,   FN_COVAR,
-    FN_COVAR_POP, FN_CORR,    FN_SLOPE,      FN_SINCE_LAST, FN_SINCE_FIRST};
-static const enum function other_functions[] = {FN_MIN,     FN_MAX,    FN_FIRST,         FN_LAST,
-                                                FN_ANY,     FN_ALL,    FN_MIN_BY,        FN_MAX_BY,
-                                                FN_FIRST_K, FN_LAST_K, FN_UNIQUE_LAST_K, FN_LAG};
+    FN_COUNT,        FN_SUM,           FN_SUM,        FN_MEAN,       FN_VAR,         FN_STDDEV,
+    FN_DISTINCT,     FN_VAR_POP,       FN_STDDEV_POP, FN_SKEW,       FN_KURTOSIS,    FN_COVAR,
+    FN_COVAR_POP,    FN_CORR,          FN_SLOPE,      FN_SINCE_LAST, FN_SINCE_FIRST, FN_DECAYED_SUM,
+    FN_DECAYED_MEAN, FN_DECAYED_COUNT, FN_QUANTILE,   FN_MEDIAN,     FN_ENTROPY};
+static const enum function other_functions[] = {
+    FN_MIN,     FN_MAX,    FN_FIRST,         FN_LAST, FN_ANY,      FN_ALL,  FN_MIN_BY, FN_MAX_BY,
+    FN_FIRST_K, FN_LAST_K, FN_UNIQUE_LAST_K, FN_LAG,  FN_COUNT_BY, FN_MODE, FN_TOP_K};
 #define NUMBER_FUNCTIONS (sizeof number_functions / sizeof *number_functions)
 #define OTHER_FUNCTIONS  (sizeof other_functions / sizeof *other_functions)
 
