@@ -188,14 +188,15 @@ enum flavor { FLAVOR_FEW, FLAVOR_EQUAL, FLAVOR_MANY, FLAVOR_EXTREME, FLAVOR_CANC
 
 static double double_of(struct random *random, enum flavor flavor)
 {
-    static const enum samples_kind extremes[] = {SAMPLES_EXTREME, SAMPLES_SUBNORMAL, SAMPLES_HUGE,
-                                                 SAMPLES_GREATEST};
+    static const enum samples_kind extremes[] = {SAMPLES_SUBNORMAL, SAMPLES_HUGE, SAMPLES_GREATEST};
     struct samples samples = {random_word(random)};
     switch (flavor) {
     case FLAVOR_FEW: return (double)random_between(random, -3, 3) / 2.0;
     case FLAVOR_EQUAL: return 0.1;
     case FLAVOR_MANY: return samples_double(&samples, (enum samples_kind)random_below(random, 2));
-    case FLAVOR_EXTREME: return samples_double(&samples, extremes[random_below(random, 4)]);
+    case FLAVOR_EXTREME:
+        if (random_chance(random, 70)) return samples_double(&samples, SAMPLES_EXTREME);
+        return samples_double(&samples, extremes[random_below(random, 3)]);
     default: return samples_double(&samples, random_chance(random, 80) ? SAMPLES_CANCEL : SAMPLES_HUGE);
     }
 }
