@@ -290,9 +290,11 @@ static void make_event(struct aggregate_case *made, const struct drawing *drawin
     made->naive[index] = (struct naive_event){.seq = (uint64_t)index + 1, .time = time, .cells = cells};
 }
 
-static int any_count(struct random *random)
+// Sketches and caps begin where there are many.
+static int any_count(struct random *random, enum function function)
 {
-    const uint64_t pick = random_below(random, 100);
+    const bool is_sketched = function == FN_DISTINCT || (function >= FN_QUANTILE && function <= FN_ENTROPY);
+    const uint64_t pick = random_below(random, 100) + (is_sketched ? 30 : 0);
     if (pick < 50) return (int)random_below(random, 9);
     if (pick < 80) return (int)random_between(random, 9, 66);
     return (int)(pick < 93 ? random_between(random, 60, 160) : random_between(random, 160, CASE_EVENTS));
@@ -309,7 +311,7 @@ static void draw(struct aggregate_case *made)
                               .base = bases[random_below(random, 5)],
                               .spread = spreads[random_below(random, 8)]};
     for (int c = 0; c < CASE_COLUMNS; c++) drawing.flavors[c] = (enum flavor)random_below(random, FLAVORS);
-    made->count = any_count(random);
+    made->count = any_count(random, made->plan.views[0].aggregates[0].function);
     made->noise = (int)random_below(random, (uint64_t)(made->count / 4 + 3));
     for (int i = 0; i < made->count + made->noise; i++) make_event(made, &drawing, i);
     const int64_t later[] = {1, 1 + (int64_t)random_below(random, (uint64_t)drawing.spread),
