@@ -294,11 +294,6 @@ const char *ss_float64_format(double value, char text[SS_NUMBER_TEXT_SIZE])
     return format_float(value, false, text);
 }
 
-const char *ss_float32_format(float value, char text[SS_NUMBER_TEXT_SIZE])
-{
-    return format_float((double)value, true, text);
-}
-
 const char *ss_decimal_format(int64_t value, unsigned scale, char text[SS_NUMBER_TEXT_SIZE])
 {
     const uint64_t magnitude = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
@@ -310,6 +305,40 @@ const char *ss_decimal_format(int64_t value, unsigned scale, char text[SS_NUMBER
         snprintf(text, SS_NUMBER_TEXT_SIZE, "%s%llu.%0*llu", sign, (unsigned long long)(magnitude / unit),
                  (int)scale, (unsigned long long)(magnitude % unit));
     return text;
+}
+
+// Is the decimal m / 10^places read as this float32? One division, correctly rounded: as parsing has it.
+static bool is_float32(int64_t m, unsigned places, double value)
+{
+    return (double)(float)((double)m / (double)powers[places]) == value;
+}
+
+// A float32 from 1e-4 to 2^24, with as few decimal places as read back: what format_float prints too,
+// quicker. value 10^places is exact here: 24 bits times 5^12, which has 28.
+static bool shortest_decimal(double value, int64_t *m, unsigned *places)
+{
+    int exponent;
+    const bool is_power_of_two = frexp(value, &exponent) == 0.5;
+    for (*places = 0; *places <= 12; ++*places) {
+        const double scaled = value * (double)powers[*places];
+        const int64_t whole = (int64_t)scaled;
+        const double rest = scaled - (double)whole;
+        *m = whole + (rest > 0.5 || (rest == 0.5 && whole % 2 == 1));
+        if (is_float32(*m, *places, value)) return true;
+        if (is_power_of_two && is_float32(++*m, *places, value)) return true;
+    }
+    return false;
+}
+
+const char *ss_float32_format(float value, char text[SS_NUMBER_TEXT_SIZE])
+{
+    const double magnitude = fabs((double)value);
+    int64_t m;
+    unsigned places;
+    if (!(magnitude >= 1e-4 && magnitude < 0x1p24) || !shortest_decimal(magnitude, &m, &places))
+        return format_float((double)value, true, text);
+    ss_decimal_format(value < 0 ? -m : m, places, text);
+    return places ? text : strcat(text, ".0");
 }
 
 bool ss_float64_normalise(double *value)
