@@ -212,8 +212,7 @@ static const char *parse_made(struct ss_type type, struct ss_bytes text, const s
         reason = ss_list_parse(type, text, zone, &made);
     else
         reason = ss_vector_parse(type, text, &made, &fits);
-    if (made.failed) reason = NULL;
-    if (reason || !fits) {
+    if (!made.failed && (reason || !fits)) {
         ss_buffer_release(&made);
         *value = (struct ss_value){0};
         return reason;

@@ -29,9 +29,24 @@ static const struct ss_service service = {.name = "fraud",
                                           .request_count = 2,
                                           .request = request};
 
+// bytes as a key, a list and a vector as inputs.
+static const char *const packed_names[] = {"tag"};
+static const struct ss_type packed_types[] = {{SS_BYTES}};
+static const struct ss_request_input packed_request[] = {
+    {.name = "words", .type = {.id = SS_LIST, .element = SS_STRING}},
+    {.name = "place", .type = {.id = SS_VECTOR, .length = 2}}};
+static const struct ss_service packed_service = {.name = "packed",
+                                                 .key_count = 1,
+                                                 .key_names = packed_names,
+                                                 .key_types = packed_types,
+                                                 .request_count = 2,
+                                                 .request = packed_request};
+static const struct ss_service *asked = &service;
+
 static int make_path(void **state)
 {
     (void)state;
+    asked = &service;
     strcpy(path, "/tmp/selfsame-spine-XXXXXX");
     const int file = mkstemp(path);
     if (file < 0) return -1;
@@ -70,7 +85,7 @@ static enum ss_status read_spine(const char *time_column, enum ss_time_unit unit
     const struct ss_spine_source source = {.place = place, .time_column = time_column, .time_unit = unit};
     *rows = (struct ss_spine_rows){0};
     *error = (struct ss_error){0};
-    return ss_spine_read(&source, &service, rows, error);
+    return ss_spine_read(&source, asked, rows, error);
 }
 
 static void must_read(const char *time_column, enum ss_time_unit unit, struct ss_spine_rows *rows)
@@ -249,11 +264,59 @@ static void a_mapped_column_is_used(void **state)
     assert_string_equal(error.message, "--map user_id=at: 'user_id' is mapped twice, to 'who' before");
 }
 
-static void every_failed_allocation_ends_as_an_error(void **state)
+static void check_packed(const struct ss_spine_rows *rows)
+{
+    static const struct {
+        const struct ss_type type;
+        struct ss_bytes bytes;
+    } want[] = {{{SS_BYTES}, {"\0\xff", 2}},
+                {{.id = SS_LIST, .element = SS_STRING}, {"\1\1a\0", 4}},
+                {{.id = SS_VECTOR, .length = 2}, {"\0\0\x80\x3f\0\0\0\xc0", 8}}};
+    const struct ss_column *columns[] = {&rows->spine.keys[0], &rows->spine.request[0],
+                                         &rows->spine.request[1]};
+    for (size_t i = 0; i < 3; i++) {
+        const struct ss_value value = {.present = true, .text = want[i].bytes};
+        assert_true(ss_value_equal(want[i].type, ss_column_get(columns[i], 0), value));
+        assert_int_equal(ss_column_get(columns[i], 1).present, i == 0);
+    }
+    assert_int_equal(ss_column_get(columns[0], 1).text.size, 0);
+}
+
+static const char packed_csv[] =
+    "at,tag,words,place\n2026-01-31,AP8=,\"[\"\"a\"\",null]\",\"[1,-2]\"\n2026-01-31,\"\",,\"[1e39,1]\"\n";
+
+static void bytes_lists_and_vectors_are_read_from_text_and_bytes_from_blobs(void **state)
+{
+    struct ss_spine_rows rows;
+    (void)state;
+    asked = &packed_service;
+    write_csv(packed_csv);
+    must_read("at", SS_UNIT_TEXT, &rows);
+    check_packed(&rows);
+    ss_spine_release(&rows);
+    write_csv("at,tag,words,place\n2026-01-31,AP8=,[1],\n");
+    must_fail("at", SS_UNIT_TEXT, "",
+              ":2: column 'words': an element is not a JSON string of valid UTF-8 without U+0000: '[1]'");
+    assert_int_equal(truncate(path, 0), 0);
+    write_sql(
+        "CREATE TABLE labels(at, tag, words, place);"
+        "INSERT INTO labels VALUES (1, x'00ff', '[\"a\", null]', '[1, -2]'), (1, x'', NULL, NULL);");
+    must_read("at", SS_UNIT_S, &rows);
+    check_packed(&rows);
+    ss_spine_release(&rows);
+    write_sql("UPDATE labels SET tag = 'AP8=' WHERE rowid = 1");
+    must_read("at", SS_UNIT_S, &rows);
+    check_packed(&rows);
+    ss_spine_release(&rows);
+    write_sql("UPDATE labels SET tag = 7 WHERE rowid = 1");
+    must_fail("at", SS_UNIT_S, "", ": row 1: column 'tag': expected bytes: '7'");
+    write_sql("UPDATE labels SET tag = NULL, place = x'00' WHERE rowid = 1");
+    must_fail("at", SS_UNIT_S, "", ": row 1: column 'place': expected a value, got a BLOB: ''");
+}
+
+static void sweep_allocations(void)
 {
     struct ss_error error;
-    (void)state;
-    write_csv("at,user_id,shop,amount,ratio\n2026-01-31,u,1,2.5,\n2026-01-31,v,1,2.5,\n");
     for (long k = 1;; k++) {
         struct ss_spine_rows rows;
         ss_fail_allocation_at(k);
@@ -269,6 +332,16 @@ static void every_failed_allocation_ends_as_an_error(void **state)
     }
 }
 
+static void every_failed_allocation_ends_as_an_error(void **state)
+{
+    (void)state;
+    write_csv("at,user_id,shop,amount,ratio\n2026-01-31,u,1,2.5,\n2026-01-31,v,1,2.5,\n");
+    sweep_allocations();
+    asked = &packed_service;
+    write_csv(packed_csv);
+    sweep_allocations();
+}
+
 int main(void)
 {
 #define TEST(test) cmocka_unit_test_setup_teardown(test, make_path, drop_path)
@@ -281,6 +354,7 @@ int main(void)
         TEST(a_table_value_of_another_type_names_its_row),
         TEST(a_missing_column_is_named_with_what_to_do),
         TEST(a_mapped_column_is_used),
+        TEST(bytes_lists_and_vectors_are_read_from_text_and_bytes_from_blobs),
         TEST(every_failed_allocation_ends_as_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -19,12 +19,18 @@
 #include "tests/unit/allocation_sweep.h"
 #include "tests/unit/store_fixture.h"
 
-#define FEATURES 6
+#define FEATURES 9
 
 static const struct ss_service_feature features[FEATURES] = {
-    {.name = "flag", .type = {SS_BOOL, 0}},     {.name = "count", .type = {SS_INT64, 0}},
-    {.name = "ratio", .type = {SS_FLOAT64, 0}}, {.name = "price", .type = {SS_DECIMAL, 2}},
-    {.name = "note", .type = {SS_STRING, 0}},   {.name = "seen", .type = {SS_TIMESTAMP, 0}},
+    {.name = "flag", .type = {SS_BOOL, 0}},
+    {.name = "count", .type = {SS_INT64, 0}},
+    {.name = "ratio", .type = {SS_FLOAT64, 0}},
+    {.name = "price", .type = {SS_DECIMAL, 2}},
+    {.name = "note", .type = {SS_STRING, 0}},
+    {.name = "seen", .type = {SS_TIMESTAMP, 0}},
+    {.name = "raw", .type = {SS_BYTES}},
+    {.name = "words", .type = {.id = SS_LIST, .element = SS_STRING}},
+    {.name = "place", .type = {.id = SS_VECTOR, .length = 2}},
 };
 static const struct ss_service service = {.name = "shop", .feature_count = FEATURES, .features = features};
 static const struct ss_table_column spine_columns[] = {{"id", "INTEGER"}, {"the label", "TEXT"}};
@@ -55,7 +61,10 @@ static void make_answer(struct ss_arena *arena, struct ss_answer *answer)
                                               {.present = true, .f64 = 1e16},
                                               {.present = true, .i64 = -5},
                                               {.present = true, .text = ss_bytes_of("a \"b\", c")},
-                                              {.present = true, .i64 = 1500000}};
+                                              {.present = true, .i64 = 1500000},
+                                              {.present = true, .text = {"\0\xff", 2}},
+                                              {.present = true, .text = {"\1\1\"\0", 4}},
+                                              {.present = true, .text = {"\0\0\x80\x3f\0\0\0\xc0", 8}}};
     *answer = (struct ss_answer){.length = 2,
                                  .columns = ss_arena_array(arena, FEATURES, sizeof *answer->columns),
                                  .statuses = ss_arena_array(arena, FEATURES, sizeof *answer->statuses)};
@@ -130,12 +139,15 @@ static void csv_is_laid_out_as_the_command_line_says(void **state)
     make_answer(&arena, &answer);
     assert_ok(write_rows(csv, false, true, &answer, NULL, &error));
     assert_string_equal(read_file(csv),
-                        "id,the label,flag,count,ratio,price,note,seen\n"
-                        "1,\"\",true,-7,1e+16,-0.05,\"a \"\"b\"\", c\",1970-01-01T00:00:01.5Z\n"
-                        "0.5,,,,,,,\n");
+                        "id,the label,flag,count,ratio,price,note,seen,raw,words,place\n"
+                        "1,\"\",true,-7,1e+16,-0.05,\"a \"\"b\"\", c\",1970-01-01T00:00:01.5Z,AP8=,"
+                        "\"[\"\"\\\"\"\"\",null]\",\"[1.0,-2.0]\"\n"
+                        "0.5,,,,,,,,,,\n");
     assert_ok(write_rows(csv, true, true, &answer, NULL, &error));
     assert_non_null(strstr(read_file(csv), "id,the label,flag,flag__status,count,count__status,"));
-    assert_non_null(strstr(read_file(csv), "\n0.5,,,null,,not_found,,expired,,null,,not_found,,expired\n"));
+    assert_non_null(
+        strstr(read_file(csv),
+               "\n0.5,,,null,,not_found,,expired,,null,,not_found,,expired,,null,,not_found,,expired\n"));
     assert_int_equal(file_count(), 1);
     ss_arena_release(&arena);
 }
@@ -153,17 +165,22 @@ static void sqlite_holds_the_same_with_the_read_point(void **state)
     assert_ok(write_rows(table, false, true, &answer, NULL, &error));
     assert_ok(ss_table_reader_open(table, &reader, &error));
     assert_int_equal(ss_table_reader_columns(reader, &columns), 2 + FEATURES + 2);
-    const char *const types[] = {"INTEGER", "TEXT", "INTEGER", "INTEGER", "REAL",
-                                 "TEXT",    "TEXT", "TEXT",    "INTEGER", "INTEGER"};
-    for (size_t i = 0; i < 10; i++) assert_string_equal(columns[i].type, types[i]);
-    assert_string_equal(columns[8].name, "_t");
-    assert_string_equal(columns[9].name, "_s");
+    const char *const types[] = {"INTEGER", "TEXT", "INTEGER", "INTEGER", "REAL",    "TEXT",   "TEXT",
+                                 "TEXT",    "BLOB", "TEXT",    "TEXT",    "INTEGER", "INTEGER"};
+    for (size_t i = 0; i < 13; i++) assert_string_equal(columns[i].type, types[i]);
+    assert_string_equal(columns[11].name, "_t");
+    assert_string_equal(columns[12].name, "_s");
     assert_ok(ss_table_reader_next(reader, &has_row, &error));
     assert_int_equal(ss_table_reader_cell(reader, 2).integer, 1);
     assert_true(ss_table_reader_cell(reader, 4).real == 1e16);
     assert_memory_equal(ss_table_reader_cell(reader, 5).text.data, "-0.05", 5);
-    assert_int_equal(ss_table_reader_cell(reader, 8).integer, 10);
-    assert_int_equal(ss_table_reader_cell(reader, 9).integer, 99);
+    const struct ss_cell raw = ss_table_reader_cell(reader, 8);
+    assert_true(raw.kind == SS_CELL_KIND_BLOB && raw.text.size == 2);
+    assert_memory_equal(raw.text.data, "\0\xff", 2);
+    assert_memory_equal(ss_table_reader_cell(reader, 9).text.data, "[\"\\\"\",null]", 11);
+    assert_memory_equal(ss_table_reader_cell(reader, 10).text.data, "[1.0,-2.0]", 10);
+    assert_int_equal(ss_table_reader_cell(reader, 11).integer, 10);
+    assert_int_equal(ss_table_reader_cell(reader, 12).integer, 99);
     ss_table_reader_close(reader);
     ss_arena_release(&arena);
 }
