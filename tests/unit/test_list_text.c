@@ -210,6 +210,8 @@ static const struct {
     {STRINGS, "[\"\\ud800\"]", NO_STRING},
     {STRINGS, "[\"\\ud800\\u0041\"]", NO_STRING},
     {STRINGS, "[\"\\ud800x\"]", NO_STRING},
+    {STRINGS, "[\"\\ud800\\ud800\"]", NO_STRING},
+    {STRINGS, "[\"\\ud800\\ue000\"]", NO_STRING},
     {STRINGS, "[\"\\udc00\\ud800\"]", NO_STRING},
     {STRINGS, "[\"\xff\"]", NO_STRING},
     {STRINGS, "[\"\xed\xa0\x80\"]", NO_STRING},
