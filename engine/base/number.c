@@ -313,19 +313,17 @@ static bool is_float32(int64_t m, unsigned places, double value)
     return (double)(float)((double)m / (double)powers[places]) == value;
 }
 
-// A float32 from 1e-4 to 2^24, with as few decimal places as read back: what format_float prints too,
-// quicker. value 10^places is exact here: 24 bits times 5^12, which has 28.
+// A float32 from 1e-4 to 2^24, with as few decimal places as read back: what format_float prints too (no
+// power of two between them has a shorter decimal on its wide side), quicker. value 10^places is exact here:
+// 24 bits times 5^12, which has 28.
 static bool shortest_decimal(double value, int64_t *m, unsigned *places)
 {
-    int exponent;
-    const bool is_power_of_two = frexp(value, &exponent) == 0.5;
     for (*places = 0; *places <= 12; ++*places) {
         const double scaled = value * (double)powers[*places];
         const int64_t whole = (int64_t)scaled;
         const double rest = scaled - (double)whole;
         *m = whole + (rest > 0.5 || (rest == 0.5 && whole % 2 == 1));
         if (is_float32(*m, *places, value)) return true;
-        if (is_power_of_two && is_float32(++*m, *places, value)) return true;
     }
     return false;
 }
