@@ -23,7 +23,7 @@
 #endif
 #endif
 #ifdef SANITIZED
-#define DEFAULT_SHUFFLES 100
+#define DEFAULT_SHUFFLES 40
 #else
 #define DEFAULT_SHUFFLES 800
 #endif
