@@ -30,6 +30,6 @@ void ss_json_string(struct ss_bytes text, struct ss_buffer *buffer)
         else
             ss_buffer_format(buffer, "\\u%04x", (unsigned)text.data[i]);
     }
-    ss_buffer_append(buffer, text.data + from, text.size - from);
+    if (from < text.size) ss_buffer_append(buffer, text.data + from, text.size - from);
     ss_buffer_byte(buffer, '"');
 }
