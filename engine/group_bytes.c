@@ -207,7 +207,7 @@ bool ss_group_merge_bytes(struct ss_group_state *state, const struct ss_group_ki
 {
     if (!state) parts = 0;
     const uint64_t n = ss_read_varint_inline(reader);
-    if (n > INT64_MAX) reader->failed = true;
+    if (n > SS_TILE_EVENTS_MAX) reader->failed = true;
     if (n && kind->has_argument && (kind->parts & SS_GROUP_VALUE_PARTS)) {
         const bool merged = is_raw(kind, n) ? merge_raw(state, kind, parts, n, reader, arena)
                                             : merge_wide(state, kind, parts, n, reader, arena);

@@ -152,7 +152,7 @@ void ss_sketch_decode(struct ss_sketch *sketch, struct ss_reader *reader, uint64
         bucket += (int64_t)gap + (i > 0);
         sketch->buckets[i] = (int32_t)bucket;
         sketch->counts[i] = ss_read_varint_inline(reader);
-        if (sketch->counts[i] == 0 || sketch->counts[i] > INT64_MAX - *n || bucket >= end)
+        if (sketch->counts[i] == 0 || sketch->counts[i] > SS_TILE_EVENTS_MAX - *n || bucket >= end)
             reader->failed = true;
         *n += sketch->counts[i];
     }

@@ -4,6 +4,10 @@
 
 #include "engine/base/bytes.h"
 
+// The most events that a tile's bytes may count: more is damage. So counts that are added up over all tiles
+// that bytes can hold do not wrap.
+#define SS_TILE_EVENTS_MAX (UINT64_C(1) << 40)
+
 static inline uint64_t ss_read_varint_inline(struct ss_reader *reader)
 {
     if (!reader->failed && reader->at < reader->end && *reader->at < 0x80) return *reader->at++;

@@ -185,7 +185,7 @@ bool ss_tally_decode(struct ss_tally *tally, struct ss_type type, uint32_t count
     for (uint32_t i = 0; i < count && !reader->failed; i++) {
         decode_value(type, i == 0, &before, reader, &entry);
         const uint64_t times = ss_read_varint_inline(reader);
-        if (times == 0 || times > INT64_MAX - total) reader->failed = true;
+        if (times == 0 || times > SS_TILE_EVENTS_MAX - total) reader->failed = true;
         total += times;
         before = entry;
         if (tally) store(tally, tally->count++, &entry, times);

@@ -341,6 +341,43 @@ static void scalars_take_few_bytes_and_come_back(void **unused)
     ss_buffer_release(&bytes);
 }
 
+// Does the group's count decode, and the tally's of it, where one is kept?
+static bool decodes(uint32_t parts, uint64_t n)
+{
+    const struct ss_group group = {.cap = 10, .type = {SS_INT64, 0}};
+    const struct ss_group_kind kind = {{SS_INT64, 0}, true, parts, 0, &group};
+    struct ss_buffer bytes = {0};
+    struct ss_arena arena = {0};
+    struct ss_group_state state = {0};
+    ss_buffer_varint(&bytes, n);
+    if (parts & SS_PART_COUNTS) {
+        ss_buffer_varint(&bytes, 2); // values: 0 once, 1 as often as is left
+        ss_buffer_zigzag(&bytes, 0);
+        ss_buffer_varint(&bytes, 1);
+        ss_buffer_varint(&bytes, 0);
+        ss_buffer_varint(&bytes, n - 1);
+    }
+    struct ss_reader reader = {bytes.data, bytes.data + bytes.size, false};
+    assert_true(ss_group_merge_bytes(&state, &kind, parts, &reader, &arena));
+    const bool good = !reader.failed && reader.at == reader.end;
+    ss_buffer_release(&bytes);
+    ss_arena_release(&arena);
+    return good;
+}
+
+// Else counts of a few tiles would add up to 0, which no aggregate is ready for.
+static void a_tile_that_counts_more_than_a_store_can_hold_is_damaged(void **unused)
+{
+    (void)unused;
+    for (int i = 0; i < 2; i++) {
+        const uint32_t parts = SS_PART_N | (i ? SS_PART_COUNTS : 0);
+        assert_true(decodes(parts, 1000));
+        assert_true(decodes(parts, UINT64_C(1) << 40));
+        assert_false(decodes(parts, (UINT64_C(1) << 40) + 1));
+        assert_false(decodes(parts, INT64_MAX));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -351,6 +388,7 @@ int main(void)
         cmocka_unit_test(a_last_may_be_null_and_a_first_is_not),
         cmocka_unit_test(parts_that_are_not_asked_for_are_skipped),
         cmocka_unit_test(sums_of_decimals_stop_at_eighteen_digits),
+        cmocka_unit_test(a_tile_that_counts_more_than_a_store_can_hold_is_damaged),
         cmocka_unit_test(scalars_take_few_bytes_and_come_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
