@@ -151,6 +151,8 @@ struct ss_cell {
     X(SS_OP_TEXT_TO_INT64, "text_to_int64", ss_kernel_text_to_int64, 1)                \
     X(SS_OP_TEXT_TO_FLOAT64, "text_to_float64", ss_kernel_text_to_float64, 1)          \
     X(SS_OP_TEXT_TO_DECIMAL, "text_to_decimal", ss_kernel_text_to_decimal, 1)          \
+    X(SS_OP_TEXT_TO_BOOL, "text_to_bool", ss_kernel_text_to_bool, 1)                   \
+    X(SS_OP_TEXT_TO_TIMESTAMP, "text_to_timestamp", ss_kernel_text_to_timestamp, 1)    \
     X(SS_OP_TO_TEXT, "to_text", ss_kernel_to_text, 1)
 
 enum ss_opcode {

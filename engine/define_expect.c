@@ -1,4 +1,4 @@
-// What a source expects of its columns: not_null, between, in, unique_ratio, and on_violation.
+// What a source expects of its columns: not_null, between, in, unique_ratio, parses_as, and on_violation.
 //
 // Values are read exactly as the column's type reads its data, in its time unit and zone. They decide what
 // gets in, not what a value is: they are no part of a view's fingerprint.
@@ -126,6 +126,29 @@ static void read_unique_ratio(const struct expectation *expectation, const struc
     }
 }
 
+static void read_parses_as(const struct expectation *expectation, const struct ss_yaml *node)
+{
+    struct ss_compiler *compiler = expectation->compiler;
+    struct ss_source_column *column = expectation->column;
+    char text[SS_TYPE_TEXT_SIZE];
+    enum ss_time_unit unit;
+    if (!node) return;
+    const char *subject = ss_compile_format(compiler, "%s: parses_as", expectation->subject);
+    const struct ss_type type = ss_read_type(compiler, node, subject, &unit);
+    if (!ss_type_is_known(type)) return;
+    if (column->type.id != SS_STRING) {
+        ss_diagnose(&compiler->diagnostics, node->key->place, "%s goes with a string column, got %s", subject,
+                    ss_type_format(column->type, text));
+    } else if (unit != SS_UNIT_TEXT || type.id == SS_STRING || type.id > SS_TIMESTAMP) {
+        ss_diagnose(&compiler->diagnostics, ss_yaml_place_of(node, 0),
+                    "%s: expected int64, float64, decimal(n), timestamp or bool, got '%.64s'", subject,
+                    node->text.data);
+    } else {
+        column->has_parses_as = true;
+        column->parses_as = type;
+    }
+}
+
 static void copy_bound(struct ss_compiler *compiler, const struct ss_source_column *column,
                        struct ss_value *value)
 {
@@ -135,14 +158,15 @@ static void copy_bound(struct ss_compiler *compiler, const struct ss_source_colu
 
 static void read_column(struct expectation *expectation, const struct ss_yaml *node)
 {
-    static const char *const names[] = {"not_null", "between", "in", "unique_ratio"};
-    const struct ss_yaml *values[4];
-    if (!ss_read_fields(expectation->compiler, node, expectation->subject, names, 4, values)) return;
+    static const char *const names[] = {"not_null", "between", "in", "unique_ratio", "parses_as"};
+    const struct ss_yaml *values[5];
+    if (!ss_read_fields(expectation->compiler, node, expectation->subject, names, 5, values)) return;
     read_not_null(expectation, values[0]);
     read_unique_ratio(expectation, values[3]);
     if (!ss_type_is_known(expectation->column->type)) return;
     read_between(expectation, values[1]);
     read_in(expectation, values[2]);
+    read_parses_as(expectation, values[4]);
     copy_bound(expectation->compiler, expectation->column, &expectation->column->low);
     copy_bound(expectation->compiler, expectation->column, &expectation->column->high);
 }

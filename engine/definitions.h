@@ -45,7 +45,9 @@ struct ss_source_column {
     struct ss_value low, high;     // of the column's type, inclusive
     const struct ss_value *one_of; // `in: [..]`
     size_t one_of_count;
-    bool has_unique_ratio; // whole batch: distinct / rows >= unique_ratio_min
+    bool has_parses_as;       // a string column
+    struct ss_type parses_as; // every text is one of this type: a cast to it is not null
+    bool has_unique_ratio;    // whole batch: distinct / rows >= unique_ratio_min
     double unique_ratio_min;
 };
 

@@ -151,7 +151,7 @@ static void append_value(struct ss_type type, struct ss_value value, struct ss_b
 
 static void append_expectations(const struct ss_source_column *column, struct ss_buffer *buffer)
 {
-    char text[SS_NUMBER_TEXT_SIZE];
+    char text[SS_NUMBER_TEXT_SIZE], type[SS_TYPE_TEXT_SIZE];
     if (column->not_null) ss_buffer_format(buffer, "expect %s not_null\n", column->name);
     if (column->has_between) {
         ss_buffer_format(buffer, "expect %s between ", column->name);
@@ -165,6 +165,9 @@ static void append_expectations(const struct ss_source_column *column, struct ss
         append_value(column->type, column->one_of[i], buffer);
         ss_buffer_byte(buffer, '\n');
     }
+    if (column->has_parses_as)
+        ss_buffer_format(buffer, "expect %s parses_as %s\n", column->name,
+                         ss_type_format(column->parses_as, type));
     if (column->has_unique_ratio)
         ss_buffer_format(buffer, "expect %s unique_ratio %s\n", column->name,
                          ss_float64_format(column->unique_ratio_min, text));

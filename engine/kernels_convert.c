@@ -110,6 +110,32 @@ bool ss_kernel_text_to_decimal(const struct ss_run *run, const struct ss_instruc
     return true;
 }
 
+bool ss_kernel_text_to_bool(const struct ss_run *run, const struct ss_instruction *instruction,
+                            struct ss_register *out)
+{
+    const struct ss_register *a = ss_operand(run, instruction, 0);
+    for (int32_t row = 0; row < run->rows; row++) {
+        const bool is_true = ss_bytes_equal(a->text[row], ss_bytes_of("true"));
+        const bool is_false = ss_bytes_equal(a->text[row], ss_bytes_of("false"));
+        out->valid[row] = a->valid[row] & (is_true | is_false);
+        out->boolean[row] = out->valid[row] & is_true;
+    }
+    return true;
+}
+
+bool ss_kernel_text_to_timestamp(const struct ss_run *run, const struct ss_instruction *instruction,
+                                 struct ss_register *out)
+{
+    const struct ss_register *a = ss_operand(run, instruction, 0);
+    const struct ss_zone *zone = instruction->setting ? instruction->setting->zone : NULL;
+    for (int32_t row = 0; row < run->rows; row++) {
+        int64_t value = 0;
+        const bool valid = a->valid[row] && ss_time_parse(a->text[row], SS_UNIT_TEXT, zone, &value);
+        store(out, row, valid, value);
+    }
+    return true;
+}
+
 // Every value of these types fits into it.
 #define VALUE_TEXT_SIZE 64
 

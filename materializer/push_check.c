@@ -127,6 +127,14 @@ static bool is_one_of(const struct ss_source_column *column, struct ss_value val
     return false;
 }
 
+// As a cast reads the text: what parses is not null there. (None of these types takes memory.)
+static bool parses_as(struct ss_type type, struct ss_bytes text)
+{
+    struct ss_value value;
+    const char *reason;
+    return ss_value_parse(type, text, SS_UNIT_TEXT, NULL, NULL, &value, &reason) && value.present;
+}
+
 static bool check_expectations(struct check *check, int32_t row)
 {
     const struct ss_source *source = check->push->source;
@@ -144,6 +152,9 @@ static bool check_expectations(struct check *check, int32_t row)
             return false;
         if (column->one_of_count && !is_one_of(column, value) &&
             !note(check, row, (int)i, false, "not one of what the source expects"))
+            return false;
+        if (column->has_parses_as && !parses_as(column->parses_as, value.text) &&
+            !note(check, row, (int)i, false, "does not parse as the source expects"))
             return false;
     }
     return true;

@@ -328,8 +328,21 @@ static const struct row source_rows[] = {
             "    expect: {n: {unique_ratio: 0.5}}\n"),
      "6:32: source 'pay': column 'n': unique_ratio: expected a mapping with min, got '0.5'\n"},
     {SOURCE("    expect: {n: 5}\n"),
-     "5:17: source 'pay': column 'n': expected a mapping with not_null, between, in or unique_ratio, got "
+     "5:17: source 'pay': column 'n': expected a mapping with not_null, between, in, unique_ratio or "
+     "parses_as, got "
      "'5'\n"},
+    {SOURCE("    expect: {n: {parses_as: int64}}\n"),
+     "5:18: source 'pay': column 'n': parses_as goes with a string column, got int64\n"},
+    {SOURCE("    expect: {s: {parses_as: string}}\n"),
+     "5:29: source 'pay': column 's': parses_as: expected int64, float64, decimal(n), timestamp or "
+     "bool, got "
+     "'string'\n"},
+    {SOURCE("    expect: {s: {parses_as: timestamp(ms)}}\n"),
+     "5:29: source 'pay': column 's': parses_as: expected int64, float64, decimal(n), timestamp or "
+     "bool, got "
+     "'timestamp(ms)'\n"},
+    {SOURCE("    expect: {s: {parses_as: int}}\n"),
+     "5:29: source 'pay': column 's': parses_as: unknown type 'int'; did you mean 'int64'?\n"},
     {SOURCE("    expect: [n]\n"),
      "5:13: source 'pay': expected expect as a mapping of columns to checks, got a list\n"},
     {SOURCE("    expect: {f: {in: [nan]}}\n"),

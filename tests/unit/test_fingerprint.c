@@ -355,7 +355,7 @@ static void the_canonical_form_of_a_source_has_what_it_expects(void **state)
         "    on_violation: warn\n"
         "    expect:\n"
         "      c: {between: [-1.5, 2]}\n"
-        "      b: {in: [x, \"it's\\n\"], not_null: true}\n"
+        "      b: {in: [x, \"it's\\n\"], not_null: true, parses_as: decimal(2)}\n"
         "      a: {unique_ratio: {min: 0.25}}\n");
     struct ss_buffer text = {0};
     ss_source_canonical(&definitions->sources[0], &text);
@@ -375,6 +375,7 @@ static void the_canonical_form_of_a_source_has_what_it_expects(void **state)
                         "expect b not_null\n"
                         "expect b in 'x'\n"
                         "expect b in 'it\\'s\\n'\n"
+                        "expect b parses_as decimal(2)\n"
                         "expect c between -1.5 and 2.0\n"
                         "on_violation warn\n");
     ss_buffer_release(&text);

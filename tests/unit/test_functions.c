@@ -394,6 +394,33 @@ static void date_trunc_gives_the_first_instant_of_its_unit(void **state)
     CHECK_VALUES(cases);
 }
 
+static void texts_are_cast_to_bools_and_times(void **state)
+{
+    (void)state;
+    static const struct value_case cases[] = {
+        {"bool('true')", "bool true"},
+        {"bool('false')", "bool false"},
+        {"bool('TRUE')", "bool null"},
+        {"bool('')", "bool null"},
+        {"bool(n_string)", "bool null"},
+        {"bool(yes)", "bool true"},
+        {"timestamp('2026-01-31T10:00:00+02:00')", "timestamp 2026-01-31T08:00:00Z"},
+        {"timestamp('2026-01-31')", "timestamp 2026-01-31T00:00:00Z"},
+        {"timestamp('2026-07-01', 'Europe/Berlin')", "timestamp 2026-06-30T22:00:00Z"},
+        {"timestamp('2026-07-01T00:00:00Z', 'Europe/Berlin')", "timestamp 2026-07-01T00:00:00Z"},
+        {"timestamp('2026-13-01')", "timestamp null"},
+        {"timestamp(country)", "timestamp null"},
+        {"timestamp(n_string)", "timestamp null"},
+        {"timestamp(i)", "timestamp 1970-01-01T00:00:00.000007Z"},
+        {"timestamp(i + 9000000000000000000)", "timestamp null"},
+        {"timestamp(-62135596800000001)", "timestamp null"},
+        {"timestamp(-62135596800000000)", "timestamp 0001-01-01T00:00:00Z"},
+        {"timestamp(n_int64)", "timestamp null"},
+        {"timestamp(t)", "timestamp 1970-01-01T00:01:01Z"},
+    };
+    CHECK_VALUES(cases);
+}
+
 static void bytes_lists_and_vectors_are_taken_apart(void **state)
 {
     (void)state;
@@ -599,6 +626,7 @@ int main(void)
         cmocka_unit_test(searches_that_reach_a_limit_are_null),
         cmocka_unit_test(parts_of_times_are_those_of_the_calendar),
         cmocka_unit_test(date_trunc_gives_the_first_instant_of_its_unit),
+        cmocka_unit_test(texts_are_cast_to_bools_and_times),
         cmocka_unit_test(bytes_lists_and_vectors_are_taken_apart),
         cmocka_unit_test(vectors_are_multiplied_exactly),
         cmocka_unit_test(threads_share_a_pattern),
