@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "engine/base/error.h"
 #include "engine/base/time.h"
@@ -656,7 +657,67 @@ static void print_value(const struct oracle *oracle, const struct value *kid, st
     out->text = (struct ss_bytes){copy, strlen(text)};
 }
 
+// ---- Times, by the C library's calendar
+
+// `us`: since the second started.
+static struct tm calendar(const struct value *kid, int64_t *us)
+{
+    const int64_t time_us = mpz_get_si(mpq_numref(kid->exact));
+    struct tm parts;
+    *us = (time_us % 1000000 + 1000000) % 1000000;
+    const time_t second = (time_us - *us) / 1000000;
+    SS_ASSERT(gmtime_r(&second, &parts));
+    return parts;
+}
+
+static void take_part(enum tree_op op, const struct value *kid, struct value *out)
+{
+    int64_t us;
+    char week[8];
+    const struct tm parts = calendar(kid, &us);
+    long part = 0;
+    switch (op) {
+    case TREE_YEAR: part = parts.tm_year + 1900; break;
+    case TREE_QUARTER: part = parts.tm_mon / 3 + 1; break;
+    case TREE_MONTH: part = parts.tm_mon + 1; break;
+    case TREE_WEEK:
+        strftime(week, sizeof(week), "%V", &parts);
+        part = strtol(week, NULL, 10);
+        break;
+    case TREE_DAY: part = parts.tm_mday; break;
+    case TREE_DAY_OF_WEEK: part = parts.tm_wday ? parts.tm_wday : 7; break;
+    case TREE_DAY_OF_YEAR: part = parts.tm_yday + 1; break;
+    case TREE_HOUR: part = parts.tm_hour; break;
+    case TREE_MINUTE: part = parts.tm_min; break;
+    default: part = parts.tm_sec; break;
+    }
+    mpq_set_si(out->exact, part, 1);
+}
+
+static void truncate_time(const char *unit, const struct value *kid, struct value *out)
+{
+    int64_t us;
+    struct tm parts = calendar(kid, &us);
+    parts.tm_sec = parts.tm_min = 0;
+    if (strcmp(unit, "hour") != 0) parts.tm_hour = 0;
+    if (strcmp(unit, "week") == 0) parts.tm_mday -= (parts.tm_wday + 6) % 7;
+    if (strcmp(unit, "quarter") == 0) parts.tm_mon -= parts.tm_mon % 3;
+    if (strcmp(unit, "year") == 0) parts.tm_mon = 0;
+    if (strcmp(unit, "month") == 0 || strcmp(unit, "quarter") == 0 || strcmp(unit, "year") == 0)
+        parts.tm_mday = 1;
+    mpq_set_si(out->exact, timegm(&parts) * 1000000, 1);
+    check_fit(out);
+}
+
 // ---- Casts
+
+static void cast_to_bool(const struct value *kid, struct value *out)
+{
+    out->truth =
+        kid->type.id == SS_BOOL ? kid->truth : compare_bytes(kid->text, (struct ss_bytes){"true", 4}) == 0;
+    out->null = kid->type.id != SS_BOOL && !out->truth &&
+                compare_bytes(kid->text, (struct ss_bytes){"false", 5}) != 0;
+}
 
 // Optional minus, digits, nothing else.
 static bool parse_integer(struct ss_bytes text, mpz_t integer)
@@ -736,11 +797,22 @@ static void apply(const struct oracle *oracle, const struct tree *tree, const st
     case TREE_TRIM: change_text(oracle, tree->op, kids[0].text, out); break;
     case TREE_LENGTH: mpq_set_si(out->exact, count_code_points(kids[0].text), 1); break;
     case TREE_SUBSTR: cut_text(oracle, kids, tree->count, out); break;
+    case TREE_DATE_TRUNC: truncate_time(random_units[tree->column], &kids[0], out); break;
+    case TREE_TO_BOOL: cast_to_bool(&kids[0], out); break;
+    case TREE_TO_TIMESTAMP:
+        mpq_set(out->exact, kids[0].exact);
+        check_fit(out);
+        break;
     case TREE_TO_INT64: cast_to_int64(&kids[0], out); break;
     case TREE_TO_FLOAT64: set_number(out, as_double(&kids[0])); break;
     case TREE_TO_DECIMAL: cast_to_decimal(&kids[0], out); break;
     case TREE_TO_STRING: print_value(oracle, &kids[0], out); break;
-    default: transcendental(tree->op, as_double(&kids[0]), 0.0, out); break;
+    default:
+        if (tree->op >= TREE_YEAR && tree->op <= TREE_SECOND)
+            take_part(tree->op, &kids[0], out);
+        else
+            transcendental(tree->op, as_double(&kids[0]), 0.0, out);
+        break;
     }
 }
 

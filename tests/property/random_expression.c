@@ -70,11 +70,26 @@ static const char *const names[] = {
     [TREE_CONTAINS] = "contains",
     [TREE_REPLACE] = "replace",
     [TREE_SPLIT_PART] = "split_part",
+    [TREE_YEAR] = "year",
+    [TREE_QUARTER] = "quarter",
+    [TREE_MONTH] = "month",
+    [TREE_WEEK] = "week",
+    [TREE_DAY] = "day",
+    [TREE_DAY_OF_WEEK] = "day_of_week",
+    [TREE_DAY_OF_YEAR] = "day_of_year",
+    [TREE_HOUR] = "hour",
+    [TREE_MINUTE] = "minute",
+    [TREE_SECOND] = "second",
+    [TREE_DATE_TRUNC] = "date_trunc",
+    [TREE_TO_BOOL] = "bool",
+    [TREE_TO_TIMESTAMP] = "timestamp",
     [TREE_TO_INT64] = "int64",
     [TREE_TO_FLOAT64] = "float64",
     [TREE_TO_DECIMAL] = "decimal",
     [TREE_TO_STRING] = "string",
 };
+
+const char *const random_units[6] = {"hour", "day", "week", "month", "quarter", "year"};
 
 struct ss_type random_column_type(int column)
 {
@@ -357,7 +372,10 @@ static struct tree *random_bool(struct random_source *source, int depth)
     const struct ss_type type = {SS_BOOL, 0};
     enum ss_type_id id = any_id(source);
     struct tree *tree;
-    switch (below(source, 8)) {
+    switch (below(source, 9)) {
+    case 8:
+        return unary(source, TREE_TO_BOOL, type,
+                     random_tree(source, below(source, 2) ? SS_STRING : SS_BOOL, depth));
     case 7:
         tree = new_tree(source, TREE_STARTS_WITH + (enum tree_op)below(source, 3), type);
         return add(add(tree, random_tree(source, SS_STRING, depth)), random_tree(source, SS_STRING, depth));
@@ -386,7 +404,10 @@ static struct tree *random_integer(struct random_source *source, int depth)
 {
     const struct ss_type type = {SS_INT64, 0};
     struct tree *tree;
-    switch (below(source, 10)) {
+    switch (below(source, 11)) {
+    case 10:
+        return unary(source, TREE_YEAR + (enum tree_op)below(source, 10), type,
+                     random_tree(source, SS_TIMESTAMP, depth));
     case 7: return unary(source, TREE_SIGN, type, random_tree(source, number_id(source), depth));
     case 8: return random_bucketize(source, depth);
     case 9: return random_position_of(source, depth);
@@ -475,7 +496,16 @@ static struct tree *random_string(struct random_source *source, int depth)
 
 static struct tree *random_timestamp(struct random_source *source, int depth)
 {
-    struct tree *tree = new_tree(source, TREE_ADD, (struct ss_type){SS_TIMESTAMP, 0});
+    const struct ss_type type = {SS_TIMESTAMP, 0};
+    struct tree *tree = new_tree(source, TREE_ADD, type);
+    if (below(source, 3) == 0) {
+        tree->op = TREE_DATE_TRUNC;
+        tree->column = below(source, 6);
+        return add(tree, random_tree(source, SS_TIMESTAMP, depth));
+    }
+    if (below(source, 8) == 0)
+        return unary(source, TREE_TO_TIMESTAMP, type,
+                     random_tree(source, below(source, 3) ? SS_INT64 : SS_TIMESTAMP, depth));
     struct tree *time = random_tree(source, SS_TIMESTAMP, depth),
                 *shift = random_tree(source, SS_INT64, depth);
     const int form = below(source, 3);
@@ -560,6 +590,7 @@ static void print_case(const struct tree *tree, struct ss_buffer *text)
 static void print_call(const struct tree *tree, struct ss_buffer *text)
 {
     ss_buffer_format(text, "%s(", names[tree->op]);
+    if (tree->op == TREE_DATE_TRUNC) ss_buffer_format(text, "'%s', ", random_units[tree->column]);
     print_kids(tree, 0, ", ", text);
     if (tree->op == TREE_TO_DECIMAL) ss_buffer_format(text, ", %d", tree->type.scale);
     ss_buffer_byte(text, ')');

@@ -79,6 +79,19 @@ enum tree_op {
     TREE_CONTAINS,
     TREE_REPLACE,
     TREE_SPLIT_PART,
+    TREE_YEAR, // parts of a time
+    TREE_QUARTER,
+    TREE_MONTH,
+    TREE_WEEK,
+    TREE_DAY,
+    TREE_DAY_OF_WEEK,
+    TREE_DAY_OF_YEAR,
+    TREE_HOUR,
+    TREE_MINUTE,
+    TREE_SECOND,
+    TREE_DATE_TRUNC,   // `column` is the unit
+    TREE_TO_BOOL,      // of a string or bool
+    TREE_TO_TIMESTAMP, // of an int64 or timestamp
     TREE_TO_INT64,
     TREE_TO_FLOAT64,
     TREE_TO_DECIMAL, // type has the scale
@@ -94,6 +107,8 @@ struct tree {
     struct ss_value value; // TREE_LITERAL
     int column;            // TREE_COLUMN
 };
+
+extern const char *const random_units[6]; // of TREE_DATE_TRUNC
 
 #define RANDOM_COLUMNS 12 // two of each type; the decimals have scales 2 and 7
 struct ss_type random_column_type(int column);
