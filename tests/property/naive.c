@@ -125,7 +125,7 @@ static bool was_deleted(const struct naive *naive, const struct naive_source *st
 
 // ---- Entities
 
-static bool keys_of(const struct view *view, const struct naive_event *event, struct cell *keys)
+bool naive_keys_of(const struct view *view, const struct naive_event *event, struct cell *keys)
 {
     const struct source *source = view->source;
     for (int k = 0; k < view->entity->key_count; k++)
@@ -180,7 +180,7 @@ static void keep_in_view(struct naive *naive, int index, const struct naive_even
     const struct view *view = &naive->plan->views[index];
     const struct scope scope = {.pool = naive->pool, .columns = event->cells, .event_time = event->time};
     struct cell keys[MAX_KEYS] = {{0}};
-    if (!keys_of(view, event, keys) || !naive_is_true(view->where, &scope)) return;
+    if (!naive_keys_of(view, event, keys) || !naive_is_true(view->where, &scope)) return;
     struct naive_entity **place = find_entity(naive, index, keys);
     if (!*place) {
         *place = pool_take(naive->pool, sizeof **place);

@@ -47,6 +47,8 @@ struct naive {
     struct naive_entity **entities[MAX_VIEWS]; // buckets
     uint64_t seq;
     int64_t clock;
+    const struct cell *at_hand; // of a source: one more event that a read sees, the newest; NULL: none
+    int at_hand_source;
 };
 
 struct naive_batch {

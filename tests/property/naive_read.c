@@ -29,13 +29,41 @@ struct view_read {
     bool expired[MAX_AGGREGATES];
 };
 
+static bool has_keys(const struct view_read *read, const struct naive_event *event)
+{
+    struct cell keys[MAX_KEYS] = {{0}};
+    if (!naive_keys_of(read->view, event, keys)) return false;
+    for (int k = 0; k < read->view->entity->key_count; k++) {
+        const struct kind kind = read->naive->plan->key_kinds[read->view->entity->keys[k]];
+        if (!read->keys[k].present || !cell_equal(kind, keys[k], read->keys[k])) return false;
+    }
+    return true;
+}
+
+// The event at hand is at t - 1 us and the newest, whatever it says itself.
+static void add_at_hand(struct view_read *read)
+{
+    const struct naive *naive = read->naive;
+    const struct source *source = read->view->source;
+    if (!naive->at_hand || read->view->source_index != naive->at_hand_source) return;
+    struct cell *cells = pool_take(read->pool, MAX_COLUMNS * sizeof *cells);
+    struct naive_event *event = pool_take(read->pool, sizeof *event);
+    for (int c = 0; c < source->column_count; c++) cells[c] = naive->at_hand[c];
+    cells[source->time_column] = (struct cell){.present = true, .i = read->point.t - 1};
+    *event = (struct naive_event){.seq = UINT64_MAX, .time = read->point.t - 1, .cells = cells};
+    const struct scope scope = {.pool = read->pool, .columns = cells, .event_time = event->time};
+    if (has_keys(read, event) && naive_is_true(read->view->where, &scope))
+        read->events[read->event_count++] = event;
+}
+
 static void find_events(struct view_read *read, int index)
 {
     const struct naive_entity *entity = naive_find_entity(read->naive, index, read->keys);
-    if (!entity) return;
-    read->events = pool_take(read->pool, (size_t)(entity->event_count + 1) * sizeof *read->events);
-    for (int i = 0; i < entity->event_count; i++)
+    const int count = entity ? entity->event_count : 0;
+    read->events = pool_take(read->pool, (size_t)(count + 1) * sizeof *read->events);
+    for (int i = 0; i < count; i++)
         if (is_visible(entity->events[i], read->point)) read->events[read->event_count++] = entity->events[i];
+    add_at_hand(read);
 }
 
 // ---- Features and services

@@ -247,13 +247,36 @@ static void make_query_columns(const struct session *session, const struct queri
     }
 }
 
+static struct ss_events_at_hand make_at_hand(const struct session *session, const struct queries *queries,
+                                             struct ss_arena *arena)
+{
+    if (!queries->at_hand) return (struct ss_events_at_hand){0};
+    const struct source *source = &session->plan->sources[queries->at_hand_source];
+    const struct ss_source *of = ss_find_source(session->materializer->definitions, source->name);
+    struct ss_column *columns = ss_arena_array(arena, MAX_COLUMNS, sizeof *columns);
+    bool *carries = ss_arena_array(arena, (size_t)queries->count + 1, sizeof *carries);
+    if (!columns || !carries) abort();
+    for (int q = 0; q < queries->count; q++) carries[q] = queries->at_hand[q] != NULL;
+    for (int c = 0; c < source->column_count; c++) {
+        if (!ss_at_hand_takes(of, c)) continue;
+        make_column(&columns[c], source->columns[c].kind, queries->count, arena);
+        for (int q = 0; q < queries->count; q++)
+            append(&columns[c], source->columns[c].kind,
+                   carries[q] ? queries->at_hand[q][c] : (struct cell){0}, arena);
+    }
+    return (struct ss_events_at_hand){of, columns, carries};
+}
+
 const char *session_answer(struct session *session, const struct ss_pinned *pinned,
                            const struct queries *queries, struct table *table)
 {
     struct ss_arena arena = {0};
     struct ss_column keys[MAX_KEYS], request[3];
     struct ss_answer answer;
-    const struct ss_lookup lookup = {.length = queries->count, .keys = keys, .request = request};
+    const struct ss_lookup lookup = {.length = queries->count,
+                                     .keys = keys,
+                                     .request = request,
+                                     .at_hand = make_at_hand(session, queries, &arena)};
     make_query_columns(session, queries, &arena, keys, request);
     make_table(session, queries->count, table);
     const enum ss_status status =
@@ -305,6 +328,7 @@ const char *session_join(struct session *session, const struct queries *queries,
     const struct ss_spine spine = {.length = queries->count,
                                    .keys = keys,
                                    .request = request,
+                                   .at_hand = make_at_hand(session, queries, &arena),
                                    .t_us = queries->t,
                                    .s = s_by_row,
                                    .newest_s = newest_s,

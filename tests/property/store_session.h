@@ -50,7 +50,9 @@ struct queries { // keys in the order of the plan's service_keys
     int count;
     const struct cell (*keys)[MAX_KEYS];
     const struct cell (*request)[3];
-    const int64_t *t; // of a spine
+    const int64_t *t;                  // of a spine
+    const struct cell *const *at_hand; // NULL: no row carries an event; per row, NULL: this one does not
+    int at_hand_source;
 };
 // At a pinned read point.
 const char *session_answer(struct session *session, const struct ss_pinned *pinned,

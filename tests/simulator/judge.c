@@ -34,7 +34,10 @@ static const char *row_text(struct pool *pool, const struct story *story, const 
     return pool_format(pool, "%s at t %s, s %llu, variant %d%s%s%s", text,
                        cell_show(pool, time, (struct cell){.present = true, .i = record->t_us}),
                        (unsigned long long)record->s, record->variant, record->is_preview ? ", preview" : "",
-                       record->is_aside ? ", aside" : "", record->is_final ? ", final" : "");
+                       record->at_hand >= 0 ? ", event at hand"
+                       : record->is_aside   ? ", aside"
+                                            : "",
+                       record->is_final ? ", final" : "");
 }
 
 // Row `row` of the record against `first + row` of the other table.
@@ -60,34 +63,38 @@ static const char *compare(struct sitting *sitting, const struct record *record,
 
 // ---- Offline
 
-static bool is_wanted(const struct record *record, int variant, bool final)
+static bool is_wanted(const struct record *record, int variant, int at_hand, bool final)
 {
-    return record->kind == RECORD_LOOKED && record->variant == variant && (!final || record->is_final);
+    return record->kind == RECORD_LOOKED && record->variant == variant && record->at_hand == at_hand &&
+           (!final || record->is_final);
 }
 
-static int count_rows(const struct log *log, int variant, bool final)
+static int count_rows(const struct log *log, int variant, int at_hand, bool final)
 {
     int count = 0;
     for (const struct record *record = log->first; record; record = record->next)
-        if (is_wanted(record, variant, final)) count += record->query_count;
+        if (is_wanted(record, variant, at_hand, final)) count += record->query_count;
     return count;
 }
 
-static const char *join(struct sitting *sitting, int variant, bool final, struct table *table)
+static const char *join(struct sitting *sitting, int variant, int at_hand, bool final, struct table *table)
 {
     const struct story *story = sitting->judge->story;
     struct pool *pool = &sitting->pool;
-    const int most = count_rows(sitting->judge->log, variant, final);
+    const int most = count_rows(sitting->judge->log, variant, at_hand, final);
     struct cell(*keys)[MAX_KEYS] = pool_take(pool, (size_t)(most + 1) * sizeof *keys);
     struct cell(*request)[3] = pool_take(pool, (size_t)(most + 1) * sizeof *request);
     int64_t *t = pool_take(pool, (size_t)(most + 1) * sizeof *t);
     uint64_t *s = pool_take(pool, (size_t)(most + 1) * sizeof *s);
-    struct queries queries = {0, (const struct cell(*)[MAX_KEYS])keys, (const struct cell(*)[3])request, t};
+    const struct cell **events = pool_take(pool, (size_t)(most + 1) * sizeof *events);
+    struct queries queries = {0, (const struct cell(*)[MAX_KEYS])keys, (const struct cell(*)[3])request,
+                              t, at_hand >= 0 ? events : NULL,         at_hand};
     for (const struct record *record = sitting->judge->log->first; record; record = record->next)
-        for (int i = 0; is_wanted(record, variant, final) && i < record->query_count; i++) {
+        for (int i = 0; is_wanted(record, variant, at_hand, final) && i < record->query_count; i++) {
             memcpy(keys[queries.count], story->variants[variant].query_keys[record->queries[i]],
                    sizeof *keys);
             memcpy(request[queries.count], story->queries[record->queries[i]].request, sizeof *request);
+            if (at_hand >= 0) events[queries.count] = story->queries[record->queries[i]].events[at_hand];
             t[queries.count] = record->t_us;
             s[queries.count++] = record->s;
         }
@@ -95,14 +102,15 @@ static const char *join(struct sitting *sitting, int variant, bool final, struct
                         (struct spine_mode){false, false}, table);
 }
 
-static const char *compare_offline(struct sitting *sitting, int variant, bool final)
+static const char *compare_offline(struct sitting *sitting, int variant, int at_hand, bool final)
 {
     struct log *log = sitting->judge->log;
     struct table table;
     int row = 0;
-    const char *problem = join(sitting, variant, final, &table);
+    const char *problem = join(sitting, variant, at_hand, final, &table);
     for (const struct record *record = log->first; record && !problem; record = record->next)
-        for (int i = 0; is_wanted(record, variant, final) && i < record->query_count && !problem; i++)
+        for (int i = 0; is_wanted(record, variant, at_hand, final) && i < record->query_count && !problem;
+             i++)
             problem = compare(sitting, record, i, &table, row++,
                               final ? "offline, as known at t alone" : "offline at (t, s)");
     if (final) log->counts.of[COUNT_checked_at_t_alone] += (uint64_t)row;
@@ -119,8 +127,10 @@ static const char *check_offline(struct sitting *sitting)
         with.definitions = story->variants[v].definitions;
         sitting->session.materializer = &with;
         sitting->session.plan = &story->variants[v].plan;
-        for (int final = 0; final < 2 && !problem; final++)
-            if (count_rows(sitting->judge->log, v, final)) problem = compare_offline(sitting, v, final);
+        for (int at_hand = -1; at_hand < story->plan.source_count; at_hand++)
+            for (int final = 0; final < 2 && !problem; final++)
+                if (count_rows(sitting->judge->log, v, at_hand, final))
+                    problem = compare_offline(sitting, v, at_hand, final);
         sitting->session.materializer = opened;
     }
     return problem;
@@ -132,6 +142,7 @@ static void count_cells(struct log *log, const struct record *record, const stru
 {
     log->counts.of[COUNT_lookups] += (uint64_t)record->query_count;
     log->counts.of[COUNT_previews] += record->is_preview ? (uint64_t)record->query_count : 0;
+    log->counts.of[COUNT_with_event_at_hand] += record->at_hand >= 0 ? (uint64_t)record->query_count : 0;
     log->counts.of[COUNT_cells] += (uint64_t)(naive->row_count * naive->feature_count);
     for (int i = 0; i < naive->row_count * naive->feature_count; i++) {
         log->counts.of[COUNT_beyond_the_scan] += naive->cells[i].is_unknown;
@@ -155,6 +166,8 @@ static const char *check_naive(struct sitting *sitting, const struct record *rec
     naive.pool = naive.answers = scratch;
     for (int i = 0; i < record->query_count && !problem; i++) {
         const int query = record->queries[i];
+        naive.at_hand_source = record->at_hand;
+        naive.at_hand = record->at_hand < 0 ? NULL : story->queries[query].events[record->at_hand];
         naive_read(&naive, variant->query_keys[query], story->queries[query].request,
                    (struct naive_point){record->t_us, record->s, false}, &table.cells[i * features],
                    &table.statuses[i * features]);

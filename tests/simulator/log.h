@@ -16,6 +16,7 @@
     X(beyond_the_scan)            \
     X(checked_at_t_alone)         \
     X(previews)                   \
+    X(with_event_at_hand)         \
     X(by_reader)                  \
     X(in_flight)                  \
     X(behind_dead_writer)         \
@@ -86,6 +87,7 @@ struct record {
     bool is_preview, is_aside; // aside: while a commit is on its way, or behind a dead writer
     bool is_final;             // made after the first live commit of every source it reads
     int variant;
+    int at_hand; // as in struct act
     int query_count;
     int *queries;
     struct table table;

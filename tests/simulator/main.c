@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -138,6 +139,15 @@ static int make_world(struct world *world, char directory[64])
     return 2;
 }
 
+// An interrupt ends the run after the seeds that are under way, so that nothing is left behind.
+static volatile sig_atomic_t interrupted;
+
+static void interrupt(int number)
+{
+    (void)number;
+    interrupted = 1;
+}
+
 static int run_job(const struct options *options, struct progress *progress, double start)
 {
     char directory[64];
@@ -191,10 +201,15 @@ static int run_jobs(const struct options *options)
     int running = 0, broken = 0;
     double shown = start;
     if (progress == MAP_FAILED) return 2;
+    signal(SIGINT, interrupt);
+    signal(SIGTERM, interrupt);
     for (; running < options->jobs; running++) {
         const pid_t job = fork();
         if (job < 0) return 2;
-        if (job == 0) _exit(run_job(options, progress, start));
+        if (job == 0) {
+            signal(SIGINT, SIG_IGN);
+            _exit(run_job(options, progress, start));
+        }
     }
     while (running > 0) {
         int state;
@@ -205,6 +220,7 @@ static int run_jobs(const struct options *options)
             continue;
         }
         usleep(20000);
+        if (interrupted) progress->stopped = true;
         const double now = now_seconds();
         if (now - shown < (isatty(2) ? 1 : 10)) continue;
         shown = now;

@@ -146,15 +146,21 @@ static void choose_queries(struct record *record, int first, int most, struct qu
     struct pool *pool = &node.log->pool;
     struct cell(*keys)[MAX_KEYS] = pool_take(pool, (size_t)most * sizeof *keys);
     struct cell(*request)[3] = pool_take(pool, (size_t)most * sizeof *request);
+    const struct cell **events = pool_take(pool, (size_t)most * sizeof *events);
     record->queries = pool_take(pool, (size_t)most * sizeof *record->queries);
     for (int q = first; q < first + most && q < story->query_count; q++) {
         if (story->queries[q].dropped) continue;
         memcpy(keys[record->query_count], variant->query_keys[q], sizeof *keys);
         memcpy(request[record->query_count], story->queries[q].request, sizeof *request);
+        if (record->at_hand >= 0) events[record->query_count] = story->queries[q].events[record->at_hand];
         record->queries[record->query_count++] = q;
     }
-    *queries = (struct queries){record->query_count, (const struct cell(*)[MAX_KEYS])keys,
-                                (const struct cell(*)[3])request, NULL};
+    *queries = (struct queries){record->query_count,
+                                (const struct cell(*)[MAX_KEYS])keys,
+                                (const struct cell(*)[3])request,
+                                NULL,
+                                record->at_hand >= 0 ? events : NULL,
+                                record->at_hand};
 }
 
 static const char *pin(struct session *session, int64_t at, struct ss_pinned *pinned)
@@ -190,6 +196,7 @@ static const char *look_up(struct session *session, int first, int most, int64_t
         record->s = pinned.applied.seq;
         record->is_preview = pinned.is_preview;
         record->is_aside = aside;
+        record->at_hand = aside ? -1 : node.act->at_hand;
         choose_queries(record, first, most, &queries);
         session->plan = &node.story->variants[variant].plan;
         problem = session_answer(session, &pinned, &queries, &record->table);

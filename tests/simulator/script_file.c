@@ -21,12 +21,21 @@ static uint32_t hash_text(uint32_t hash, const char *text)
     return hash;
 }
 
-static const char *row_text(struct pool *pool, const struct source *source, const struct row *row)
+// A value as a comment can hold it.
+static const char *show(struct pool *pool, struct kind kind, struct cell cell)
+{
+    char *text = pool_format(pool, "%s", cell_show(pool, kind, cell));
+    for (char *at = text; *at; at++)
+        if ((unsigned char)*at < ' ') *at = '?';
+    return text;
+}
+
+static const char *cells_text(struct pool *pool, const struct source *source, const struct cell *cells)
 {
     const char *text = "";
     for (int c = 0; c < source->column_count; c++)
         text = pool_format(pool, "%s%s%s=%s", text, c ? " " : "", source->columns[c].name,
-                           cell_show(pool, source->columns[c].kind, row->cells[c]));
+                           show(pool, source->columns[c].kind, cells[c]));
     return text;
 }
 
@@ -52,6 +61,8 @@ static const char *act_text(struct pool *pool, const struct story *story, const 
     }
     if (act->kind == ACT_LOOKUP && act->by_reader) text = "lookup by the reader";
     if (act->kind == ACT_APPLY) text = pool_format(pool, "apply variant %d", act->variant);
+    if (act->at_hand >= 0)
+        text = pool_format(pool, "%s with events of %s", text, story->plan.sources[act->at_hand].name);
     if (act->clock)
         text = pool_format(pool, "%s, clock set to %s", text,
                            cell_show(pool, time, (struct cell){.present = true, .i = act->clock}));
@@ -72,9 +83,21 @@ static uint32_t story_hash(struct pool *pool, const struct story *story)
         const struct act *act = &story->acts[i];
         hash = hash_text(hash, act_text(pool, story, act));
         for (int r = 0; act->kind == ACT_PUSH && r < act->push->row_count; r++)
-            hash =
-                hash_text(hash, row_text(pool, &story->plan.sources[act->push->source], &act->push->rows[r]));
+            hash = hash_text(
+                hash, cells_text(pool, &story->plan.sources[act->push->source], act->push->rows[r].cells));
     }
+    return hash;
+}
+
+// Of the story as its seed makes it, before anything was dropped or calmed.
+static uint32_t whole_hash(uint64_t seed)
+{
+    struct story whole;
+    struct pool pool = {0};
+    story_make(&whole, seed, &pool);
+    const uint32_t hash = story_hash(&pool, &whole);
+    story_release(&whole);
+    pool_release(&pool);
     return hash;
 }
 
@@ -95,7 +118,7 @@ static void write_push(FILE *file, struct pool *pool, const struct story *story,
     for (int r = 0; r < step->row_count; r++)
         if (!step->rows[r].dropped)
             fprintf(file, "#   row %d: %s\n", r,
-                    row_text(pool, &story->plan.sources[step->source], &step->rows[r]));
+                    cells_text(pool, &story->plan.sources[step->source], step->rows[r].cells));
 }
 
 static void write_act(FILE *file, struct pool *pool, const struct story *story, int index)
@@ -119,18 +142,22 @@ static void write_queries(FILE *file, struct pool *pool, const struct story *sto
         if (query->dropped) continue;
         fprintf(file, "query %d #", q);
         for (int k = 0; k < plan->key_count; k++)
-            fprintf(file, " %s=%s", plan->key_names[k], cell_show(pool, plan->key_kinds[k], query->keys[k]));
+            fprintf(file, " %s=%s", plan->key_names[k], show(pool, plan->key_kinds[k], query->keys[k]));
         for (int r = 0; r < plan->request_count; r++)
             fprintf(file, " %s=%s", plan->request[r].name,
-                    cell_show(pool, plan->request[r].kind, query->request[r]));
+                    show(pool, plan->request[r].kind, query->request[r]));
         fprintf(file, "\n");
+        for (int s = 0; s < plan->source_count; s++)
+            if (query->events[s])
+                fprintf(file, "#   event of %s: %s\n", plan->sources[s].name,
+                        cells_text(pool, &plan->sources[s], query->events[s]));
     }
 }
 
 void script_file_write(FILE *file, struct pool *pool, const struct story *story, const char *problem)
 {
     fprintf(file, "selfsame simulator script 1\nseed %" PRIu64 " of %08" PRIx32 "\n", story->seed,
-            story_hash(pool, story));
+            whole_hash(story->seed));
     write_comment(file, problem);
     fprintf(file, "# %s clock\n", story->plan.wall ? "wall" : "replay");
     write_comment(file, story->variants[0].yaml ? story->variants[0].yaml : "");

@@ -36,6 +36,57 @@ const char *act_name(enum act_kind kind)
     return names[kind];
 }
 
+// ---- Many entities, a few of which have most events
+
+#define CROWD 60
+
+static uint64_t mixed(uint64_t hash, uint64_t more)
+{
+    struct random random = {hash ^ more};
+    return random_word(&random);
+}
+
+static uint64_t cell_hash(struct cell cell)
+{
+    uint64_t hash = mixed((uint64_t)cell.i, cell.present);
+    for (const char *at = cell.text; at && *at; at++) hash = mixed(hash, (uint8_t)*at);
+    return hash;
+}
+
+static struct cell crowd_key(struct weaver *weaver, struct kind kind, uint64_t hash)
+{
+    const double place = (double)(hash >> 11) * 0x1p-53;
+    const int number = (int)(place * place * place * CROWD);
+    if (kind.id == KIND_BOOL) return (struct cell){.present = true, .i = number > 2};
+    if (kind.id == KIND_INT64) return (struct cell){.present = true, .i = number - 3};
+    const char *text = pool_format(weaver->pool, "key %d", number);
+    return (struct cell){.present = true, .text = text, .size = kind.id == KIND_BYTES ? strlen(text) : 0};
+}
+
+// The key is made of what the row is, so that what is the same row again stays that.
+static void crowd_row(struct weaver *weaver, const struct source *source, struct row *row)
+{
+    uint64_t hash = cell_hash(row->cells[source->time_column]);
+    if (source->id_column >= 0) hash = mixed(hash, cell_hash(row->cells[source->id_column]));
+    for (int c = 0; c < source->column_count; c++)
+        if (source->columns[c].role == ROLE_KEY && row->cells[c].present)
+            row->cells[c] = crowd_key(weaver, source->columns[c].kind, mixed(hash, (uint64_t)c));
+}
+
+static void make_crowd(struct weaver *weaver)
+{
+    struct script *script = &weaver->story->script;
+    const struct plan *plan = &weaver->story->plan;
+    for (int i = 0; i < script->step_count; i++)
+        for (int r = 0; r < script->steps[i].row_count; r++)
+            crowd_row(weaver, &plan->sources[script->steps[i].source], &script->steps[i].rows[r]);
+    for (int q = 0; q < script->query_count; q++)
+        for (int k = 0; k < plan->service_key_count; k++)
+            if (script->query_keys[q][k].present && chance(weaver, 90))
+                script->query_keys[q][k] =
+                    crowd_key(weaver, plan->key_kinds[plan->service_keys[k]], random_word(weaver->random));
+}
+
 // ---- Queries
 
 static struct cell any_key(struct weaver *weaver, int key)
@@ -46,6 +97,33 @@ static struct cell any_key(struct weaver *weaver, int key)
         if (plan->service_keys[k] == key)
             return script->query_keys[below(weaver, (uint64_t)script->query_count)][k];
     return (struct cell){0};
+}
+
+static struct step *any_push(struct weaver *weaver, int source)
+{
+    const struct script *script = &weaver->story->script;
+    for (int attempt = 0; attempt < 20; attempt++) {
+        struct step *step = &script->steps[below(weaver, (uint64_t)script->step_count)];
+        if (step->kind == STEP_PUSH && step->source == source && step->row_count) return step;
+    }
+    return NULL;
+}
+
+// Some row as an event at hand: its time, operation and arrival follow from what it is, so it has none.
+static struct cell *make_event(struct weaver *weaver, int index, const struct query *query)
+{
+    const struct source *source = &weaver->story->plan.sources[index];
+    const struct step *step = any_push(weaver, index);
+    if (!step || chance(weaver, 30)) return NULL;
+    const struct row *row = &step->rows[below(weaver, (uint64_t)step->row_count)];
+    struct cell *cells = pool_take(weaver->pool, MAX_COLUMNS * sizeof *cells);
+    memcpy(cells, row->cells, sizeof row->cells);
+    for (int c = 0; c < source->column_count; c++) {
+        const enum role role = source->columns[c].role;
+        if (role == ROLE_TIME || role == ROLE_OPERATION || role == ROLE_ARRIVAL) cells[c] = (struct cell){0};
+        if (role == ROLE_KEY && chance(weaver, 85)) cells[c] = query->keys[source->columns[c].key];
+    }
+    return cells;
 }
 
 static void make_queries(struct weaver *weaver)
@@ -59,6 +137,7 @@ static void make_queries(struct weaver *weaver)
         for (int k = 0; k < story->plan.key_count; k++) query->keys[k] = any_key(weaver, k);
         for (int r = 0; r < story->plan.request_count; r++)
             query->request[r] = script->query_request[below(weaver, (uint64_t)script->query_count)][r];
+        for (int s = 0; s < story->plan.source_count; s++) query->events[s] = make_event(weaver, s, query);
     }
 }
 
@@ -69,7 +148,7 @@ static struct act *add_act(struct weaver *weaver, enum act_kind kind)
     struct story *story = weaver->story;
     struct act *act = &story->acts[story->act_count];
     if (story->act_count < MOST_ACTS - 1) story->act_count++;
-    *act = (struct act){.kind = kind, .peek_at = -1, .producer = -1, .at = AT_CLOCK};
+    *act = (struct act){.kind = kind, .peek_at = -1, .producer = -1, .at = AT_CLOCK, .at_hand = -1};
     for (int i = 0; i < TRIES; i++) act->crash[i].fault = -1;
     return act;
 }
@@ -131,6 +210,7 @@ static struct act *add_lookup(struct weaver *weaver)
     act->by_reader = chance(weaver, 40);
     act->query_count = ASKED;
     act->first_query = (int)below(weaver, QUERIES - ASKED + 1);
+    if (chance(weaver, 25)) act->at_hand = (int)below(weaver, (uint64_t)weaver->story->plan.source_count);
     choose_time(weaver, act);
     return act;
 }
@@ -217,6 +297,7 @@ const char *story_make(struct story *story, uint64_t seed, struct pool *pool)
     generate_plan(&random, pool, &story->plan);
     story->plan.wall = random_chance(&random, 50);
     generate_script(&random, pool, &story->plan, &story->script);
+    if (random_chance(&random, 35)) make_crowd(&weaver);
     make_queries(&weaver);
     story->acts = pool_take(pool, MOST_ACTS * sizeof *story->acts);
     story->variant_count = VARIANTS;

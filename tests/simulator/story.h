@@ -49,6 +49,7 @@ struct act {
     bool by_reader; // by the second handle, which stays open beside the writer
     int64_t at;     // looked up at this time where it is ahead of the clock; AT_CLOCK: never
     int first_query, query_count;
+    int at_hand; // the source of the events that its queries carry; -1: they carry none
     // ACT_APPLY
     int variant;
 };
@@ -69,6 +70,7 @@ struct query {
     bool dropped;
     struct cell keys[MAX_KEYS]; // in the order of the plan's key names
     struct cell request[3];
+    struct cell *events[2]; // by source: what it carries when events are at hand; NULL: nothing
 };
 
 struct story {

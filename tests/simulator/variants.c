@@ -38,6 +38,59 @@ static void choose_features(struct plan *plan, const struct story *story)
     for (int f = 0; f < plan->feature_count; f++) use_keys(plan, plan->features[f].expression);
 }
 
+// ---- What no feature of the service reads goes, once some were dropped
+
+struct pruning {
+    struct pool *pool;
+    bool used[MAX_VIEWS][MAX_FEATURES];
+    int place[MAX_VIEWS][MAX_FEATURES]; // afterwards
+};
+
+static void note_used(struct pruning *pruning, const struct plan *plan, int view,
+                      const struct expression *expression)
+{
+    if (expression->op == OP_FEATURE) {
+        const int of = view < 0 ? expression->view : view;
+        pruning->used[of][expression->index] = true;
+        note_used(pruning, plan, of, plan->views[of].features[expression->index].expression);
+    }
+    for (int i = 0; i < expression->child_count; i++) note_used(pruning, plan, view, expression->child[i]);
+}
+
+static const struct expression *moved(const struct pruning *pruning, int view,
+                                      const struct expression *expression)
+{
+    struct expression *copy = pool_take(pruning->pool, sizeof *copy);
+    *copy = *expression;
+    if (copy->op == OP_FEATURE) copy->index = pruning->place[view < 0 ? copy->view : view][copy->index];
+    for (int i = 0; i < copy->child_count; i++) copy->child[i] = moved(pruning, view, expression->child[i]);
+    return copy;
+}
+
+static void prune_view(struct pruning *pruning, struct view *view, int index)
+{
+    int kept = 0;
+    for (int f = 0; f < view->feature_count; f++) {
+        const bool is_last_hope = kept == 0 && f == view->feature_count - 1; // a view has a feature
+        if (!pruning->used[index][f] && !is_last_hope) continue;
+        pruning->place[index][f] = kept;
+        view->features[kept] = view->features[f];
+        view->features[kept++].expression = moved(pruning, index, view->features[f].expression);
+    }
+    view->feature_count = kept;
+}
+
+static void prune(struct plan *plan, struct pool *pool)
+{
+    struct pruning pruning = {.pool = pool};
+    for (int f = 0; f < plan->feature_count; f++) note_used(&pruning, plan, -1, plan->features[f].expression);
+    for (int v = 0; v < plan->view_count; v++) prune_view(&pruning, &plan->views[v], v);
+    for (int f = 0; f < plan->feature_count; f++)
+        plan->features[f].expression = moved(&pruning, -1, plan->features[f].expression);
+}
+
+// ---- Variants
+
 static void widen_windows(struct plan *plan)
 {
     for (int v = 0; v < plan->view_count; v++)
@@ -84,6 +137,13 @@ static void order_keys(struct variant *variant, const struct story *story, struc
             variant->query_keys[q][k] = story->queries[q].keys[variant->plan.service_keys[k]];
 }
 
+static bool any_dropped(const struct story *story)
+{
+    for (int f = 0; f < story->plan.feature_count; f++)
+        if (story->dropped_feature[f]) return true;
+    return false;
+}
+
 const char *story_make_variants(struct story *story, struct pool *pool)
 {
     const char *problem = NULL;
@@ -94,6 +154,7 @@ const char *story_make_variants(struct story *story, struct pool *pool)
         vary(&variant->plan, i);
         choose_features(&variant->plan, story);
         if (variant->plan.feature_count == 0) return "a variant has no features left";
+        if (any_dropped(story)) prune(&variant->plan, pool);
         variant->yaml = plan_yaml(pool, &variant->plan);
         order_keys(variant, story, pool);
         problem = compile(variant, pool);

@@ -8,7 +8,6 @@ struct world {
     struct log *log;
     struct disk *disk;
     const char *directory; // empty but for what the world makes and removes
-    bool trace;            // prints what happens
 };
 
 // NULL, or what went wrong (in the log's pool). What happened is in the log until it is cleared.
