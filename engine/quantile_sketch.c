@@ -14,48 +14,65 @@ void ss_sketch_clear(struct ss_sketch *sketch)
 
 // ---- Uniting
 
-struct walk { // over two sketches at once, at a level no lower than theirs
-    const struct ss_sketch *a, *b;
-    unsigned level, i, j;
+struct buckets { // of two sketches
+    unsigned count;
+    int32_t buckets[2 * SS_SKETCH_BUCKETS];
+    uint64_t counts[2 * SS_SKETCH_BUCKETS];
 };
 
-static bool next(struct walk *walk, int32_t *bucket, uint64_t *count)
+// So many levels up, in place. How many buckets there are then.
+static unsigned rise(int32_t *buckets, uint64_t *counts, unsigned count, unsigned levels)
 {
-    const struct ss_sketch *a = walk->a, *b = walk->b;
-    const unsigned rise_a = walk->level - a->level, rise_b = walk->level - b->level;
-    if (walk->i == a->count && walk->j == b->count) return false;
-    *bucket = INT32_MAX;
-    if (walk->i < a->count) *bucket = a->buckets[walk->i] >> rise_a;
-    if (walk->j < b->count && b->buckets[walk->j] >> rise_b < *bucket)
-        *bucket = b->buckets[walk->j] >> rise_b;
-    *count = 0;
-    for (; walk->i < a->count && a->buckets[walk->i] >> rise_a == *bucket; walk->i++)
-        *count += a->counts[walk->i];
-    for (; walk->j < b->count && b->buckets[walk->j] >> rise_b == *bucket; walk->j++)
-        *count += b->counts[walk->j];
-    return true;
+    unsigned to = 0;
+    for (unsigned from = 0; from < count; from++) {
+        const int32_t bucket = buckets[from] >> levels;
+        if (to > 0 && buckets[to - 1] == bucket) {
+            counts[to - 1] += counts[from];
+        } else {
+            buckets[to] = bucket;
+            counts[to++] = counts[from];
+        }
+    }
+    return to;
 }
 
-static bool fits(const struct ss_sketch *a, const struct ss_sketch *b, unsigned level)
+// Of one level. Which of two buckets is less is a coin toss: no branches on it.
+static void merge(const struct ss_sketch *a, const struct ss_sketch *b, struct buckets *both)
 {
-    struct walk walk = {a, b, level, 0, 0};
-    int32_t bucket;
-    uint64_t count;
-    unsigned buckets = 0;
-    while (next(&walk, &bucket, &count))
-        if (++buckets > SS_SKETCH_BUCKETS) return false;
-    return true;
+    unsigned i = 0, j = 0, to = 0;
+    while (i < a->count && j < b->count) {
+        const int32_t x = a->buckets[i], y = b->buckets[j];
+        const bool take_x = x <= y, take_y = y <= x;
+        both->buckets[to] = take_x ? x : y;
+        both->counts[to++] = (a->counts[i] & -(uint64_t)take_x) + (b->counts[j] & -(uint64_t)take_y);
+        i += take_x;
+        j += take_y;
+    }
+    const struct ss_sketch *rest = i < a->count ? a : b;
+    const unsigned from = i < a->count ? i : j, left = rest->count - from;
+    memcpy(both->buckets + to, rest->buckets + from, left * sizeof *both->buckets);
+    memcpy(both->counts + to, rest->counts + from, left * sizeof *both->counts);
+    both->count = to + left;
 }
 
 void ss_sketch_unite(const struct ss_sketch *a, const struct ss_sketch *b, struct ss_sketch *sum)
 {
-    unsigned level = a->level > b->level ? a->level : b->level;
-    while (level < GREATEST_LEVEL && !fits(a, b, level)) level++;
-    struct walk walk = {a, b, level, 0, 0};
-    unsigned count = 0;
-    while (next(&walk, &sum->buckets[count], &sum->counts[count]) && ++count < SS_SKETCH_BUCKETS) continue;
+    struct ss_sketch risen;
+    struct buckets both;
+    const struct ss_sketch *high = a->level > b->level ? a : b, *low = high == a ? b : a;
+    unsigned level = high->level;
+    if (low->level < level) {
+        risen = *low;
+        risen.count = (uint16_t)rise(risen.buckets, risen.counts, risen.count, level - low->level);
+        low = &risen;
+    }
+    merge(high, low, &both);
+    for (; both.count > SS_SKETCH_BUCKETS; level++)
+        both.count = rise(both.buckets, both.counts, both.count, 1);
     sum->level = (uint8_t)level;
-    sum->count = (uint16_t)count;
+    sum->count = (uint16_t)both.count;
+    memcpy(sum->buckets, both.buckets, both.count * sizeof *both.buckets);
+    memcpy(sum->counts, both.counts, both.count * sizeof *both.counts);
 }
 
 // ---- One value
