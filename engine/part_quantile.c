@@ -170,7 +170,7 @@ static bool merge(void *member, const struct ss_group_kind *kind, const void *fr
     if (quantile->n <= MOST_EXACT) sketch_keys(kind->type, quantile->keys, quantile->n, quantile->sketch);
     if (other->n <= MOST_EXACT) sketch_keys(kind->type, other->keys, other->n, &keys);
     unite(quantile, other->n <= MOST_EXACT ? &keys : other->sketch);
-    if (__builtin_add_overflow(quantile->n, other->n, &quantile->n)) quantile->n = UINT64_MAX;
+    quantile->n += other->n;
     return true;
 }
 
