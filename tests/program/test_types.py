@@ -291,6 +291,37 @@ class EventAtHand(TypesTest):
         self.assertEqual((got["last_raw"], got["last_words"], got["last_embedding"], got["raws"], got["least_raw"]),
                          ("AA==", ["x"], [3.0, 2.0, 1.0], 2, "AA=="))
 
+    def test_a_spine_row_carries_them_too(self):
+        """In the time zone of the source; bytes as base64 or as a BLOB."""
+        self.load(FULL)
+        names = ["device", "at", "sent", "sent_bytes", "sent_vector", "sent_times", "readings.raw", "readings.times", "readings.embedding"]
+        row = ["AP8=", "2026-02-02T00:00:00Z", "", "", "", "", "AA==", '["2026-01-31 10:00:00",null]', "[1,1e39,1]"]
+        self.write_csv("spine.csv", names, [row])
+        with sqlite3.connect(self.folder / "spine.db") as db:
+            db.execute("CREATE TABLE spine(" + ", ".join(f'"{name}"' for name in names) + ")")
+            db.execute("INSERT INTO spine VALUES(" + ", ".join("?" * len(names)) + ")", [*row[:2], *[None] * 4, b"\0", *row[7:]])
+        for spine in ("spine.csv", "spine.db:spine"):
+            self.run_ok("train", "devices", "--spine", spine, "--time", "at", "--with-event", "readings", "-o", "out.csv")
+            out = self.read_csv("out.csv")[0]
+            self.assertEqual((out["last_raw"], out["last_times"], out["last_embedding"], out["raws"]),
+                             ("AA==", '["2026-01-31T09:00:00Z",null]', "", "2"))
+
+
+class Examples(harness.StoreTest):
+    def test_inputs_of_the_documentation(self):
+        """docs/DEFINITIONS.md "Services"."""
+        self.make_store(harness.CLICKS + """
+views:
+  visits: {entity: user, source: clicks, features: {visits: count() over all}}
+services:
+  pages:
+    request: {photo: bytes, tags: list<string>, query: vector(3)}
+    features: [visits.visits, shown: request.photo, words: request.tags, place: request.query]
+""")
+        got = self.run_ok("--json", "get", "pages", "user=1", "--request", "photo=aGk=", "--request", 'tags=["new","sale"]', "--request",
+                          "query=[1,0,0.5]").json()["rows"][0]["features"]
+        self.assertEqual((got["shown"], got["words"], got["place"]), ("aGk=", ["new", "sale"], [1.0, 0.0, 0.5]))
+
 
 if __name__ == "__main__":
     harness.main()
