@@ -65,11 +65,23 @@ static bool same_instruction(const struct ss_instruction *a, const struct ss_ins
            ss_value_equal(a->type, cell_value(a->type, &a->cell), cell_value(b->type, &b->cell));
 }
 
+// Of a constant's value: definitions may have thousands of them.
+static int64_t cell_hash(struct ss_type type, const struct ss_cell *cell)
+{
+    if (!cell->valid) return 0;
+    if (type.id == SS_BOOL) return cell->boolean;
+    return ss_type_is_text(type) ? (int64_t)ss_hash64(cell->text.data, cell->text.size) : cell->i64;
+}
+
 static uint32_t bucket_of(const struct ss_instruction *instruction)
 {
-    const int64_t key[6] = {(int64_t)instruction->opcode, instruction->operands[0],
-                            instruction->operands[1],     instruction->operands[2],
-                            instruction->input,           (int64_t)instruction->type.id};
+    const int64_t key[7] = {(int64_t)instruction->opcode,
+                            instruction->operands[0],
+                            instruction->operands[1],
+                            instruction->operands[2],
+                            instruction->input,
+                            (int64_t)instruction->type.id,
+                            cell_hash(instruction->type, &instruction->cell)};
     return (uint32_t)(ss_hash64(key, sizeof(key)) % BUCKET_COUNT);
 }
 
