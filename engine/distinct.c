@@ -10,6 +10,7 @@
 
 #include "engine/distinct.h"
 
+#include "engine/base/float_environment.h"
 #include "engine/base/hash.h"
 #include "engine/read_inline.h"
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "engine/base/float_environment.h"
 #include "engine/base/number.h"
 #include "engine/base/time.h"
 #include "engine/bytecode.h"

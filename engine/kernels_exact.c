@@ -3,6 +3,7 @@
 // Operands of different scale are multiplied by their factors in 128 bits (10^18 * 2^63 is below 2^123), so
 // nothing is lost on the way; only the result is checked against [low, high]. Rows that are not valid hold 0,
 // which is harmless in every operation here.
+#include "engine/base/float_environment.h"
 #include "engine/base/number.h"
 #include "engine/bytecode.h"
 

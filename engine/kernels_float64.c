@@ -4,6 +4,7 @@
 // Comparisons are the plain ones, since no operand is ever NaN.
 #include <math.h>
 
+#include "engine/base/float_environment.h"
 #include "engine/bytecode.h"
 
 static void store(struct ss_register *out, int32_t row, bool valid, double value)

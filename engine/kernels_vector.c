@@ -9,6 +9,7 @@
 #include <mpfr.h>
 #include <string.h>
 
+#include "engine/base/float_environment.h"
 #include "engine/bytecode.h"
 #include "engine/exact.h"
 #include "engine/finalise.h"

@@ -1,8 +1,9 @@
 // What floating point must be like for bits to be the same everywhere: binary64 as IEEE 754 has it, rounded
 // to nearest, subnormals and all, every operation by itself.
 //
-// The compiler's part is asserted here, as far as it can be seen; the rest (contraction, and the modes of the
-// processor, which any library that is loaded may change) is checked by each thread that starts to compute.
+// The compiler's part is asserted here, as far as it can be seen, wherever doubles are computed with; the
+// rest (contraction, and the modes of the processor, which any library that is loaded may change) is checked
+// by each thread that starts to compute.
 #ifndef SS_ENGINE_BASE_FLOAT_ENVIRONMENT_H
 #define SS_ENGINE_BASE_FLOAT_ENVIRONMENT_H
 

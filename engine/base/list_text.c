@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "engine/base/base64.h"
+#include "engine/base/float_environment.h"
 #include "engine/base/list.h"
 #include "engine/base/number.h"
 #include "engine/base/time.h"

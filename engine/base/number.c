@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/base/float_environment.h"
+
 #define DECIMAL_DIGITS 18
 
 static const int64_t powers[] = {1,
