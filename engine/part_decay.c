@@ -84,8 +84,8 @@ static bool merge_shifted(struct decay *decay, struct ss_exact *sum, const struc
     ss_exact_magnitude(from, limbs, &count, &low);
     if (count == 0) return true;
     const int32_t end = 64 * (low + (int32_t)count) + distance;
-    decay->is_lost =
-        ss_exact_exponent(from) + distance < SS_EXACT_LOWEST_EXPONENT || end > SS_EXACT_HIGHEST_EXPONENT;
+    if (ss_exact_exponent(from) + distance < SS_EXACT_LOWEST_EXPONENT || end > SS_EXACT_HIGHEST_EXPONENT)
+        decay->is_lost = true;
     return decay->is_lost ||
            ss_exact_add_limbs(sum, limbs, count, 64 * low + distance, ss_exact_sign(from) < 0, arena);
 }

@@ -323,6 +323,30 @@ static void events_far_apart_lose_the_sum(void **unused)
     }
 }
 
+// The sum alone leaves the reach of exact numbers; the weights, which are merged after it, do not bring it
+// back.
+static void a_sum_that_is_lost_stays_lost(void **unused)
+{
+    (void)unused;
+    static const uint8_t greatest[] = {0x01, 0x02, 0xf0, 0x41, 0x01, 0x02, 0x00, 0x01}; // n, 2^4216, 1
+    struct ss_arena arena = {0};
+    struct ss_group_state total = {0}, tile = {0};
+    struct ss_value value;
+    const struct ss_group group = {.type = {SS_FLOAT64, 0}, .half_life_us = 1};
+    const struct ss_group_kind kind = {group.type, true, PARTS, 0, &group};
+    const struct ss_group_kind later = {group.type, true, PARTS, 100, &group};
+    const struct ss_aggregate aggregate = {.fn = SS_AGG_DECAYED_MEAN};
+    const struct ss_group_event event = {0, 1, {.present = true, .f64 = 2}};
+    struct ss_reader reader = {greatest, greatest + sizeof greatest, false};
+    assert_true(ss_group_merge_bytes(&tile, &later, PARTS, &reader, &arena));
+    assert_true(!reader.failed && reader.at == reader.end);
+    assert_true(ss_group_add(&total, &kind, &event, &arena));
+    assert_true(ss_group_merge(&total, &kind, &tile, &arena));
+    assert_true(ss_group_value(&total, &kind, &aggregate, 200, &arena, &value));
+    assert_false(value.present);
+    ss_arena_release(&arena);
+}
+
 static void bytes_are_as_the_format_says(void **unused)
 {
     (void)unused;
@@ -374,6 +398,7 @@ int main(void)
         cmocka_unit_test(values_are_exact_and_rounded_once),
         cmocka_unit_test(nothing_weighs_nothing),
         cmocka_unit_test(events_far_apart_lose_the_sum),
+        cmocka_unit_test(a_sum_that_is_lost_stays_lost),
         cmocka_unit_test(bytes_are_as_the_format_says),
         cmocka_unit_test(damage_is_found_and_failed_allocations_are_reported),
     };
