@@ -337,6 +337,43 @@ static void make_queries(struct maker *maker)
     }
 }
 
+// The key that a query asks for, where the service has this key.
+static struct cell asked_key(const struct maker *maker, int query, int key)
+{
+    const struct plan *plan = maker->plan;
+    for (int k = 0; k < plan->service_key_count; k++)
+        if (plan->service_keys[k] == key) return maker->script->query_keys[query][k];
+    return (struct cell){0};
+}
+
+static struct cell at_hand_cell(struct maker *maker, const struct column *column, int query)
+{
+    switch (column->role) {
+    case ROLE_PLAIN: return plain_cell(maker, column->kind);
+    case ROLE_ID: return id_cell(maker, column->kind, (int)below(maker, 50));
+    case ROLE_KEY:
+        if (maker->script->at_hand_lacks_keys) return (struct cell){0};
+        return chance(maker, 30) ? key_cell(maker, column->kind) : asked_key(maker, query, column->key);
+    default: return (struct cell){0};
+    }
+}
+
+static void make_at_hand(struct maker *maker)
+{
+    const struct plan *plan = maker->plan;
+    struct script *script = maker->script;
+    script->at_hand_source = (int)below(maker, (uint64_t)plan->source_count);
+    script->at_hand_lacks_keys = chance(maker, 50);
+    script->query_at_hand = pool_take(maker->pool, MOST_QUERIES * sizeof *script->query_at_hand);
+    const struct source *source = &plan->sources[script->at_hand_source];
+    for (int q = 0; q < MOST_QUERIES; q++) {
+        struct cell *cells = pool_take(maker->pool, MAX_COLUMNS * sizeof *cells);
+        if (chance(maker, 30)) continue;
+        for (int c = 0; c < source->column_count; c++) cells[c] = at_hand_cell(maker, &source->columns[c], q);
+        script->query_at_hand[q] = cells;
+    }
+}
+
 void generate_script(struct random *random, struct pool *pool, const struct plan *plan, struct script *script)
 {
     static const int64_t starts[] = {INT64_C(1709164798000000), 1, -INT64_C(157766400000000),
@@ -362,4 +399,5 @@ void generate_script(struct random *random, struct pool *pool, const struct plan
     for (; lookups > 0; lookups--) add_lookup(&maker);
     script->end_clock = maker.clock + CLOCK_SLACK + 1;
     make_queries(&maker);
+    if (chance(&maker, 40)) make_at_hand(&maker);
 }

@@ -38,8 +38,7 @@ struct naive_entity { // of a view
 };
 
 struct naive {
-    const struct plan
-        *plan; // a read may go by another whose views have the same entities, sources and `where`
+    const struct plan *plan; // a read may go by another with the same entities, sources and `where` of views
     struct pool *pool;
     struct pool *answers; // for the texts of answers: the pool, unless the caller says another
     uint64_t bucket_count;
@@ -49,6 +48,7 @@ struct naive {
     int64_t clock;
     const struct cell *at_hand; // of a source: one more event that a read sees, the newest; NULL: none
     int at_hand_source;
+    bool at_hand_lacks_keys; // its key columns were left out: in each view the row's own keys
 };
 
 struct naive_batch {

@@ -29,6 +29,15 @@ struct view_read {
     bool expired[MAX_AGGREGATES];
 };
 
+static void take_own_keys(const struct view_read *read, struct cell *cells)
+{
+    for (int k = 0; k < read->view->entity->key_count; k++)
+        for (int c = 0; c < read->view->source->column_count; c++)
+            if (read->view->source->columns[c].role == ROLE_KEY &&
+                read->view->source->columns[c].key == read->view->entity->keys[k])
+                cells[c] = read->keys[k];
+}
+
 static bool has_keys(const struct view_read *read, const struct naive_event *event)
 {
     struct cell keys[MAX_KEYS] = {{0}};
@@ -49,6 +58,7 @@ static void add_at_hand(struct view_read *read)
     struct cell *cells = pool_take(read->pool, MAX_COLUMNS * sizeof *cells);
     struct naive_event *event = pool_take(read->pool, sizeof *event);
     for (int c = 0; c < source->column_count; c++) cells[c] = naive->at_hand[c];
+    if (naive->at_hand_lacks_keys) take_own_keys(read, cells);
     cells[source->time_column] = (struct cell){.present = true, .i = read->point.t - 1};
     *event = (struct naive_event){.seq = UINT64_MAX, .time = read->point.t - 1, .cells = cells};
     const struct scope scope = {.pool = read->pool, .columns = cells, .event_time = event->time};

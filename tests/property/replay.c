@@ -90,7 +90,11 @@ static void scan(struct run *run, const struct queries *queries, const uint64_t 
         pool_take(run->replay->pool, (size_t)(queries->count * features + 1) * sizeof *table->statuses);
     for (int q = 0; q < queries->count; q++) {
         const struct naive_point point = {queries->t[q], s[q], as_of_event_time};
-        naive_read(&run->naive, queries->keys[q], queries->request[q], point, &table->cells[q * features],
+        struct naive naive = run->naive;
+        naive.at_hand = queries->at_hand ? queries->at_hand[q] : NULL;
+        naive.at_hand_source = queries->at_hand_source;
+        naive.at_hand_lacks_keys = queries->at_hand_lacks_keys;
+        naive_read(&naive, queries->keys[q], queries->request[q], point, &table->cells[q * features],
                    &table->statuses[q * features]);
         run->counts->rows++;
         run->counts->cells += (uint64_t)features;
@@ -134,7 +138,12 @@ static const char *push_step(struct run *run, const struct step *step)
 static struct queries script_queries(const struct run *run)
 {
     const struct script *script = run->replay->script;
-    return (struct queries){script->query_count, script->query_keys, script->query_request, NULL};
+    return (struct queries){.count = script->query_count,
+                            .keys = script->query_keys,
+                            .request = script->query_request,
+                            .at_hand = script->query_at_hand,
+                            .at_hand_source = script->at_hand_source,
+                            .at_hand_lacks_keys = script->at_hand_lacks_keys};
 }
 
 // The same point for every row of the script's queries.
@@ -237,6 +246,7 @@ static const char *check_spine(struct run *run, struct spine_mode mode)
     struct pool *pool = run->replay->pool;
     struct cell(*keys)[MAX_KEYS] = pool_take(pool, SPINE_ROWS * sizeof *keys);
     struct cell(*request)[3] = pool_take(pool, SPINE_ROWS * sizeof *request);
+    const struct cell *at_hand[SPINE_ROWS];
     int64_t t[SPINE_ROWS], point[SPINE_ROWS];
     uint64_t s[SPINE_ROWS];
     const bool own_s = random_chance(&run->random, 40);
@@ -246,12 +256,18 @@ static const char *check_spine(struct run *run, struct spine_mode mode)
         const uint64_t query = random_below(&run->random, (uint64_t)script->query_count);
         memcpy(keys[i], script->query_keys[query], sizeof *keys);
         memcpy(request[i], script->query_request[query], sizeof *request);
+        at_hand[i] = script->query_at_hand ? script->query_at_hand[query] : NULL;
         t[i] = i && random_chance(&run->random, 10) ? t[i - 1] : spine_time(run);
         s[i] = own_s ? any_seq(run) : newest;
         point[i] = t[i] + (mode.inclusive ? 1 : 0);
     }
-    struct queries queries = {SPINE_ROWS, (const struct cell(*)[MAX_KEYS])keys,
-                              (const struct cell(*)[3])request, t};
+    struct queries queries = {.count = SPINE_ROWS,
+                              .keys = (const struct cell(*)[MAX_KEYS])keys,
+                              .request = (const struct cell(*)[3])request,
+                              .t = t,
+                              .at_hand = script->query_at_hand ? at_hand : NULL,
+                              .at_hand_source = script->at_hand_source,
+                              .at_hand_lacks_keys = script->at_hand_lacks_keys};
     const char *problem = session_join(&run->session, &queries, own_s ? s : NULL, newest, mode, &joined);
     if (problem) return problem;
     queries.t = point;

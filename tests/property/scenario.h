@@ -291,6 +291,10 @@ struct script {
     int query_count; // what every lookup asks for
     struct cell (*query_keys)[MAX_KEYS];
     struct cell (*query_request)[3];
+    // Queries may carry an event at hand, a row of one source; a NULL does not.
+    int at_hand_source;
+    bool at_hand_lacks_keys; // key columns are left out
+    const struct cell **query_at_hand;
 };
 
 // The plan as YAML.

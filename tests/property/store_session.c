@@ -260,6 +260,7 @@ static struct ss_events_at_hand make_at_hand(const struct session *session, cons
     for (int c = 0; c < source->column_count; c++) {
         if (!ss_at_hand_takes(of, c)) continue;
         make_column(&columns[c], source->columns[c].kind, queries->count, arena);
+        if (queries->at_hand_lacks_keys && source->columns[c].role == ROLE_KEY) continue;
         for (int q = 0; q < queries->count; q++)
             append(&columns[c], source->columns[c].kind,
                    carries[q] ? queries->at_hand[q][c] : (struct cell){0}, arena);

@@ -53,6 +53,7 @@ struct queries { // keys in the order of the plan's service_keys
     const int64_t *t;                  // of a spine
     const struct cell *const *at_hand; // NULL: no row carries an event; per row, NULL: this one does not
     int at_hand_source;
+    bool at_hand_lacks_keys; // key columns are left out
 };
 // At a pinned read point.
 const char *session_answer(struct session *session, const struct ss_pinned *pinned,
