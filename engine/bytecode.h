@@ -164,6 +164,12 @@ enum ss_opcode {
     SS_OP_NONE  // a form that becomes several instructions
 };
 
+// The kernels of kernels_transcendental.c stand together in the table.
+static inline bool ss_opcode_calls_mpfr(enum ss_opcode opcode)
+{
+    return opcode >= SS_OP_EXP && opcode <= SS_OP_HYPOT;
+}
+
 struct ss_instruction {
     enum ss_opcode opcode;
     struct ss_type type;         // of the result

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "engine/feature_cost.h"
 #include "materializer/apply.h"
 #include "tools/cli.h"
 
@@ -12,14 +13,74 @@ static int finish_compile(enum ss_status status, const struct ss_error *error)
     return status == SS_FOUND ? SS_EXIT_FOUND : ss_cli_fail(error);
 }
 
-static bool uses_exact_hop(const struct ss_view *view)
+// What features cost beyond the usual, to a table or to JSON.
+struct costs {
+    void (*show)(void *to, const char *owner, const char *feature, const char *cost);
+    void *to;
+    struct ss_buffer text;
+    bool failed;
+};
+
+static void show_cost(struct costs *costs, const char *owner, const char *feature, bool found)
 {
-    for (size_t i = 0; i < view->level_count; i++)
-        if (view->levels[i].hop_us == 1) return true;
-    return false;
+    const bool is_said = costs->text.size > 0;
+    ss_buffer_byte(&costs->text, 0);
+    costs->failed = costs->failed || !found || costs->text.failed;
+    if (is_said && !costs->failed) costs->show(costs->to, owner, feature, (const char *)costs->text.data);
+    ss_buffer_clear(&costs->text);
 }
 
-static void print_checked(const struct ss_definitions *definitions)
+static bool show_costs(const struct ss_definitions *definitions, struct costs *costs)
+{
+    for (size_t v = 0; v < definitions->view_count; v++) {
+        const struct ss_view *view = &definitions->views[v];
+        for (size_t f = 0; f < view->feature_count; f++)
+            show_cost(costs, view->name, view->features[f].name, ss_feature_cost(view, f, &costs->text));
+    }
+    for (size_t v = 0; v < definitions->service_count; v++) {
+        const struct ss_service *service = &definitions->services[v];
+        for (size_t f = 0; f < service->feature_count; f++)
+            show_cost(costs, service->name, service->features[f].name,
+                      ss_service_feature_cost(service, f, &costs->text));
+    }
+    ss_buffer_release(&costs->text);
+    return !costs->failed;
+}
+
+static void add_cost_row(void *table, const char *owner, const char *feature, const char *cost)
+{
+    ss_table_cell(table, "%s.%s", owner, feature);
+    ss_table_text(table, ss_bytes_of(cost));
+}
+
+static void add_cost_object(void *array, const char *owner, const char *feature, const char *cost)
+{
+    struct json_object *object = json_object_new_object();
+    struct ss_buffer name = {0};
+    ss_buffer_format(&name, "%s.%s", owner, feature);
+    json_object_object_add(object, "feature",
+                           json_object_new_string_len((const char *)name.data, (int)name.size));
+    json_object_object_add(object, "cost", json_object_new_string(cost));
+    json_object_array_add(array, object);
+    ss_buffer_release(&name);
+}
+
+static bool print_costs(const struct ss_definitions *definitions)
+{
+    struct ss_table table;
+    struct costs costs = {.show = add_cost_row, .to = &table};
+    ss_table_init(&table, 2, (const char *const[]){"feature", "what it costs"});
+    const bool good = show_costs(definitions, &costs);
+    if (!good || table.cell_count == table.column_count) {
+        ss_table_release(&table);
+        return good;
+    }
+    fputc('\n', stdout);
+    ss_table_print(&table, stdout);
+    return true;
+}
+
+static bool print_checked(const struct ss_definitions *definitions)
 {
     char text[SS_SHA256_TEXT_SIZE];
     struct ss_table table;
@@ -39,17 +100,15 @@ static void print_checked(const struct ss_definitions *definitions)
         ss_table_cell(&table, "%.16s", ss_sha256_format(&service->fingerprint, text));
     }
     ss_table_print(&table, stdout);
-    for (size_t i = 0; i < definitions->view_count; i++)
-        if (uses_exact_hop(&definitions->views[i]))
-            fprintf(stderr,
-                    "note: view '%s' has a 'hop exact' window: it keeps every event of that window raw\n",
-                    definitions->views[i].name);
+    return print_costs(definitions);
 }
 
-static void print_checked_json(const struct ss_definitions *definitions)
+static bool print_checked_json(const struct ss_definitions *definitions)
 {
     struct json_object *root = json_object_new_object();
-    struct json_object *views = json_object_new_array(), *services = json_object_new_array();
+    struct json_object *views = json_object_new_array(), *services = json_object_new_array(),
+                       *array = json_object_new_array();
+    struct costs costs = {.show = add_cost_object, .to = array};
     for (size_t i = 0; i < definitions->view_count; i++) {
         struct json_object *view = json_object_new_object();
         json_object_object_add(view, "name", json_object_new_string(definitions->views[i].name));
@@ -69,7 +128,13 @@ static void print_checked_json(const struct ss_definitions *definitions)
     json_object_object_add(root, "errors", json_object_new_int(0));
     json_object_object_add(root, "views", views);
     json_object_object_add(root, "services", services);
-    ss_cli_print_json(root);
+    json_object_object_add(root, "costs", array);
+    if (show_costs(definitions, &costs)) {
+        ss_cli_print_json(root);
+        return true;
+    }
+    json_object_put(root);
+    return false;
 }
 
 int ss_command_check(struct ss_cli *cli, int argc, char **argv)
@@ -79,12 +144,10 @@ int ss_command_check(struct ss_cli *cli, int argc, char **argv)
     if (argc < 2) return ss_cli_usage(cli, "which definitions?");
     const enum ss_status status = ss_cli_compile(argv + 1, argc - 1, &definitions, &error);
     if (status != SS_OK) return finish_compile(status, &error);
-    if (cli->json)
-        print_checked_json(definitions);
-    else
-        print_checked(definitions);
+    const bool printed = cli->json ? print_checked_json(definitions) : print_checked(definitions);
+    if (!printed) ss_fail_memory(&error, "what features cost");
     ss_definitions_destroy(definitions);
-    return SS_EXIT_OK;
+    return printed ? SS_EXIT_OK : ss_cli_fail(&error);
 }
 
 static void print_plan(const struct ss_planned *planned, size_t count)

@@ -195,6 +195,43 @@ class Definitions(harness.StoreTest):
         self.assertIn("wait", message)
         self.assertFalse(self.store.exists(), "check needs no store")
 
+    def test_check_says_what_features_cost_beyond_the_usual(self):
+        functions = ("exp expm1 log log2 log10 log1p pow exp2 sin cos tan asin acos atan sinh cosh tanh cbrt atan2 hypot").split()
+        features = {
+            "plain": ("sqrt(sum(amount) over 7d) + round(skew(weight) over 30d)", None),
+            "folded": ("count() over 7d + exp(1.0)", None),
+            "twice": ("log(sum(amount) over 7d) + log(mean(amount) over 7d) * exp(2.0 * count() over 7d)",
+                      "log, exp by MPFR at every read"),
+            "in_event": ("sum(log(weight)) over 7d", "log by MPFR for every event"),
+            "in_filter": ("count(where pow(weight, 0.5) > 2) over 7d", "pow by MPFR for every event"),
+            "in_second": ("corr(pieces, exp(weight)) over 7d", "exp by MPFR for every event"),
+            "shares": ("entropy(note) over 7d", "entropy by MPFR at every read"),
+            "exact_hop": ("count() over 10m hop exact", "hop exact keeps every event of 10m"),
+            "newest": ("mean(amount) over last 20 - mean(amount) over 7d last 5", "over last 20 keeps the newest 20 events"),
+            "all": ("log(entropy(note) over last 9) + sum(exp(weight)) over 90s hop exact",
+                    "log, entropy by MPFR at every read; exp by MPFR for every event; hop exact keeps every event of 1m30s; "
+                    "over last 9 keeps the newest 9 events"),
+        }
+        for name in functions:
+            second = ", 2.5" if name in ("pow", "atan2", "hypot") else ""
+            features["by_" + name] = (f"{name}(count() over 7d{second})", f"{name} by MPFR at every read")
+        lines = "".join(f"      {name}: {text}\n" for name, (text, _) in features.items())
+        definitions = shop.DEFINITIONS.replace("      total_7d:", lines + "      total_7d:")
+        definitions += "      - risk: tanh(orders.twice)\n"
+        self.write("good.yaml", definitions)
+        want = {"orders." + name: cost for name, (_, cost) in features.items() if cost}
+        want["shop.risk"] = "tanh by MPFR at every read"
+        said = self.run_ok("--json", "check", "good.yaml").json()["costs"]
+        self.assertEqual({item["feature"]: item["cost"] for item in said}, want)
+        self.assertEqual(len(said), len(want))
+        table = self.run_ok("check", "good.yaml").out
+        for feature, cost in want.items():
+            self.assertRegex(table, rf"(?m)^{feature} +{cost}$")
+        self.assertNotIn("orders.plain", table)
+        self.write("plain.yaml", shop.DEFINITIONS)
+        self.assertEqual(self.run_ok("--json", "check", "plain.yaml").json()["costs"], [])
+        self.assertNotIn("costs", self.run_ok("check", "plain.yaml").out)
+
     def test_apply_asks_and_without_a_terminal_or_yes_changes_nothing(self):
         self.run_ok("init", "--clock", "replay")
         self.write("features.yaml", shop.DEFINITIONS)
