@@ -78,31 +78,30 @@ static void make_pools(struct maker *maker)
     }
 }
 
+static const char some_bytes[] =
+    "\0\xff\x80"
+    "abc";
+
 static struct cell key_cell(struct maker *maker, struct kind kind)
 {
     static const char *const texts[] = {"u1", "u2", "", "\xc3\xa9", "U1"};
     static const int64_t numbers[] = {1, 2, -5, INT64_MIN, 0};
     struct cell cell = {.present = true};
     if (kind.id == KIND_BYTES) {
-        cell.text =
-            "\0\xff\x80"
-            "abc" +
-            below(maker, 3);
+        cell.text = &some_bytes[below(maker, 3)];
         cell.size = (size_t)below(maker, 3);
-    } else if (kind.id == KIND_STRING)
+    } else if (kind.id == KIND_STRING) {
         cell.text = texts[below(maker, 5)];
-    else
+    } else {
         cell.i = kind.id == KIND_BOOL ? (int64_t)below(maker, 2) : numbers[below(maker, 5)];
+    }
     return cell;
 }
 
 static struct cell bytes_cell(struct maker *maker)
 {
-    static const char bytes[] =
-        "\0\xff\x80"
-        "abc";
     const uint64_t from = below(maker, 6);
-    return (struct cell){.present = true, .text = bytes + from, .size = (size_t)below(maker, 7 - from)};
+    return (struct cell){.present = true, .text = &some_bytes[from], .size = (size_t)below(maker, 7 - from)};
 }
 
 static struct cell plain_cell(struct maker *maker, struct kind kind);
