@@ -7,6 +7,7 @@
 #include <cmocka.h>
 #include <mpfr.h>
 
+#include "engine/base/hash.h"
 #include "member_samples.h"
 
 #define MOST  5000
@@ -295,6 +296,45 @@ static void bytes_are_as_the_format_says(void **unused)
     assert_member_bytes(&kind, SS_PART_COUNTS, events, 3, integers, sizeof integers);
 }
 
+static void golden_vectors(void **unused)
+{
+    (void)unused;
+    static const struct {
+        struct ss_type type;
+        int count; // the value i, i % 7 + 1 times each
+        uint64_t hash;
+        double entropy;
+    } rows[] = {
+        {{.id = SS_INT64}, 300, UINT64_C(0xbf7ce4952b068ed1), 5.5669597114598988},
+        {{.id = SS_FLOAT64}, 300, UINT64_C(0xe1b3bfeca5d355d6), 5.5669597114598988}, // i / 4
+        {{.id = SS_STRING}, 300, UINT64_C(0x747f1b6fff4e5cd3), 5.5669597114598988},  // "v" i
+    };
+    for (size_t row = 0; row < sizeof rows / sizeof *rows; row++) {
+        const struct ss_group group = {.type = rows[row].type, .cap = 1000};
+        const struct ss_group_kind kind = {group.type, true, PARTS, 0, &group};
+        struct ss_arena arena = {0};
+        struct ss_buffer bytes = {0};
+        struct ss_group_state state = {0};
+        for (int i = 0; i < rows[row].count * 7; i++) {
+            char text[16];
+            const int number = i % rows[row].count;
+            struct ss_group_event event = text_event(text);
+            event.value.text.size = (size_t)snprintf(text, sizeof text, "v%d", number);
+            if (kind.type.id == SS_INT64) event.value.i64 = number;
+            if (kind.type.id == SS_FLOAT64) event.value.f64 = number / 4.0;
+            if (i / rows[row].count <= number % 7) assert_true(ss_group_add(&state, &kind, &event, &arena));
+        }
+        const struct ss_member *member = ss_members[__builtin_ctz(SS_PART_COUNTS) - SS_MEMBER_BIT];
+        member->encode(ss_member_of(&state, SS_PART_COUNTS), &kind, &bytes);
+        const struct ss_value entropy =
+            sample_read(&state, &kind, &(struct ss_aggregate){.fn = SS_AGG_ENTROPY, .cap = 1000}, &arena);
+        assert_true(ss_hash64(bytes.data, bytes.size) == rows[row].hash);
+        assert_true(entropy.f64 == rows[row].entropy);
+        ss_buffer_release(&bytes);
+        ss_arena_release(&arena);
+    }
+}
+
 static void damage_is_found_and_failed_allocations_are_reported(void **unused)
 {
     (void)unused;
@@ -321,6 +361,7 @@ int main(void)
         cmocka_unit_test(at_the_cap_there_is_a_value_and_beyond_it_none),
         cmocka_unit_test(entropy_of_shares_that_are_far_apart_is_rounded_once),
         cmocka_unit_test(bytes_are_as_the_format_says),
+        cmocka_unit_test(golden_vectors),
         cmocka_unit_test(damage_is_found_and_failed_allocations_are_reported),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -157,6 +157,23 @@ static void bytes_are_as_the_format_says(void **unused)
     assert_member_bytes(&kind, SS_PART_LAST_K, events, 4, last, sizeof last);
 }
 
+static void the_example_of_the_format_is_so(void **unused)
+{
+    (void)unused;
+    const struct ss_group group = {.type = {.id = SS_STRING}, .first_k = 2, .last_k = 2};
+    const struct ss_group_kind kind = {group.type, true, SS_PART_N, 0, &group};
+    static const char *const texts[] = {"c", "a", "b", "a"};
+    static const uint8_t first[] = {0x02, 0x02, 0x01, 0x01, 'c', 0x01, 0x02, 0x01, 'a'};
+    static const uint8_t last[] = {0x02, 0x06, 0x03, 0x01, 'b', 0x01, 0x02, 0x01, 'a'};
+    struct ss_group_event events[4];
+    for (int i = 0; i < 4; i++) {
+        events[i] = event_of(i + 1, (uint64_t)i + 1, 0);
+        events[i].value.text = ss_bytes_of(texts[i]);
+    }
+    assert_member_bytes(&kind, SS_PART_FIRST_K, events, 4, first, sizeof first);
+    assert_member_bytes(&kind, SS_PART_LAST_K, events, 4, last, sizeof last);
+}
+
 static void damage_is_found_and_failed_allocations_are_reported(void **unused)
 {
     (void)unused;
@@ -183,6 +200,7 @@ int main(void)
         cmocka_unit_test(an_event_that_comes_twice_is_kept_once),
         cmocka_unit_test(what_is_outside_of_k_leaves_without_a_trace),
         cmocka_unit_test(bytes_are_as_the_format_says),
+        cmocka_unit_test(the_example_of_the_format_is_so),
         cmocka_unit_test(damage_is_found_and_failed_allocations_are_reported),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 #include <gmp.h>
 
+#include "engine/base/hash.h"
 #include "engine/quantile_sketch.h"
 #include "member_samples.h"
 
@@ -231,6 +232,25 @@ static void zero_and_its_neighbours_read_as_zero(void **unused)
     ss_arena_release(&arena);
 }
 
+// At level 8 a bucket has two octaves; the middle of the highest one is above the greatest double.
+static void a_middle_above_the_greatest_double_is_null(void **unused)
+{
+    (void)unused;
+    const struct ss_group_kind kind = {{.id = SS_FLOAT64}, true, PARTS, 0, &group};
+    struct ss_aggregate aggregate = {.fn = SS_AGG_QUANTILE, .probability = 1};
+    struct ss_arena arena = {0};
+    struct ss_group_state state = {0};
+    double power = 0x1p1023;
+    for (int i = 0; i < 300; i++, power /= 2) {
+        const struct ss_group_event event = float_event(power);
+        assert_true(ss_group_add(&state, &kind, &event, &arena));
+    }
+    assert_false(sample_read(&state, &kind, &aggregate, &arena).present);
+    aggregate = (struct ss_aggregate){.fn = SS_AGG_QUANTILE, .probability = 99, .probability_scale = 2};
+    assert_true(sample_read(&state, &kind, &aggregate, &arena).f64 == 0x1p1020);
+    ss_arena_release(&arena);
+}
+
 static void bytes_are_as_the_format_says(void **unused)
 {
     (void)unused;
@@ -244,6 +264,47 @@ static void bytes_are_as_the_format_says(void **unused)
     kind.type.id = SS_FLOAT64;
     for (int i = 0; i < 66; i++) events[i] = float_event(i == 9 ? 2 : 1);
     assert_member_bytes(&kind, SS_PART_QUANTILE, events, 66, sketch, sizeof sketch);
+}
+
+static void golden_vectors(void **unused)
+{
+    (void)unused;
+    static const struct {
+        enum ss_type_id type;
+        int count;
+        uint64_t hash;
+        double median;
+    } rows[] = {
+        {SS_INT64, 1000, UINT64_C(0x9cb72b43352aa330), 500},                        // 0 .. 999
+        {SS_FLOAT64, 1000, UINT64_C(0x515e7c812ee4f2ba), -6.1098727269992087e-151}, // (-2)^-500 .. (-2)^499
+        {SS_DECIMAL, 100000, UINT64_C(0x6910cff093755421), 504},                    // 0.00 .. 999.99
+    };
+    for (size_t row = 0; row < sizeof rows / sizeof *rows; row++) {
+        const struct ss_group_kind kind = {
+            {.id = rows[row].type, .scale = rows[row].type == SS_DECIMAL ? 2 : 0},
+            true,
+            SS_PART_N | SS_PART_QUANTILE,
+            0,
+            &group};
+        struct ss_arena arena = {0};
+        struct ss_buffer bytes = {0};
+        struct ss_group_state state = {0};
+        double power = 0x1p-500;
+        for (int i = 0; i < rows[row].count; i++, power *= -2) {
+            struct ss_group_event event = float_event(power);
+            if (kind.type.id != SS_FLOAT64) event.value = (struct ss_value){.present = true, .i64 = i};
+            assert_true(ss_group_add(&state, &kind, &event, &arena));
+        }
+        const struct ss_member *member = ss_members[__builtin_ctz(SS_PART_QUANTILE) - SS_MEMBER_BIT];
+        member->encode(ss_member_of(&state, SS_PART_QUANTILE), &kind, &bytes);
+        const struct ss_value median = sample_read(
+            &state, &kind,
+            &(struct ss_aggregate){.fn = SS_AGG_MEDIAN, .probability = 5, .probability_scale = 1}, &arena);
+        assert_true(ss_hash64(bytes.data, bytes.size) == rows[row].hash);
+        assert_true(median.f64 == rows[row].median);
+        ss_buffer_release(&bytes);
+        ss_arena_release(&arena);
+    }
 }
 
 static void damage_is_found_and_failed_allocations_are_reported(void **unused)
@@ -297,7 +358,9 @@ int main(void)
         cmocka_unit_test(sixty_four_values_are_exact_and_one_more_is_a_sketch),
         cmocka_unit_test(two_hundred_and_fifty_six_buckets_fit_and_one_more_raises_the_level),
         cmocka_unit_test(zero_and_its_neighbours_read_as_zero),
+        cmocka_unit_test(a_middle_above_the_greatest_double_is_null),
         cmocka_unit_test(bytes_are_as_the_format_says),
+        cmocka_unit_test(golden_vectors),
         cmocka_unit_test(damage_is_found_and_failed_allocations_are_reported),
         cmocka_unit_test(sketches_that_no_values_make_are_refused),
     };
