@@ -8,6 +8,7 @@
 
 #include "engine/base/time.h"
 #include "engine/read_inline.h"
+#include "engine/value_bytes.h"
 
 #include <string.h>
 
@@ -33,15 +34,6 @@ static uint32_t search(const struct ss_recent *recent, int64_t event_time_us, ui
     return low;
 }
 
-static bool copy_value(struct ss_type type, struct ss_value value, struct ss_arena *arena,
-                       struct ss_value *copy)
-{
-    *copy = value;
-    if (!value.present || !ss_type_is_text(type)) return true;
-    copy->text.data = ss_arena_copy(arena, value.text.data, value.text.size);
-    return copy->text.data != NULL;
-}
-
 // What the event is in the groups that are read.
 static bool pick(const struct ss_view *view, const struct ss_event *event, struct ss_arena *arena,
                  struct ss_recent_event *picked)
@@ -54,10 +46,11 @@ static bool pick(const struct ss_view *view, const struct ss_event *event, struc
         const int g = view->recent_groups[r];
         passes[r] = event->passes[g];
         if (!passes[r]) continue;
-        if (!copy_value(view->groups[g].type, event->values[g], arena, &values[r])) return false;
-        if (view->groups[g].has_second &&
-            !copy_value(view->groups[g].second_type, event->seconds[g], arena, &values[count + r]))
-            return false;
+        values[r] = event->values[g];
+        if (!ss_value_own(view->groups[g].type, &values[r], arena)) return false;
+        if (!view->groups[g].has_second) continue;
+        values[count + r] = event->seconds[g];
+        if (!ss_value_own(view->groups[g].second_type, &values[count + r], arena)) return false;
     }
     *picked = (struct ss_recent_event){event->event_time_us, event->seq, passes, values};
     return true;
@@ -159,26 +152,6 @@ bool ss_recent_fold(const struct ss_recent *recent, const struct ss_view *view, 
 
 // ---- Bytes
 
-static void encode_value(struct ss_type type, const struct ss_value *value, struct ss_buffer *buffer)
-{
-    if (ss_type_is_text(type)) {
-        ss_buffer_varint(buffer, value->text.size);
-        ss_buffer_append(buffer, value->text.data, value->text.size);
-    } else {
-        ss_scalar_encode(type.id, ss_scalar_key(type.id, value), buffer);
-    }
-}
-
-static struct ss_value decode_value(struct ss_type type, struct ss_reader *reader)
-{
-    if (!ss_type_is_text(type)) return ss_scalar_value(type.id, ss_scalar_decode(type.id, reader));
-    const uint64_t size = ss_read_varint_inline(reader);
-    const uint8_t *span = ss_read_span_inline(reader, size);
-    return (struct ss_value){.present = true,
-                             .text = span ? (struct ss_bytes){(const char *)span, size}
-                                          : (struct ss_bytes){"", 0}};
-}
-
 void ss_recent_encode(const struct ss_recent *recent, const struct ss_view *view, struct ss_buffer *buffer)
 {
     const size_t count = view->recent_group_count;
@@ -199,8 +172,8 @@ void ss_recent_encode(const struct ss_recent *recent, const struct ss_view *view
                                                                : MARK_VALUE;
             ss_buffer_byte(buffer, (uint8_t)mark);
             if (mark != MARK_VALUE) continue;
-            encode_value(group->type, &event->values[r], buffer);
-            if (group->has_second) encode_value(group->second_type, &event->values[count + r], buffer);
+            ss_value_encode(group->type, &event->values[r], buffer);
+            if (group->has_second) ss_value_encode(group->second_type, &event->values[count + r], buffer);
         }
         last = *event;
     }
@@ -215,8 +188,8 @@ static void decode_group(const struct ss_group *group, struct ss_reader *reader,
     if (mark > MARK_VALUE || (mark == MARK_VALUE && !valued) || (mark == MARK_NULL && group->has_second))
         reader->failed = true;
     if (!valued || reader->failed) return;
-    *value = decode_value(group->type, reader);
-    if (group->has_second) *second = decode_value(group->second_type, reader);
+    *value = ss_value_decode(group->type, reader);
+    if (group->has_second) *second = ss_value_decode(group->second_type, reader);
 }
 
 static bool decode_event(const struct ss_view *view, struct ss_reader *reader, struct ss_arena *arena,

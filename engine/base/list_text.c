@@ -9,6 +9,7 @@
 
 #include "engine/base/base64.h"
 #include "engine/base/float_environment.h"
+#include "engine/base/json_text.h"
 #include "engine/base/list.h"
 #include "engine/base/number.h"
 #include "engine/base/time.h"
@@ -304,23 +305,6 @@ bool ss_vector_valid(struct ss_bytes floats)
 
 // ---- Printing
 
-static void print_string(struct ss_bytes string, struct ss_buffer *text)
-{
-    static const char letters[] = "\"\\bfnrt", bytes[] = "\"\\\b\f\n\r\t";
-    ss_buffer_byte(text, '"');
-    for (size_t i = 0; i < string.size; i++) {
-        const char byte = string.data[i];
-        const char *known = memchr(bytes, byte, sizeof bytes - 1);
-        if (known)
-            ss_buffer_format(text, "\\%c", letters[known - bytes]);
-        else if ((uint8_t)byte < 0x20)
-            ss_buffer_format(text, "\\u%04x", byte);
-        else
-            ss_buffer_byte(text, (uint8_t)byte);
-    }
-    ss_buffer_byte(text, '"');
-}
-
 void ss_list_format(struct ss_type list, struct ss_bytes packed, struct ss_buffer *text)
 {
     const struct ss_type element = ss_element_of(list);
@@ -332,7 +316,7 @@ void ss_list_format(struct ss_type list, struct ss_bytes packed, struct ss_buffe
         if (!value.present) {
             ss_buffer_text(text, "null");
         } else if (element.id == SS_STRING) {
-            print_string(value.text, text);
+            ss_json_string(value.text, text);
         } else {
             if (quoted) ss_buffer_byte(text, '"');
             ss_value_format(element, value, text);
