@@ -37,6 +37,7 @@ static bool takes(enum function function, struct kind kind)
 {
     const bool is_single = kind.id != KIND_LIST && kind.id != KIND_VECTOR;
     switch (function) {
+    case CASE_MIXED: return true;
     case FN_ANY:
     case FN_ALL: return kind.id == KIND_BOOL;
     case FN_SINCE_LAST:
@@ -62,6 +63,11 @@ static bool takes(enum function function, struct kind kind)
     }
 }
 
+const char *case_name(enum function function)
+{
+    return function == CASE_MIXED ? "several" : function_forms[function].name;
+}
+
 int case_kinds(enum function function, struct kind kinds[16])
 {
     int count = 0;
@@ -85,6 +91,14 @@ static const struct expression *second_argument(struct maker *maker, bool is_num
     }
 }
 
+static enum function any_function(struct maker *maker, struct kind kind)
+{
+    for (;;) {
+        const enum function function = (enum function)below(maker, FUNCTIONS);
+        if (takes(function, kind)) return function;
+    }
+}
+
 static struct aggregate base_aggregate(struct maker *maker, enum function function, struct kind kind)
 {
     struct aggregate made = {.function = function};
@@ -93,7 +107,6 @@ static struct aggregate base_aggregate(struct maker *maker, enum function functi
         if (case_columns[c].kind.id == kind.id && (arguments > 0 || function == FN_COUNT))
             made.argument = column_node(maker, c);
     if (arguments == 2) made.second = second_argument(maker, function != FN_MIN_BY && function != FN_MAX_BY);
-    if (chance(maker, 30)) made.where = make_condition(maker);
     choose_parameters(maker, &made);
     made.kind = aggregate_kind(&made);
     return made;
@@ -135,9 +148,13 @@ static void make_plan(struct maker *maker, enum function function, struct kind k
     make_source(plan);
     *view = (struct view){.name = "view0", .entity = &plan->entities[0], .source = &plan->sources[0]};
     maker->view = view;
-    const struct aggregate base = base_aggregate(maker, function, kind);
+    const struct expression *where = chance(maker, 30) ? make_condition(maker) : NULL;
+    struct aggregate base;
+    if (function != CASE_MIXED) base = base_aggregate(maker, function, kind);
     for (int bound = 0; bound < CASE_BOUNDS; bound++) {
+        if (function == CASE_MIXED) base = base_aggregate(maker, any_function(maker, kind), kind);
         struct aggregate aggregate = base;
+        aggregate.where = where;
         // The same kept events serve several readers.
         if (chance(maker, 50)) choose_parameters(maker, &aggregate);
         choose_window(maker, &aggregate, bound);

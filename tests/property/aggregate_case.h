@@ -1,5 +1,6 @@
-// One aggregate function over one type, with every bound: a view compiled from YAML, and random events as the
-// engine and as the naive scan see them.
+// One aggregate function over one type, with every bound, or several functions of one column, which share
+// what is kept of it: a view compiled from YAML, and random events as the engine and as the naive scan see
+// them.
 #ifndef SS_TESTS_PROPERTY_AGGREGATE_CASE_H
 #define SS_TESTS_PROPERTY_AGGREGATE_CASE_H
 
@@ -11,6 +12,7 @@
 #define CASE_EVENTS 400
 #define CASE_NOISE  100
 #define CASE_TIMES  3
+#define CASE_MIXED  FUNCTIONS // in place of a function: several
 
 struct aggregate_case {
     struct random *random;
@@ -28,6 +30,7 @@ struct aggregate_case {
     int64_t t[CASE_TIMES]; // after all of them that count
 };
 
+const char *case_name(enum function function);
 // The kinds of first argument that the function takes; the number of them. KIND_INT64 where it takes none.
 int case_kinds(enum function function, struct kind kinds[16]);
 
