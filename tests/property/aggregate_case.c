@@ -334,6 +334,7 @@ static void draw(struct aggregate_case *made)
     const int64_t later[] = {1, 1 + (int64_t)random_below(random, (uint64_t)drawing.spread),
                              1 + (int64_t)random_below(random, 8 * DAY)};
     for (int i = 0; i < CASE_TIMES; i++) made->t[i] = drawing.base + later[i];
+    made->horizon = random_chance(random, 50) ? INT64_MIN : made->t[0];
 }
 
 static void prepare(struct aggregate_case *made, const struct ss_column *outputs, int row)

@@ -28,6 +28,7 @@ struct aggregate_case {
     struct naive_event naive[CASE_EVENTS + CASE_NOISE];
     struct ss_event events[CASE_EVENTS + CASE_NOISE];
     int64_t t[CASE_TIMES]; // after all of them that count
+    int64_t horizon; // not after t: what no read from there on can see need not be kept; INT64_MIN: all is
 };
 
 const char *case_name(enum function function);

@@ -41,6 +41,8 @@ static enum ss_status refold(struct fold *fold)
 static enum ss_status save(struct fold *fold, struct ss_buffer *bytes)
 {
     SS_TRY(refold(fold));
+    if (fold->made->horizon != INT64_MIN)
+        SS_TRY(ss_state_prune(fold->state, fold->made->horizon, &fold->error));
     ss_buffer_clear(bytes);
     const enum ss_status status = ss_state_encode(fold->state, bytes, &fold->error);
     return status == SS_OK && bytes->failed ? SS_OUT_OF_MEMORY : status;
@@ -68,7 +70,7 @@ static enum ss_status restart(struct fold *fold)
 static enum ss_status add(struct fold *fold, int event)
 {
     fold->inside[fold->inside_count++] = event;
-    return ss_state_add(fold->state, &fold->made->events[event], INT64_MIN, &fold->error);
+    return ss_state_add(fold->state, &fold->made->events[event], fold->made->horizon, &fold->error);
 }
 
 // Takes an event out: noise for good, what counts waits again.
@@ -76,7 +78,7 @@ static enum ss_status take_back(struct fold *fold)
 {
     const int event = take(fold->random, fold->inside, &fold->inside_count);
     if (event < fold->made->count) fold->waiting[fold->waiting_count++] = event;
-    SS_TRY(ss_state_remove(fold->state, &fold->made->events[event], INT64_MIN, &fold->error));
+    SS_TRY(ss_state_remove(fold->state, &fold->made->events[event], fold->made->horizon, &fold->error));
     return random_chance(fold->random, 50) ? refold(fold) : SS_OK;
 }
 
@@ -103,7 +105,7 @@ static enum ss_status step(struct fold *fold, int steps)
         const int event = fold->inside[i];
         if (event < fold->made->count) continue;
         fold->inside[i] = fold->inside[--fold->inside_count];
-        return ss_state_remove(fold->state, &fold->made->events[event], INT64_MIN, &fold->error);
+        return ss_state_remove(fold->state, &fold->made->events[event], fold->made->horizon, &fold->error);
     }
     return SS_OK;
 }

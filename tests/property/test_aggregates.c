@@ -4,7 +4,8 @@
 //
 //   test_aggregates [--shuffles N] [--aggregate NAME] [--table]
 //
-// N shuffles of each aggregate, shared by the types it takes. The seed is printed; SELFSAME_SEED sets it.
+// N shuffles of each aggregate, shared by the types it takes; the last, `several`, is of several aggregates
+// of one column at once. The seed is printed; SELFSAME_SEED sets it.
 
 #include <getopt.h>
 #include <stdio.h>
@@ -206,7 +207,7 @@ static int run(int shuffles, const char *only, bool table)
     const uint64_t seed = given ? strtoull(given, NULL, 10) : 1;
     const double start = seconds_now();
     uint64_t differences = 0;
-    int functions = 0;
+    int cases = 0;
     printf("SELFSAME_SEED=%llu\n", (unsigned long long)seed);
     if (table)
         printf("%-15s %-12s %9s %9s %9s %12s %10s\n", "aggregate", "type", "shuffles", "groups", "values",
@@ -216,11 +217,11 @@ static int run(int shuffles, const char *only, bool table)
         // Each with a seed of its own, so that one alone fails as it did among all.
         struct random random = {seed * UINT64_C(0x2545f4914f6cdd1d) + (uint64_t)f};
         differences += run_function((enum function)f, &random, shuffles, table);
-        functions++;
+        cases++;
     }
-    printf("%d aggregates, %d shuffles of each: %llu differences, %.1f s\n", functions, shuffles,
+    printf("%d cases, %d shuffles of each: %llu differences, %.1f s\n", cases, shuffles,
            (unsigned long long)differences, seconds_now() - start);
-    return differences != 0 || functions == 0;
+    return differences != 0 || cases == 0;
 }
 
 int main(int argc, char **argv)
