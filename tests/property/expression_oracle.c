@@ -2,32 +2,17 @@
 // type cannot hold it.
 #include "tests/property/expression_oracle.h"
 
-#include <gmp.h>
 #include <math.h>
 #include <mpfr.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "engine/base/error.h"
 #include "engine/base/time.h"
+#include "tests/property/oracle_value.h"
 
 #define PRECISION 800
-
-struct value {
-    bool null;
-    struct ss_type type;
-    bool truth;
-    double number;
-    mpq_t exact;
-    struct ss_bytes text;
-};
-
-struct oracle {
-    const struct ss_value *row;
-    struct ss_arena *arena;
-};
 
 static void evaluate(const struct oracle *oracle, const struct tree *tree, struct value *out);
 
@@ -82,8 +67,7 @@ static void limits_of(struct ss_type type, mpz_t low, mpz_t high)
     }
 }
 
-// Makes the exact result null where the type cannot hold it.
-static void check_fit(struct value *value)
+void oracle_check_fit(struct value *value)
 {
     mpz_t integer, low, high;
     mpz_inits(integer, low, high, NULL);
@@ -141,7 +125,7 @@ static void convert_value(struct value *value, struct ss_type target)
     }
     if (target.id == SS_FLOAT64) set_number(value, as_double(value));
     value->type = target;
-    if (is_exact(target)) check_fit(value);
+    if (is_exact(target)) oracle_check_fit(value);
 }
 
 // ---- Leaves
@@ -183,7 +167,7 @@ static void exact_arithmetic(enum tree_op op, const struct value *a, const struc
     if (op == TREE_ADD) mpq_add(out->exact, a->exact, b->exact);
     if (op == TREE_SUBTRACT) mpq_sub(out->exact, a->exact, b->exact);
     if (op == TREE_MULTIPLY) mpq_mul(out->exact, a->exact, b->exact);
-    check_fit(out);
+    oracle_check_fit(out);
 }
 
 static void double_arithmetic(enum tree_op op, double a, double b, struct value *out)
@@ -210,7 +194,7 @@ static void divide_integers(enum tree_op op, const struct value *a, const struct
     mpz_tdiv_qr(quotient, rest, mpq_numref(a->exact), mpq_numref(b->exact));
     mpq_set_z(out->exact, op == TREE_DIV ? quotient : rest);
     mpz_clears(quotient, rest, NULL);
-    check_fit(out);
+    oracle_check_fit(out);
 }
 
 static void arithmetic(enum tree_op op, const struct value *a, const struct value *b, struct value *out)
@@ -501,129 +485,10 @@ static void sign_function(enum tree_op op, const struct value *kid, struct value
         mpq_abs(out->exact, kid->exact);
     else
         mpq_neg(out->exact, kid->exact);
-    check_fit(out);
+    oracle_check_fit(out);
 }
 
 // ---- Text
-
-static char *new_text(const struct oracle *oracle, size_t size)
-{
-    char *text = ss_arena_alloc(oracle->arena, size + 1);
-    SS_ASSERT(text);
-    return text;
-}
-
-static void change_text(const struct oracle *oracle, enum tree_op op, struct ss_bytes from, struct value *out)
-{
-    if (op == TREE_TRIM) {
-        while (from.size && strchr(" \t\n\v\f\r", from.data[0]))
-            from = (struct ss_bytes){from.data + 1, from.size - 1};
-        while (from.size && strchr(" \t\n\v\f\r", from.data[from.size - 1])) from.size--;
-        out->text = from;
-        return;
-    }
-    char *const text = new_text(oracle, from.size);
-    for (size_t i = 0; i < from.size; i++) {
-        text[i] = from.data[i];
-        if (op == TREE_LOWER && text[i] >= 'A' && text[i] <= 'Z') text[i] = (char)(text[i] - 'A' + 'a');
-        if (op == TREE_UPPER && text[i] >= 'a' && text[i] <= 'z') text[i] = (char)(text[i] - 'a' + 'A');
-    }
-    out->text = (struct ss_bytes){text, from.size};
-}
-
-// Goes through all code points and keeps those whose number n has from <= n < from + count.
-static void cut_text(const struct oracle *oracle, const struct value *kids, int count, struct value *out)
-{
-    const struct ss_bytes from = kids[0].text;
-    if (count == 3 && mpq_sgn(kids[2].exact) < 0) {
-        out->null = true;
-        return;
-    }
-    mpq_t end;
-    mpq_init(end);
-    if (count == 3) mpq_add(end, kids[1].exact, kids[2].exact);
-    char *const text = new_text(oracle, from.size);
-    size_t size = 0;
-    long number = 0;
-    for (size_t i = 0; i < from.size; i++) {
-        if (((unsigned char)from.data[i] >> 6) != 2) number++;
-        const bool inside =
-            mpq_cmp_si(kids[1].exact, number, 1) <= 0 && (count == 2 || mpq_cmp_si(end, number, 1) > 0);
-        if (inside) text[size++] = from.data[i];
-    }
-    out->text = (struct ss_bytes){text, size};
-    mpq_clear(end);
-}
-
-// Does the part stand in the text at that byte?
-static bool stands_at(struct ss_bytes text, size_t at, struct ss_bytes part)
-{
-    if (at + part.size > text.size) return false;
-    for (size_t i = 0; i < part.size; i++) {
-        if (text.data[at + i] != part.data[i]) return false;
-    }
-    return true;
-}
-
-static bool search_text(enum tree_op op, struct ss_bytes text, struct ss_bytes part)
-{
-    if (op == TREE_STARTS_WITH) return stands_at(text, 0, part);
-    if (op == TREE_ENDS_WITH) return part.size <= text.size && stands_at(text, text.size - part.size, part);
-    for (size_t at = 0; at <= text.size; at++) {
-        if (stands_at(text, at, part)) return true;
-    }
-    return false;
-}
-
-static void join_texts(const struct oracle *oracle, const struct value *kids, int count, struct value *out)
-{
-    size_t size = 0;
-    for (int k = 0; k < count; k++) size += kids[k].text.size;
-    char *const text = new_text(oracle, size);
-    size = 0;
-    for (int k = 0; k < count; k++) {
-        for (size_t i = 0; i < kids[k].text.size; i++) text[size++] = kids[k].text.data[i];
-    }
-    out->text = (struct ss_bytes){text, size};
-}
-
-static void replace_text(const struct oracle *oracle, const struct value *kids, struct value *out)
-{
-    const struct ss_bytes from = kids[0].text, part = kids[1].text, to = kids[2].text;
-    char *const text = new_text(oracle, from.size * (to.size + 1));
-    size_t size = 0;
-    for (size_t at = 0; at < from.size;) {
-        const bool found = part.size && stands_at(from, at, part);
-        if (!found) text[size++] = from.data[at];
-        for (size_t i = 0; found && i < to.size; i++) text[size++] = to.data[i];
-        at += found ? part.size : 1;
-    }
-    out->text = (struct ss_bytes){text, size};
-}
-
-static void split_text(const struct value *kids, struct value *out)
-{
-    const struct ss_bytes text = kids[0].text, separator = kids[1].text;
-    struct ss_bytes parts[4096] = {{text.data, 0}};
-    int count = 0;
-    SS_ASSERT(text.size < 4096);
-    for (size_t at = 0; at < text.size;) {
-        const bool found = separator.size && stands_at(text, at, separator);
-        at += found ? separator.size : 1;
-        if (found)
-            parts[++count] = (struct ss_bytes){text.data + at, 0};
-        else
-            parts[count].size++;
-    }
-    count++;
-    out->null = true;
-    for (int k = 0; k < count; k++) {
-        if (mpq_cmp_si(kids[2].exact, k + 1, 1) != 0 && mpq_cmp_si(kids[2].exact, k - count, 1) != 0)
-            continue;
-        out->null = false;
-        out->text = parts[k];
-    }
-}
 
 static void print_decimal(const struct value *kid, char *text, size_t size)
 {
@@ -652,61 +517,9 @@ static void print_value(const struct oracle *oracle, const struct value *kid, st
         ss_time_format(mpz_get_si(mpq_numref(kid->exact)), text);
     else
         print_decimal(kid, text, sizeof(text));
-    char *const copy = new_text(oracle, strlen(text));
+    char *const copy = oracle_new_text(oracle, strlen(text));
     strcpy(copy, text);
     out->text = (struct ss_bytes){copy, strlen(text)};
-}
-
-// ---- Times, by the C library's calendar
-
-// `us`: since the second started.
-static struct tm calendar(const struct value *kid, int64_t *us)
-{
-    const int64_t time_us = mpz_get_si(mpq_numref(kid->exact));
-    struct tm parts;
-    *us = (time_us % 1000000 + 1000000) % 1000000;
-    const time_t second = (time_us - *us) / 1000000;
-    SS_ASSERT(gmtime_r(&second, &parts));
-    return parts;
-}
-
-static void take_part(enum tree_op op, const struct value *kid, struct value *out)
-{
-    int64_t us;
-    char week[8];
-    const struct tm parts = calendar(kid, &us);
-    long part = 0;
-    switch (op) {
-    case TREE_YEAR: part = parts.tm_year + 1900; break;
-    case TREE_QUARTER: part = parts.tm_mon / 3 + 1; break;
-    case TREE_MONTH: part = parts.tm_mon + 1; break;
-    case TREE_WEEK:
-        strftime(week, sizeof(week), "%V", &parts);
-        part = strtol(week, NULL, 10);
-        break;
-    case TREE_DAY: part = parts.tm_mday; break;
-    case TREE_DAY_OF_WEEK: part = parts.tm_wday ? parts.tm_wday : 7; break;
-    case TREE_DAY_OF_YEAR: part = parts.tm_yday + 1; break;
-    case TREE_HOUR: part = parts.tm_hour; break;
-    case TREE_MINUTE: part = parts.tm_min; break;
-    default: part = parts.tm_sec; break;
-    }
-    mpq_set_si(out->exact, part, 1);
-}
-
-static void truncate_time(const char *unit, const struct value *kid, struct value *out)
-{
-    int64_t us;
-    struct tm parts = calendar(kid, &us);
-    parts.tm_sec = parts.tm_min = 0;
-    if (strcmp(unit, "hour") != 0) parts.tm_hour = 0;
-    if (strcmp(unit, "week") == 0) parts.tm_mday -= (parts.tm_wday + 6) % 7;
-    if (strcmp(unit, "quarter") == 0) parts.tm_mon -= parts.tm_mon % 3;
-    if (strcmp(unit, "year") == 0) parts.tm_mon = 0;
-    if (strcmp(unit, "month") == 0 || strcmp(unit, "quarter") == 0 || strcmp(unit, "year") == 0)
-        parts.tm_mday = 1;
-    mpq_set_si(out->exact, timegm(&parts) * 1000000, 1);
-    check_fit(out);
 }
 
 // ---- Casts
@@ -745,7 +558,7 @@ static void cast_to_int64(const struct value *kid, struct value *out)
         mpz_tdiv_q(integer, mpq_numref(kid->exact), mpq_denref(kid->exact));
     mpq_set_z(out->exact, integer);
     mpz_clear(integer);
-    check_fit(out);
+    oracle_check_fit(out);
 }
 
 static void cast_to_decimal(const struct value *kid, struct value *out)
@@ -755,17 +568,10 @@ static void cast_to_decimal(const struct value *kid, struct value *out)
     else
         mpq_set(out->exact, kid->exact);
     round_to_scale(out->exact, out->type.scale);
-    check_fit(out);
+    oracle_check_fit(out);
 }
 
 // ---- The tree
-
-static long count_code_points(struct ss_bytes text)
-{
-    long count = 0;
-    for (size_t i = 0; i < text.size; i++) count += ((unsigned char)text.data[i] >> 6) != 2;
-    return count;
-}
 
 // Functions that are null as soon as an argument is.
 static void apply(const struct oracle *oracle, const struct tree *tree, const struct value *kids,
@@ -786,22 +592,22 @@ static void apply(const struct oracle *oracle, const struct tree *tree, const st
     case TREE_ATAN2:
     case TREE_HYPOT:
     case TREE_POW: transcendental(tree->op, as_double(&kids[0]), as_double(&kids[1]), out); break;
-    case TREE_CONCAT: join_texts(oracle, kids, tree->count, out); break;
+    case TREE_CONCAT: oracle_join_texts(oracle, kids, tree->count, out); break;
     case TREE_STARTS_WITH:
     case TREE_ENDS_WITH:
-    case TREE_CONTAINS: out->truth = search_text(tree->op, kids[0].text, kids[1].text); break;
-    case TREE_REPLACE: replace_text(oracle, kids, out); break;
-    case TREE_SPLIT_PART: split_text(kids, out); break;
+    case TREE_CONTAINS: out->truth = oracle_search_text(tree->op, kids[0].text, kids[1].text); break;
+    case TREE_REPLACE: oracle_replace_text(oracle, kids, out); break;
+    case TREE_SPLIT_PART: oracle_split_text(kids, out); break;
     case TREE_LOWER:
     case TREE_UPPER:
-    case TREE_TRIM: change_text(oracle, tree->op, kids[0].text, out); break;
-    case TREE_LENGTH: mpq_set_si(out->exact, count_code_points(kids[0].text), 1); break;
-    case TREE_SUBSTR: cut_text(oracle, kids, tree->count, out); break;
-    case TREE_DATE_TRUNC: truncate_time(random_units[tree->column], &kids[0], out); break;
+    case TREE_TRIM: oracle_change_text(oracle, tree->op, kids[0].text, out); break;
+    case TREE_LENGTH: mpq_set_si(out->exact, oracle_count_code_points(kids[0].text), 1); break;
+    case TREE_SUBSTR: oracle_cut_text(oracle, kids, tree->count, out); break;
+    case TREE_DATE_TRUNC: oracle_truncate_time(random_units[tree->column], &kids[0], out); break;
     case TREE_TO_BOOL: cast_to_bool(&kids[0], out); break;
     case TREE_TO_TIMESTAMP:
         mpq_set(out->exact, kids[0].exact);
-        check_fit(out);
+        oracle_check_fit(out);
         break;
     case TREE_TO_INT64: cast_to_int64(&kids[0], out); break;
     case TREE_TO_FLOAT64: set_number(out, as_double(&kids[0])); break;
@@ -809,7 +615,7 @@ static void apply(const struct oracle *oracle, const struct tree *tree, const st
     case TREE_TO_STRING: print_value(oracle, &kids[0], out); break;
     default:
         if (tree->op >= TREE_YEAR && tree->op <= TREE_SECOND)
-            take_part(tree->op, &kids[0], out);
+            oracle_take_part(tree->op, &kids[0], out);
         else
             transcendental(tree->op, as_double(&kids[0]), 0.0, out);
         break;

@@ -5,10 +5,8 @@
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <pthread.h>
 #include <stdio.h>
 
-#include "tests/unit/allocation_sweep.h"
 #include "tests/unit/program_harness.h"
 
 static void rounding_ties_to_even_and_cuts_toward_zero(void **state)
@@ -214,213 +212,6 @@ static void hashes_are_those_that_others_compute(void **state)
     CHECK_VALUES(cases);
 }
 
-static void patterns_search_extract_and_replace(void **state)
-{
-    (void)state;
-    static const struct value_case cases[] = {
-        {"regexp_matches(country, 'S')", "bool true"},
-        {"regexp_matches(country, '^S')", "bool false"},
-        {"regexp_matches(country, '')", "bool true"},
-        {"regexp_matches('', '^$')", "bool true"},
-        {"regexp_matches(n_string, '')", "bool null"},
-        {"regexp_matches(name, '^.Zo.$')", "bool false"},
-        {"regexp_matches(name, '^.Zo. .\\t$')", "bool true"}, // a dot is a code point
-        {"regexp_matches('\xc3\xa4', '\\w')", "bool false"},
-        {"regexp_matches('\xc3\xa4', '^\\p{L}$')", "bool true"},
-        {"regexp_matches('\xc3\x84', '(?i)\xc3\xa4')", "bool true"},
-        {"regexp_matches('\xd9\xa3', '\\d')", "bool false"}, // an Arabic digit
-        {"regexp_matches('it''s', 't''s')", "bool true"},
-        {"regexp_matches('a\r', 'a$')", "bool false"}, // a line ends in \n only
-        {"regexp_matches('a\n', 'a$')", "bool true"},
-        {"regexp_extract(country, 'S|U')", "string U"},
-        {"regexp_extract(country, 'x')", "string null"},
-        {"regexp_extract(country, 'x*')", "string "},
-        {"regexp_extract(country, '(x)?S', 1)", "string null"},
-        {"regexp_extract(country, '(x?)S', 1)", "string "},
-        {"regexp_extract(country, '(U)(S)', 2)", "string S"},
-        {"regexp_extract(country, '(U)(S)', 0)", "string US"},
-        {"regexp_extract(n_string, 'a')", "string null"},
-        {"regexp_extract(name, '\xe2\x82\xac')", "string \xe2\x82\xac"},
-        {"regexp_replace('banana', 'an', '<\\0>')", "string b<an><an>a"},
-        {"regexp_replace('banana', 'x*', '-')", "string -b-a-n-a-n-a-"},
-        {"regexp_replace('baac', 'a*', 'x')", "string xbxxcx"},
-        {"regexp_replace('\xc3\xa4\xe2\x82\xac', '', '.')", "string .\xc3\xa4.\xe2\x82\xac."},
-        {"regexp_replace('', '', '.')", "string ."},
-        {"regexp_replace('', 'a', '.')", "string "},
-        {"regexp_replace(country, 'x', 'y')", "string US"},
-        {"regexp_replace(country, '(x)?U', '[\\1]')", "string []S"},
-        {"regexp_replace('a.b', '\\.', '\\\\')", "string a\\b"},
-        {"regexp_replace('aXbX', 'X', '')", "string ab"},
-        {"regexp_replace(n_string, 'a', 'b')", "string null"},
-        {"regexp_replace('ab', '(?<=a)', '-')", "string a-b"},
-        // \K moves the start; one that moves it behind the end is no match.
-        {"regexp_replace('ab', 'a\\Kb', '-')", "string a-"},
-    };
-    CHECK_VALUES(cases);
-}
-
-static void searches_that_reach_a_limit_are_null(void **state)
-{
-    (void)state;
-    static const struct value_case cases[] = {
-        // Steps: 2^40 ways to divide the digits.
-        {"regexp_matches(concat(replace('xxxxxxxxxxxxxxxxxxxx', 'x', '11'), 'a'), '^(\\d+)*$')", "bool null"},
-        {"regexp_extract(concat(replace('xxxxxxxxxxxxxxxxxxxx', 'x', '11'), 'a'), '^(\\d+)*$')",
-         "string null"},
-        {"regexp_replace(concat(replace('xxxxxxxxxxxxxxxxxxxx', 'x', '11'), 'a'), '^(\\d+)*$', '')",
-         "string null"},
-        // Depth: each round of the group keeps a choice open.
-        {"regexp_matches(replace(replace(replace('xxxxx', 'x', 'yyyyyyyyyy'), 'y', 'zzzzzzzzzz'), 'z', "
-         "'aaaaaaaaaa'), '^(?:a|b)*$')",
-         "bool true"},
-        {"regexp_matches(replace(replace(replace(replace('xxxxx', 'x', 'yyyyyyyyyy'), 'y', 'zzzzzzzzzz'), "
-         "'z', "
-         "'aaaaaaaaaa'), 'a', 'aaaaaaaaaa'), '^(?:a|b)*$')",
-         "bool null"},
-        // Size.
-        {"regexp_replace(replace(replace(replace('xxxxxxxxxx', 'x', 'yyyyyyyyyy'), 'y', 'zzzzzzzzzz'), 'z', "
-         "'aaaaaaaaaa'), 'a', '0123456789012345678901234567890123456789012345678901234567890123456789012345"
-         "678901234567890123456789') is null",
-         "bool false"},
-        {"regexp_replace(replace(replace(replace('xxxxxxxxxx', 'x', 'yyyyyyyyyy'), 'y', 'zzzzzzzzzz'), 'z', "
-         "'aaaaaaaaaa'), 'a', '0123456789012345678901234567890123456789012345678901234567890123456789012345"
-         "67890123456789012345678901234567') is null",
-         "bool true"},
-    };
-    CHECK_VALUES(cases);
-}
-
-static void parts_of_times_are_those_of_the_calendar(void **state)
-{
-    (void)state;
-    static const struct value_case cases[] = {
-        {"year(timestamp '0001-01-01')", "int64 1"},
-        {"year(timestamp '9999-12-31T23:59:59.999999Z')", "int64 9999"},
-        {"week(timestamp '0001-01-01')", "int64 1"},
-        {"week(timestamp '9999-12-31')", "int64 52"},
-        {"week(timestamp '2020-12-31')", "int64 53"},
-        {"week(timestamp '2024-12-30')", "int64 1"},
-        {"week(timestamp '2023-01-01')", "int64 52"},
-        {"day_of_week(timestamp '0001-01-01')", "int64 1"},
-        {"day_of_week(timestamp '1969-12-28')", "int64 7"},
-        {"day_of_week(timestamp '1970-01-01')", "int64 4"},
-        {"day_of_year(timestamp '2024-12-31')", "int64 366"},
-        {"day_of_year(timestamp '1900-12-31')", "int64 365"},
-        {"day(timestamp '2000-02-29')", "int64 29"},
-        {"quarter(timestamp '2026-03-31T23:59:59.999999Z')", "int64 1"},
-        {"quarter(timestamp '2026-10-01')", "int64 4"},
-        {"hour(timestamp '1969-12-31T23:59:59.999999Z')", "int64 23"},
-        {"minute(timestamp '1969-12-31T23:59:59.999999Z')", "int64 59"},
-        {"second(timestamp '1969-12-31T23:59:59.999999Z')", "int64 59"},
-        {"second(t)", "int64 1"},
-        {"hour(t, 'UTC')", "int64 0"},
-        {"hour(n_time)", "int64 null"},
-        {"hour(n_time, 'Europe/Berlin')", "int64 null"},
-        // Local mean time, before there were zones: Berlin is 53 min 28 s ahead.
-        {"minute(timestamp '1800-01-01', 'Europe/Berlin')", "int64 53"},
-        {"second(timestamp '1800-01-01', 'Europe/Berlin')", "int64 28"},
-        {"hour(timestamp '2026-03-29T00:59:59Z', 'Europe/Berlin')", "int64 1"},
-        {"hour(timestamp '2026-03-29T01:00:00Z', 'Europe/Berlin')", "int64 3"},
-        {"hour(timestamp '2026-10-25T00:30:00Z', 'Europe/Berlin')", "int64 2"},
-        {"hour(timestamp '2026-10-25T01:30:00Z', 'Europe/Berlin')", "int64 2"},
-        {"hour(timestamp '9998-07-01T00:00:00Z', 'Europe/Berlin')", "int64 2"}, // by the rule
-        // Wall times outside of the years 1 to 9999.
-        {"year(timestamp '0001-01-01', 'America/New_York')", "int64 null"},
-        {"hour(timestamp '0001-01-01', 'America/New_York')", "int64 null"},
-        {"year(timestamp '9999-12-31T23:30:00Z', 'Europe/Berlin')", "int64 null"},
-        {"year(timestamp '0001-01-01T12:00:00Z', 'America/New_York')", "int64 1"},
-    };
-    CHECK_VALUES(cases);
-}
-
-static void date_trunc_gives_the_first_instant_of_its_unit(void **state)
-{
-    (void)state;
-    static const struct value_case cases[] = {
-        {"date_trunc('hour', t)", "timestamp 1970-01-01T00:00:00Z"},
-        {"date_trunc('hour', timestamp '1969-12-31T23:59:59.999999Z')", "timestamp 1969-12-31T23:00:00Z"},
-        {"date_trunc('day', timestamp '1969-12-31T23:59:59.999999Z')", "timestamp 1969-12-31T00:00:00Z"},
-        {"date_trunc('week', timestamp '1970-01-01')", "timestamp 1969-12-29T00:00:00Z"},
-        {"date_trunc('week', timestamp '2026-02-02')", "timestamp 2026-02-02T00:00:00Z"},
-        {"date_trunc('week', timestamp '0001-01-07T23:00:00Z')", "timestamp 0001-01-01T00:00:00Z"},
-        {"date_trunc('month', timestamp '2024-02-29T12:00:00Z')", "timestamp 2024-02-01T00:00:00Z"},
-        {"date_trunc('quarter', timestamp '2024-12-31T12:00:00Z')", "timestamp 2024-10-01T00:00:00Z"},
-        {"date_trunc('year', timestamp '9999-12-31T12:00:00Z')", "timestamp 9999-01-01T00:00:00Z"},
-        {"date_trunc('day', n_time)", "timestamp null"},
-        // Before year 1.
-        {"date_trunc('year', timestamp '0001-06-01', 'Europe/Berlin')", "timestamp null"},
-        {"date_trunc('day', timestamp '0001-01-01', 'America/New_York')", "timestamp null"},
-        {"date_trunc('hour', timestamp '0001-01-01T00:10:00Z', 'America/New_York')", "timestamp null"},
-        {"date_trunc('hour', timestamp '0001-01-01T00:10:00Z', 'Etc/GMT+5')",
-         "timestamp 0001-01-01T00:00:00Z"},
-        // Days of 23, 25 and 24 hours.
-        {"date_trunc('day', timestamp '2026-03-29T21:59:59Z', 'Europe/Berlin')",
-         "timestamp 2026-03-28T23:00:00Z"},
-        {"date_trunc('day', timestamp '2026-03-29T22:00:00Z', 'Europe/Berlin')",
-         "timestamp 2026-03-29T22:00:00Z"},
-        {"date_trunc('day', timestamp '2026-10-25T22:59:59Z', 'Europe/Berlin')",
-         "timestamp 2026-10-24T22:00:00Z"},
-        {"date_trunc('year', timestamp '2026-07-01', 'Europe/Berlin')", "timestamp 2025-12-31T23:00:00Z"},
-        {"date_trunc('month', timestamp '1965-07-01T00:00:00Z', 'Europe/Berlin')",
-         "timestamp 1965-06-30T23:00:00Z"},
-        {"date_trunc('day', timestamp '9998-07-01T22:00:00Z', 'Europe/Berlin')",
-         "timestamp 9998-07-01T22:00:00Z"},
-        // 02:00 twice: the first.
-        {"date_trunc('hour', timestamp '2026-10-25T00:30:00Z', 'Europe/Berlin')",
-         "timestamp 2026-10-25T00:00:00Z"},
-        {"date_trunc('hour', timestamp '2026-10-25T01:30:00Z', 'Europe/Berlin')",
-         "timestamp 2026-10-25T00:00:00Z"},
-        {"date_trunc('hour', timestamp '2026-10-25T02:30:00Z', 'Europe/Berlin')",
-         "timestamp 2026-10-25T02:00:00Z"},
-        // No midnight: the day starts at 01:00, when the clocks change.
-        {"date_trunc('day', timestamp '2018-11-04T12:00:00Z', 'America/Sao_Paulo')",
-         "timestamp 2018-11-04T03:00:00Z"},
-        // Clocks go on by half an hour at 02:00 and back at 02:00 to 01:30.
-        {"date_trunc('hour', timestamp '2026-10-03T15:40:00Z', 'Australia/Lord_Howe')",
-         "timestamp 2026-10-03T15:30:00Z"},
-        {"date_trunc('hour', timestamp '2026-04-04T15:10:00Z', 'Australia/Lord_Howe')",
-         "timestamp 2026-04-04T14:00:00Z"},
-        // From 23:30 to 00:30: midnight is skipped, and the day starts in the middle of its first hour.
-        {"date_trunc('day', timestamp '1919-03-31T12:00:00Z', 'America/Toronto')",
-         "timestamp 1919-03-31T04:30:00Z"},
-        // A whole day is skipped: 2011-12-30.
-        {"date_trunc('day', timestamp '2011-12-30T10:30:00Z', 'Pacific/Apia')",
-         "timestamp 2011-12-30T10:00:00Z"},
-        {"date_trunc('day', timestamp '2011-12-30T09:30:00Z', 'Pacific/Apia')",
-         "timestamp 2011-12-29T10:00:00Z"},
-        {"date_trunc('week', timestamp '2011-12-31T09:30:00Z', 'Pacific/Apia')",
-         "timestamp 2011-12-26T10:00:00Z"},
-    };
-    CHECK_VALUES(cases);
-}
-
-static void texts_are_cast_to_bools_and_times(void **state)
-{
-    (void)state;
-    static const struct value_case cases[] = {
-        {"bool('true')", "bool true"},
-        {"bool('false')", "bool false"},
-        {"bool('TRUE')", "bool null"},
-        {"bool('')", "bool null"},
-        {"bool(n_string)", "bool null"},
-        {"bool(yes)", "bool true"},
-        {"timestamp('2026-01-31T10:00:00+02:00')", "timestamp 2026-01-31T08:00:00Z"},
-        {"timestamp('2026-01-31')", "timestamp 2026-01-31T00:00:00Z"},
-        {"timestamp('2026-07-01', 'Europe/Berlin')", "timestamp 2026-06-30T22:00:00Z"},
-        {"timestamp('2026-07-01T00:00:00Z', 'Europe/Berlin')", "timestamp 2026-07-01T00:00:00Z"},
-        {"timestamp('2026-13-01')", "timestamp null"},
-        {"timestamp(country)", "timestamp null"},
-        {"timestamp(n_string)", "timestamp null"},
-        {"timestamp(i)", "timestamp 1970-01-01T00:00:00.000007Z"},
-        {"timestamp(i + 9000000000000000000)", "timestamp null"},
-        {"timestamp(-62135596800000001)", "timestamp null"},
-        {"timestamp(-62135596800000000)", "timestamp 0001-01-01T00:00:00Z"},
-        {"timestamp(n_int64)", "timestamp null"},
-        {"timestamp(t)", "timestamp 1970-01-01T00:01:01Z"},
-    };
-    CHECK_VALUES(cases);
-}
-
 static void bytes_lists_and_vectors_are_taken_apart(void **state)
 {
     (void)state;
@@ -519,69 +310,6 @@ static void vectors_are_multiplied_exactly(void **state)
     CHECK_VALUES(cases);
 }
 
-struct pattern_run {
-    const struct ss_program *program;
-    const struct inputs *inputs;
-    int wrong;
-};
-
-static void *search_many_times(void *context)
-{
-    struct pattern_run *run = context;
-    struct ss_arena arena = {0};
-    for (int round = 0; round < 300; round++) {
-        struct ss_column output;
-        ss_arena_reset(&arena);
-        const enum ss_status status =
-            ss_program_run(run->program, run->inputs->pointers, 9, &arena, &output, NULL);
-        run->wrong += status != SS_OK || memcmp(output.data + 8 * 4, "1S+U", 4) != 0;
-    }
-    ss_arena_release(&arena);
-    return NULL;
-}
-
-static void threads_share_a_pattern(void **state)
-{
-    (void)state;
-    struct harness harness;
-    struct inputs inputs;
-    struct ss_program *program = build(&harness, "concat('1', regexp_replace(country, '(U)(S)', '\\2+\\1'))");
-    fill_inputs(&inputs, 9, &harness.arena);
-    pthread_t threads[4];
-    struct pattern_run runs[4];
-    for (int i = 0; i < 4; i++) {
-        runs[i] = (struct pattern_run){program, &inputs, 0};
-        assert_int_equal(pthread_create(&threads[i], NULL, search_many_times, &runs[i]), 0);
-    }
-    for (int i = 0; i < 4; i++) {
-        assert_int_equal(pthread_join(threads[i], NULL), 0);
-        assert_int_equal(runs[i].wrong, 0);
-    }
-    ss_arena_release(&harness.arena);
-}
-
-static void calls_with_equal_settings_are_computed_once(void **state)
-{
-    (void)state;
-    struct harness harness;
-    struct ss_buffer shown = {0};
-    struct ss_program *program =
-        build(&harness,
-              "regexp_matches(country, 'a') or regexp_matches(country, 'b') or "
-              "regexp_matches(country, 'a') or md5_bucket(country, name, 3) = md5_bucket(country, "
-              "name, 3) or md5_bucket(country, name, 4) = 1 or regexp_matches('abc', 'b')");
-    ss_program_print(program, &shown);
-    ss_buffer_byte(&shown, 0);
-    const char *const text = (const char *)shown.data;
-    int matches = 0, buckets = 0;
-    for (const char *at = text; (at = strstr(at, "= regexp_matches")); at++) matches++;
-    for (const char *at = text; (at = strstr(at, "= md5_bucket")); at++) buckets++;
-    assert_int_equal(matches, 2); // that of 'abc' is a constant
-    assert_int_equal(buckets, 2);
-    ss_buffer_release(&shown);
-    ss_arena_release(&harness.arena);
-}
-
 static void every_failing_allocation_of_a_function_is_reported(void **state)
 {
     (void)state;
@@ -622,15 +350,8 @@ int main(void)
         cmocka_unit_test(strings_are_joined_searched_and_split),
         cmocka_unit_test(text_of_more_than_a_mebibyte_is_null),
         cmocka_unit_test(hashes_are_those_that_others_compute),
-        cmocka_unit_test(patterns_search_extract_and_replace),
-        cmocka_unit_test(searches_that_reach_a_limit_are_null),
-        cmocka_unit_test(parts_of_times_are_those_of_the_calendar),
-        cmocka_unit_test(date_trunc_gives_the_first_instant_of_its_unit),
-        cmocka_unit_test(texts_are_cast_to_bools_and_times),
         cmocka_unit_test(bytes_lists_and_vectors_are_taken_apart),
         cmocka_unit_test(vectors_are_multiplied_exactly),
-        cmocka_unit_test(threads_share_a_pattern),
-        cmocka_unit_test(calls_with_equal_settings_are_computed_once),
         cmocka_unit_test(every_failing_allocation_of_a_function_is_reported),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
