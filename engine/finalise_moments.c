@@ -21,8 +21,9 @@
 
 _Static_assert(sizeof(mp_limb_t) == 8 && GMP_NAIL_BITS == 0, "limbs of GMP are ours");
 
-// Enough for the kurtosis of sums that fill their widest windows, which only those of a damaged state do.
-#define SCRATCH_LIMBS 16384
+// Enough for the kurtosis of sums that fill their widest windows (7000), which only those of a damaged state
+// do.
+#define SCRATCH_LIMBS 8192
 
 struct scratch {
     size_t used;

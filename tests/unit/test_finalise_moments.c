@@ -139,41 +139,42 @@ static void a_root_on_a_tie_goes_to_even(void **unused)
     ss_arena_release(&arena);
 }
 
-// Bits at both ends of what an exact number may hold: no events have such sums, a damaged state may.
-static void fill(struct ss_exact *number, bool negative, struct ss_arena *arena)
+// All bits from the least that an exact number may hold up to 2^end: no events have such sums, a damaged
+// state may.
+static void fill(struct ss_exact *number, int32_t end, bool negative, struct ss_arena *arena)
 {
     const uint64_t limb = UINT64_MAX;
-    assert_true(ss_exact_add_limbs(number, &limb, 1, SS_EXACT_LOWEST_EXPONENT, negative, arena));
-    for (int32_t at = SS_EXACT_LOWEST_EXPONENT + 64; at < SS_EXACT_HIGHEST_EXPONENT - 64; at += 64)
+    for (int32_t at = SS_EXACT_LOWEST_EXPONENT; at + 64 <= end; at += 64)
         assert_true(ss_exact_add_limbs(number, &limb, 1, at, negative, arena));
-    assert_true(ss_exact_add_limbs(number, &limb, 1, SS_EXACT_HIGHEST_EXPONENT - 64, negative, arena));
+    assert_true(ss_exact_add_limbs(number, &limb, 1, end - 64, negative, arena));
 }
 
 static void damaged_sums_give_something_or_null(void **unused)
 {
     (void)unused;
     struct ss_arena arena = {0};
-    struct ss_exact full[2] = {{0}}, small = {0};
+    struct ss_exact sums[4] = {{0}};
     double value;
-    fill(&full[0], false, &arena);
-    fill(&full[1], true, &arena);
-    set(&small, 3, &arena);
-    for (int mask = 0; mask < 243; mask++) {
+    fill(&sums[0], SS_EXACT_HIGHEST_EXPONENT, false, &arena);
+    fill(&sums[1], SS_EXACT_HIGHEST_EXPONENT, true, &arena);
+    fill(&sums[2], SS_EXACT_HIGHEST_EXPONENT / 2, false,
+         &arena); // whose square is less than n times the first
+    set(&sums[3], 3, &arena);
+    for (int mask = 0; mask < 1024; mask++) {
         const struct ss_exact *picks[5];
-        for (int k = 0, rest = mask; k < 5; k++, rest /= 3)
-            picks[k] = rest % 3 == 2 ? &small : &full[rest % 3];
-        const struct ss_pair_sums sums = {picks[0], picks[1],  picks[2], picks[3],
+        for (int k = 0; k < 5; k++) picks[k] = &sums[mask >> (2 * k) & 3];
+        const struct ss_pair_sums pair = {picks[0], picks[1],  picks[2], picks[3],
                                           picks[4], INT64_MAX, 18,       18};
         (void)ss_finalise_skew(picks, INT64_MAX, &value);
         (void)ss_finalise_kurtosis(picks, INT64_MAX, &value);
-        (void)ss_finalise_covariance(&sums, mask % 2, &value);
-        (void)ss_finalise_correlation(&sums, &value);
-        (void)ss_finalise_slope(&sums, &value);
+        (void)ss_finalise_covariance(&pair, mask % 2, &value);
+        (void)ss_finalise_correlation(&pair, &value);
+        (void)ss_finalise_slope(&pair, &value);
         (void)ss_finalise_ratio(picks[0], picks[1], 18, &value);
         (void)ss_finalise_scaled(picks[0], UINT64_MAX, 1000, 18, &value);
     }
     // squares below zero: no variance
-    const struct ss_exact *const moments[4] = {&small, &full[1], &small, &small};
+    const struct ss_exact *const moments[4] = {&sums[3], &sums[1], &sums[3], &sums[3]};
     assert_false(ss_finalise_skew(moments, 4, &value));
     assert_false(ss_finalise_kurtosis(moments, 4, &value));
     ss_arena_release(&arena);
