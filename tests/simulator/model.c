@@ -20,7 +20,7 @@ static void apply_push(struct model *model, int act_index)
     batch.rows = pool_take(model->pool, (size_t)(step->row_count + 1) * sizeof *batch.rows);
     for (int r = 0; r < step->row_count; r++)
         if (!step->rows[r].dropped) batch.rows[batch.row_count++] = &step->rows[r];
-    model->naive.clock = model->begun_clock_us;
+    model->naive.clock = model->clocks[act_index] = model->begun_clock_us;
     naive_push(&model->naive, &batch);
 }
 
@@ -65,7 +65,8 @@ static void count_rows(const struct model *model, struct log *log, const struct 
     }
 }
 
-// A batch that is said to be repeated, though history had no row of it, was all duplicates and violations.
+// A batch that is said to be repeated, though history had no row of it, was all duplicates and violations; as it
+// was at the first try, whose clock was the earliest.
 static const char *read_pushed(struct model *model, struct log *log, const struct record *record)
 {
     const struct act *act = &model->story->acts[record->act];
@@ -106,7 +107,8 @@ static const char *read_begun(struct model *model, struct log *log, const struct
 {
     model->tries++;
     model->begun_act = record->act;
-    model->begun_clock_us = model->clocks[record->act] = record->clock_us;
+    model->begun_clock_us = record->clock_us;
+    if (model->tries == 1) model->clocks[record->act] = record->clock_us;
     return check_clock(log, model, record);
 }
 
