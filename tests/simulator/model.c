@@ -65,8 +65,8 @@ static void count_rows(const struct model *model, struct log *log, const struct 
     }
 }
 
-// A batch that is said to be repeated, though history had no row of it, was all duplicates and violations; as it
-// was at the first try, whose clock was the earliest.
+// A batch that is said to be repeated, though history had no row of it, was all duplicates and violations; as
+// it was at the first try, whose clock was the earliest.
 static const char *read_pushed(struct model *model, struct log *log, const struct record *record)
 {
     const struct act *act = &model->story->acts[record->act];

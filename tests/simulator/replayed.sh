@@ -7,7 +7,7 @@ program=$(realpath "$1")
 directory=$(mktemp -d)
 trap 'rm -rf "$directory"' EXIT
 cd "$directory"
-"$program" --plant ttl_ignored_online --seed 1 --seconds 60 --shrink-seconds 8 > found 2>&1 && exit 1
+"$program" --plant ttl_ignored_online --seed 1 --seconds 60 --shrink-seconds 5 > found 2>&1 && exit 1
 if "$program" --plant ttl_ignored_online --replay simulator-*.script > again; then
     echo "the script does not fail again"
     exit 1
