@@ -20,11 +20,6 @@ static inline uint64_t *limbs_of(struct ss_exact *number)
     return number->wide ? number->wide : number->small;
 }
 
-static inline const uint64_t *limbs_in(const struct ss_exact *number)
-{
-    return number->wide ? number->wide : number->small;
-}
-
 static bool grow(struct ss_exact *number, uint32_t needed, struct ss_arena *arena)
 {
     const uint32_t have = number->wide ? number->capacity : SS_EXACT_INLINE_LIMBS;
@@ -35,7 +30,7 @@ static bool grow(struct ss_exact *number, uint32_t needed, struct ss_arena *aren
                                                               : 8;
     uint64_t *wide = ss_arena_array(arena, capacity, sizeof *wide);
     if (!wide) return false;
-    memcpy(wide, limbs_in(number), number->count * sizeof *wide);
+    memcpy(wide, ss_exact_limbs(number), number->count * sizeof *wide);
     number->wide = wide;
     number->capacity = (uint16_t)capacity;
     return true;
@@ -73,7 +68,7 @@ static inline bool window_holds(const struct ss_exact *number, int32_t low, int3
 
 static inline bool settle(struct ss_exact *number, struct ss_arena *arena)
 {
-    const uint64_t top = limbs_in(number)[number->count - 1];
+    const uint64_t top = ss_exact_limbs(number)[number->count - 1];
     if (((top ^ (top << 1)) >> 63) == 0) return true;
     return reserve(number, number->low, number->low + number->count + 1, arena);
 }
@@ -176,7 +171,7 @@ bool ss_exact_merge(struct ss_exact *number, const struct ss_exact *other, struc
     if (other->count == 0) return true;
     const int32_t high = other->low + other->count;
     if (!window_holds(number, other->low, high) && !reserve(number, other->low, high, arena)) return false;
-    const uint64_t *words = limbs_in(other);
+    const uint64_t *words = ss_exact_limbs(other);
     const uint64_t sign = words[other->count - 1] >> 63 ? UINT64_MAX : 0;
     uint64_t *limb = limbs_of(number) + (other->low - number->low);
     const uint32_t length = (uint32_t)(number->low + number->count - other->low);
@@ -196,7 +191,7 @@ void ss_exact_clear(struct ss_exact *number)
 
 int ss_exact_sign(const struct ss_exact *number)
 {
-    const uint64_t *limbs = limbs_in(number);
+    const uint64_t *limbs = ss_exact_limbs(number);
     if (number->count == 0) return 0;
     if (limbs[number->count - 1] >> 63) return -1;
     for (uint32_t i = 0; i < number->count; i++)
@@ -206,7 +201,7 @@ int ss_exact_sign(const struct ss_exact *number)
 
 int32_t ss_exact_exponent(const struct ss_exact *number)
 {
-    const uint64_t *limbs = limbs_in(number);
+    const uint64_t *limbs = ss_exact_limbs(number);
     for (int32_t i = 0; i < number->count; i++)
         if (limbs[i]) return 64 * (number->low + i) + __builtin_ctzll(limbs[i]);
     return 0;
@@ -214,7 +209,7 @@ int32_t ss_exact_exponent(const struct ss_exact *number)
 
 void ss_exact_magnitude(const struct ss_exact *number, uint64_t *limbs, size_t *count, int32_t *low)
 {
-    const uint64_t *from = limbs_in(number);
+    const uint64_t *from = ss_exact_limbs(number);
     uint32_t start = 0, length = number->count;
     while (start < length && from[start] == 0) start++;
     *low = start < length ? number->low + (int32_t)start : 0;

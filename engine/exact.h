@@ -27,6 +27,11 @@ struct ss_exact { // a zeroed struct is 0
     uint64_t small[SS_EXACT_INLINE_LIMBS];
 };
 
+static inline const uint64_t *ss_exact_limbs(const struct ss_exact *number)
+{
+    return number->wide ? number->wide : number->small;
+}
+
 // `subtract`: takes the term away instead. The double is finite.
 bool ss_exact_add_double(struct ss_exact *number, double term, bool subtract, struct ss_arena *arena);
 bool ss_exact_add_double_squared(struct ss_exact *number, double term, bool subtract, struct ss_arena *arena);

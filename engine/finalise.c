@@ -1,215 +1,330 @@
 // Finalise. See finalise.h.
 //
 // mean = S1 / (n 10^s); variance = A / (n (n-1) 10^2s) with A = n S2 - S1^2, of a population
-// A / (n n 10^2s); stddev is its root. A quotient
-// is computed to more bits than a double has, with a sticky bit for the remainder, and rounded from there:
-// the quotient of integers by one division, the root by an integer root of a quotient of twice as many bits.
-// All scaling is by whole limbs, so exponents under a root stay even.
+// A / (n n 10^2s); stddev is its root. A quotient is computed to more bits than a double has, with a sticky
+// bit for the remainder, and rounded from there: the quotient of integers by one division, the root by an
+// integer root of a quotient of twice as many bits.
+//
+// Only the highest bits of a dividend decide: with N = floor(A / 2^j), floor(N / D) is the quotient, and the
+// rest of A goes to the sticky bit. A divisor of more than a limb is a product of factors that are divided by
+// in turn, floor(floor(N / a) / b) = floor(N / (a b)). So all divisions are of few limbs by one, and only A
+// of wide sums needs a library.
 
 #include "engine/finalise.h"
 
+#include "engine/base/error.h"
 #include "engine/base/number.h"
 
 #include <gmp.h>
+#include <math.h>
 #include <string.h>
 
 _Static_assert(sizeof(mp_limb_t) == 8 && GMP_NAIL_BITS == 0, "limbs of GMP are ours");
 
 __extension__ typedef unsigned __int128 uint128;
+__extension__ typedef signed __int128 int128;
 
-#define QUOTIENT_BITS 56  // 53 and a guard, with room
-#define RADICAND_BITS 114 // whose root has 57
-#define DIVISOR_LIMBS 6   // n (n-1) 10^36 has 246 bits
-#define SMALL_LIMBS   (DIVISOR_LIMBS + 4)
+#define FACTORS       4   // n, n - 1, 10^s, 10^s
+#define QUOTIENT_BITS 62  // of the dividend more than of the divisor: the quotient has 62 or 63
+#define RADICAND_BITS 125 // likewise; one less where that makes the exponent even
+#define SMALL_LIMBS   4
 // n S2 - S1^2: twice the widest window, and once more for windows that lie apart in a damaged state.
 #define WIDE_LIMBS (4 * SS_EXACT_MAX_LIMBS)
 
 struct natural { // limbs in units of 2^(64 low), the highest not 0; count 0: zero
-    mp_limb_t *limbs;
-    mp_size_t count;
+    const uint64_t *limbs;
+    size_t count;
     int32_t low;
-    bool sticky; // the number is a little greater than the limbs say
 };
 
-static int bits_of(const mp_limb_t *limbs, mp_size_t count)
+// A number cut to its highest bits: a little more than limbs * 2^exponent where `sticky`.
+struct head {
+    uint64_t limbs[FACTORS + 2];
+    uint32_t count;
+    int32_t exponent;
+    bool sticky;
+};
+
+struct divisor {
+    uint64_t factors[FACTORS];
+    uint32_t count;
+};
+
+static inline int bits_of(const uint64_t *limbs, size_t count)
 {
     return (int)(64 * count) - __builtin_clzll(limbs[count - 1]);
 }
 
-static bool any_bit_below(const struct natural *number, int end)
+static inline bool any_bit_below(const struct natural *number, int end)
 {
     for (int i = 0; i < end / 64; i++)
         if (number->limbs[i]) return true;
     return end % 64 && number->limbs[end / 64] << (64 - end % 64) != 0;
 }
 
-// number * 2^exponent (without its low) to a double; the number has enough bits for its sticky bit to count
-// last.
-static bool round_to_double(const struct natural *number, int exponent, bool negative, double *value)
+// 64 bits from bit `at`, which may lie before or behind the number.
+static inline uint64_t word_at(const struct natural *number, int at)
 {
-    *value = 0;
-    if (number->count == 0) return true;
-    const int bits = bits_of(number->limbs, number->count);
-    const int highest = bits - 1 + exponent;
-    if (highest > 1023) return false;
-    const int unit = highest - 52 > -1074 ? highest - 52 : -1074; // exponent of the double's last bit
-    const int drop = unit - exponent;
-    uint64_t mantissa;
-    if (drop > bits) return true;
-    if (drop <= 0) {
-        mantissa = number->limbs[0] << -drop;
-    } else {
-        const int limb = drop / 64, shift = drop % 64;
-        mantissa = limb < number->count ? number->limbs[limb] >> shift : 0;
-        if (shift && limb + 1 < number->count) mantissa |= number->limbs[limb + 1] << (64 - shift);
-        const bool guard = number->limbs[(drop - 1) / 64] >> ((drop - 1) % 64) & 1;
-        const bool rest = number->sticky || any_bit_below(number, drop - 1);
-        mantissa += guard && (rest || (mantissa & 1));
+    const int limb = at >> 6;
+    const unsigned shift = (unsigned)at & 63;
+    const uint64_t low = limb >= 0 && limb < (int)number->count ? number->limbs[limb] : 0;
+    const uint64_t high = limb >= -1 && limb + 1 < (int)number->count ? number->limbs[limb + 1] : 0;
+    return shift ? low >> shift | high << (64 - shift) : low;
+}
+
+// The number, which is not 0, to exactly `bits` bits.
+static inline struct head head_of(const struct natural *number, int bits)
+{
+    struct head head = {.count = ((uint32_t)bits + 63) / 64};
+    const int drop = bits_of(number->limbs, number->count) - bits;
+    for (int i = 0; i < (int)head.count; i++) head.limbs[i] = word_at(number, drop + 64 * i);
+    head.exponent = 64 * number->low + drop;
+    head.sticky = drop > 0 && any_bit_below(number, drop);
+    return head;
+}
+
+static inline uint64_t divide_limb(uint64_t high, uint64_t low, uint64_t divisor, uint64_t *rest)
+{
+    const uint128 dividend = (uint128)high << 64 | low;
+    const uint64_t quotient = (uint64_t)(dividend / divisor);
+    *rest = low - quotient * divisor;
+    return quotient;
+}
+
+static void divide_head(struct head *head, uint64_t divisor)
+{
+    uint64_t rest = 0;
+    for (uint32_t i = head->count; i-- > 0;)
+        head->limbs[i] = divide_limb(rest, head->limbs[i], divisor, &rest);
+    while (head->limbs[head->count - 1] == 0) head->count--;
+    head->sticky = head->sticky || rest;
+}
+
+// number / divisor. The dividend has `more` bits more than the last factor; one less where its exponent has
+// to be even and is not.
+static struct head divide(const struct natural *number, const struct divisor *divisor, int more, bool even)
+{
+    const uint64_t last = divisor->factors[divisor->count - 1];
+    struct natural rest = *number;
+    struct head wide = {.limbs = {0}}, head;
+    bool sticky = false;
+    if (divisor->count > 1) {
+        wide = head_of(number, 64 * ((more + 64) / 64 + (int)divisor->count));
+        for (uint32_t i = 0; i + 1 < divisor->count; i++) divide_head(&wide, divisor->factors[i]);
+        rest = (struct natural){wide.limbs, wide.count, 0};
+        sticky = wide.sticky;
     }
-    if (mantissa == 0) return true;
-    uint64_t pattern = mantissa;
-    if (mantissa >> 52) pattern += (uint64_t)(unit + 1074) << 52;
+    int bits = more + bits_of(&last, 1);
+    if (even && ((wide.exponent + bits_of(rest.limbs, rest.count) - bits) & 1)) bits--;
+    head = head_of(&rest, bits);
+    head.exponent += wide.exponent;
+    head.sticky = head.sticky || sticky;
+    divide_head(&head, last);
+    return head;
+}
+
+// A head of one limb, of enough bits for its sticky bit to count last, to a double.
+static bool round_head(const struct head *head, bool negative, double *value)
+{
+    const int lead = __builtin_clzll(head->limbs[0]);
+    const uint64_t bits = head->limbs[0] << lead;
+    const int lowest = head->exponent - lead, highest = lowest + 63;
+    *value = 0;
+    if (highest > 1023) return false;
+    const int drop = highest < -1022 ? -1074 - lowest : 11;
+    if (drop > 64) return true;
+    uint64_t pattern = drop < 64 ? bits >> drop : 0;
+    const uint64_t rest = drop < 64 ? bits << (64 - drop) : bits;
+    const uint64_t half = UINT64_C(1) << 63;
+    pattern += rest > half || (rest == half && (head->sticky || (pattern & 1)));
+    if (pattern == 0) return true;
+    if (pattern >> 52) pattern += (uint64_t)(lowest + drop + 1074) << 52;
     if (pattern >> 52 == 0x7ff) return false;
     pattern |= (uint64_t)negative << 63;
     memcpy(value, &pattern, sizeof pattern);
     return true;
 }
 
-// The quotient to at least `bits` bits, in `room` (SMALL_LIMBS limbs).
-static struct natural divide(const struct natural *number, const mp_limb_t *divisor, mp_size_t divisor_count,
-                             int bits, mp_limb_t *room)
+// The integer root of a head of two limbs, 2^123 < it < 2^127. The estimate may be off, by whatever the
+// rounding mode; what it is corrected with are integers.
+static struct head root_of(const struct head *radicand)
 {
-    mp_limb_t scaled[SMALL_LIMBS], remainder[DIVISOR_LIMBS];
-    const int missing = bits + bits_of(divisor, divisor_count) - bits_of(number->limbs, number->count);
-    const mp_size_t shift = missing > 0 ? (missing + 63) / 64 : -(-missing / 64); // limbs
-    const mp_size_t count = number->count + shift;
-    struct natural quotient = {.limbs = room, .low = number->low - (int32_t)shift, .sticky = number->sticky};
-    if (shift >= 0) {
-        memset(scaled, 0, (size_t)shift * sizeof *scaled);
-        memcpy(scaled + shift, number->limbs, (size_t)number->count * sizeof *scaled);
-    } else {
-        quotient.sticky = quotient.sticky || any_bit_below(number, (int)(-64 * shift));
-        memcpy(scaled, number->limbs - shift, (size_t)count * sizeof *scaled);
-    }
-    if (divisor_count == 1) {
-        remainder[0] = mpn_divrem_1(room, 0, scaled, count, divisor[0]);
-        quotient.count = count;
-    } else {
-        mpn_tdiv_qr(room, remainder, 0, scaled, count, divisor, divisor_count);
-        quotient.count = count - divisor_count + 1;
-    }
-    for (mp_size_t i = 0; i < divisor_count; i++) quotient.sticky = quotient.sticky || remainder[i];
-    while (quotient.limbs[quotient.count - 1] == 0) quotient.count--;
-    return quotient;
+    const uint128 square = (uint128)radicand->limbs[1] << 64 | radicand->limbs[0];
+    uint64_t root = (uint64_t)(sqrt((double)(int64_t)radicand->limbs[1]) * 0x1p32);
+    const int64_t off = (int64_t)((int128)(square - (uint128)root * root) >> 32);
+    root += (uint64_t)(int64_t)((double)off * 0x1p31 / (double)root);
+    while ((uint128)root * root > square) root--;
+    while (square - (uint128)root * root > (uint128)root * 2) root++;
+    return (struct head){
+        {root}, 1, radicand->exponent / 2, radicand->sticky || (uint128)root * root != square};
 }
 
-static struct natural magnitude_of(const struct ss_exact *number, mp_limb_t *room)
+// Drops limbs that are 0 from both ends.
+static void trim(struct natural *number)
 {
-    struct natural natural = {.limbs = room};
-    size_t count;
-    ss_exact_magnitude(number, room, &count, &natural.low);
-    natural.count = (mp_size_t)count;
+    while (number->count && number->limbs[number->count - 1] == 0) number->count--;
+    for (; number->count && number->limbs[0] == 0; number->count--, number->low++) number->limbs++;
+}
+
+// |number|, in `room` (SS_EXACT_MAX_LIMBS) or where it stands.
+static inline struct natural magnitude_of(const struct ss_exact *number, uint64_t *room)
+{
+    struct natural natural = {.limbs = ss_exact_limbs(number), .count = number->count, .low = number->low};
+    if (natural.count && natural.limbs[natural.count - 1] >> 63) {
+        natural.limbs = room;
+        ss_exact_magnitude(number, room, &natural.count, &natural.low);
+        return natural;
+    }
+    trim(&natural);
     return natural;
 }
 
-static mp_size_t multiply(mp_limb_t *limbs, mp_size_t count, mp_limb_t factor)
+static inline bool is_negative(const struct ss_exact *number)
 {
-    const mp_limb_t carry = mpn_mul_1(limbs, limbs, count, factor);
-    limbs[count] = carry;
-    return count + (carry != 0);
+    return number->count && ss_exact_limbs(number)[number->count - 1] >> 63;
 }
 
 bool ss_finalise_int64(const struct ss_exact *sum, int64_t *value)
 {
-    mp_limb_t room[SS_EXACT_MAX_LIMBS];
+    uint64_t room[SS_EXACT_MAX_LIMBS];
     const struct natural natural = magnitude_of(sum, room);
-    const bool negative = ss_exact_sign(sum) < 0;
+    const bool negative = is_negative(sum);
     *value = 0;
     if (natural.count == 0) return true;
     if (natural.count > 1 || natural.low != 0) return false;
-    if (room[0] > (uint64_t)INT64_MAX + negative) return false;
-    *value = negative ? (int64_t)(0 - room[0]) : (int64_t)room[0];
+    if (natural.limbs[0] > (uint64_t)INT64_MAX + negative) return false;
+    *value = negative ? (int64_t)(0 - natural.limbs[0]) : (int64_t)natural.limbs[0];
     return true;
 }
 
 bool ss_finalise_double(const struct ss_exact *sum, double *value)
 {
-    mp_limb_t room[SS_EXACT_MAX_LIMBS];
+    uint64_t room[SS_EXACT_MAX_LIMBS];
     const struct natural natural = magnitude_of(sum, room);
-    return round_to_double(&natural, 64 * natural.low, ss_exact_sign(sum) < 0, value);
+    *value = 0;
+    if (natural.count == 0) return true;
+    const struct head head = head_of(&natural, 64);
+    return round_head(&head, is_negative(sum), value);
+}
+
+static void multiply(struct divisor *divisor, uint64_t factor)
+{
+    uint64_t product;
+    if (__builtin_mul_overflow(divisor->factors[divisor->count - 1], factor, &product)) {
+        divisor->factors[divisor->count++] = factor;
+        return;
+    }
+    divisor->factors[divisor->count - 1] = product;
 }
 
 bool ss_finalise_mean(const struct ss_exact *sum, uint64_t n, unsigned scale, double *value)
 {
-    mp_limb_t room[SS_EXACT_MAX_LIMBS], quotient_room[SMALL_LIMBS], divisor[2] = {n};
+    uint64_t room[SS_EXACT_MAX_LIMBS];
     const struct natural natural = magnitude_of(sum, room);
+    struct divisor divisor = {{n}, 1};
     *value = 0;
     if (natural.count == 0) return true;
-    const mp_size_t divisor_count = scale ? multiply(divisor, 1, (mp_limb_t)ss_power_of_ten(scale)) : 1;
-    const struct natural quotient = divide(&natural, divisor, divisor_count, QUOTIENT_BITS, quotient_room);
-    return round_to_double(&quotient, 64 * quotient.low, ss_exact_sign(sum) < 0, value);
+    if (scale) multiply(&divisor, (uint64_t)ss_power_of_ten(scale));
+    const struct head quotient = divide(&natural, &divisor, QUOTIENT_BITS, false);
+    return round_head(&quotient, is_negative(sum), value);
 }
 
-// n S2 - S1^2 in `room` (WIDE_LIMBS). Sums of real terms never make it negative; those of a damaged state
-// may, and then it is 0.
-static struct natural spread(const struct ss_exact *sum, const struct ss_exact *squares, uint64_t n,
-                             mp_limb_t *room)
+struct spread { // n S2 - S1^2
+    struct natural number;
+    uint64_t room[WIDE_LIMBS];
+};
+
+// Where everything fits in SMALL_LIMBS. False: it may not.
+static bool spread_small(struct spread *spread, const struct natural *s1, const struct natural *s2,
+                         uint64_t n, int32_t low)
 {
-    mp_limb_t sum_room[SS_EXACT_MAX_LIMBS], left[WIDE_LIMBS], right[WIDE_LIMBS];
-    const struct natural s1 = magnitude_of(sum, sum_room), s2 = magnitude_of(squares, room);
-    struct natural result = {.limbs = room};
-    if (s2.count == 0 || ss_exact_sign(squares) < 0) return result;
-    const int32_t right_low = s1.count ? 2 * s1.low : s2.low;
-    const int32_t low = s2.low < right_low ? s2.low : right_low;
-    const mp_size_t left_at = s2.low - low, right_at = right_low - low;
-    const mp_size_t left_end = left_at + s2.count + 1, right_end = right_at + 2 * s1.count;
-    const mp_size_t count = left_end > right_end ? left_end : right_end;
-    memset(left, 0, (size_t)count * sizeof *left);
-    memset(right, 0, (size_t)count * sizeof *right);
-    left[left_at + s2.count] = mpn_mul_1(left + left_at, s2.limbs, s2.count, n);
-    if (s1.count) mpn_sqr(right + right_at, s1.limbs, s1.count);
-    if (mpn_cmp(left, right, count) <= 0) return result;
-    mpn_sub_n(room, left, right, count);
-    result.low = low;
-    for (result.count = count; room[result.count - 1] == 0;) result.count--;
-    for (; result.limbs[0] == 0; result.count--, result.low++) result.limbs++;
-    return result;
+    uint64_t left[SMALL_LIMBS + 1] = {0}, right[SMALL_LIMBS] = {0};
+    const size_t left_at = (size_t)(s2->low - low), right_at = (size_t)(2 * s1->low - low);
+    if (s1->count > 2 || left_at + s2->count > SMALL_LIMBS) return false;
+    if (s1->count && right_at + 2 * s1->count > SMALL_LIMBS) return false;
+    uint128 carry = 0;
+    for (size_t i = 0; i < s2->count; i++, carry >>= 64) {
+        carry += (uint128)s2->limbs[i] * n;
+        left[left_at + i] = (uint64_t)carry;
+    }
+    left[left_at + s2->count] = (uint64_t)carry;
+    if (left[SMALL_LIMBS]) return false;
+    for (size_t i = 0; i < s1->count; i++) {
+        carry = 0;
+        for (size_t k = 0; k < s1->count; k++, carry >>= 64) {
+            carry += (uint128)s1->limbs[i] * s1->limbs[k] + right[right_at + i + k];
+            right[right_at + i + k] = (uint64_t)carry;
+        }
+        right[right_at + i + s1->count] = (uint64_t)carry;
+    }
+    bool borrow = false;
+    for (size_t i = 0; i < SMALL_LIMBS; i++) {
+        const bool first = __builtin_sub_overflow(left[i], right[i], &spread->room[i]);
+        borrow = __builtin_sub_overflow(spread->room[i], (uint64_t)borrow, &spread->room[i]) || first;
+    }
+    spread->number = (struct natural){spread->room, borrow ? 0 : SMALL_LIMBS, low};
+    return true;
 }
 
-static mp_size_t variance_divisor(uint64_t n, bool population, unsigned scale, mp_limb_t *divisor)
+static void spread_wide(struct spread *spread, const struct natural *s1, const struct natural *s2, uint64_t n,
+                        int32_t low)
 {
-    const uint128 pairs = (uint128)n * (population ? n : n - 1);
-    divisor[0] = (mp_limb_t)pairs;
-    divisor[1] = (mp_limb_t)(pairs >> 64);
-    mp_size_t count = divisor[1] ? 2 : 1;
-    for (int i = 0; scale && i < 2; i++) count = multiply(divisor, count, (mp_limb_t)ss_power_of_ten(scale));
-    return count;
+    mp_limb_t left[WIDE_LIMBS], right[WIDE_LIMBS];
+    const size_t left_at = (size_t)(s2->low - low), right_at = s1->count ? (size_t)(2 * s1->low - low) : 0;
+    const size_t left_end = left_at + s2->count + 1, right_end = right_at + 2 * s1->count;
+    const size_t count = left_end > right_end ? left_end : right_end;
+    memset(left, 0, count * sizeof *left);
+    memset(right, 0, count * sizeof *right);
+    left[left_at + s2->count] = mpn_mul_1(left + left_at, s2->limbs, (mp_size_t)s2->count, n);
+    if (s1->count) mpn_sqr(right + right_at, s1->limbs, (mp_size_t)s1->count);
+    spread->number = (struct natural){spread->room, count, low};
+    if (mpn_sub_n(spread->room, left, right, (mp_size_t)count)) spread->number.count = 0;
+}
+
+// Sums of real terms never make it negative; those of a damaged state may, and then it is 0.
+static void make_spread(struct spread *spread, const struct ss_exact *sum, const struct ss_exact *squares,
+                        uint64_t n)
+{
+    uint64_t sum_room[SS_EXACT_MAX_LIMBS], squares_room[SS_EXACT_MAX_LIMBS];
+    const struct natural s1 = magnitude_of(sum, sum_room), s2 = magnitude_of(squares, squares_room);
+    spread->number.count = 0;
+    if (s2.count == 0 || is_negative(squares)) return;
+    const int32_t low = s1.count && 2 * s1.low < s2.low ? 2 * s1.low : s2.low;
+    if (!spread_small(spread, &s1, &s2, n, low)) spread_wide(spread, &s1, &s2, n, low);
+    trim(&spread->number);
+}
+
+static struct divisor variance_divisor(uint64_t n, bool population, unsigned scale)
+{
+    struct divisor divisor = {{n}, 1};
+    multiply(&divisor, population ? n : n - 1);
+    for (int i = 0; scale && i < 2; i++) multiply(&divisor, (uint64_t)ss_power_of_ten(scale));
+    return divisor;
 }
 
 bool ss_finalise_variance(const struct ss_exact *sum, const struct ss_exact *squares, uint64_t n,
                           bool population, unsigned scale, double *value)
 {
-    mp_limb_t room[WIDE_LIMBS], quotient_room[SMALL_LIMBS], divisor[DIVISOR_LIMBS];
+    struct spread spread;
     *value = 0;
     if (n < (population ? 1 : 2)) return false;
-    const struct natural natural = spread(sum, squares, n, room);
-    if (natural.count == 0) return true;
-    const mp_size_t divisor_count = variance_divisor(n, population, scale, divisor);
-    const struct natural quotient = divide(&natural, divisor, divisor_count, QUOTIENT_BITS, quotient_room);
-    return round_to_double(&quotient, 64 * quotient.low, false, value);
+    make_spread(&spread, sum, squares, n);
+    if (spread.number.count == 0) return true;
+    const struct divisor divisor = variance_divisor(n, population, scale);
+    const struct head quotient = divide(&spread.number, &divisor, QUOTIENT_BITS, false);
+    return round_head(&quotient, false, value);
 }
 
 bool ss_finalise_stddev(const struct ss_exact *sum, const struct ss_exact *squares, uint64_t n,
                         bool population, unsigned scale, double *value)
 {
-    mp_limb_t room[WIDE_LIMBS], quotient_room[SMALL_LIMBS], root_room[SMALL_LIMBS], divisor[DIVISOR_LIMBS];
+    struct spread spread;
     *value = 0;
     if (n < (population ? 1 : 2)) return false;
-    const struct natural natural = spread(sum, squares, n, room);
-    if (natural.count == 0) return true;
-    const mp_size_t divisor_count = variance_divisor(n, population, scale, divisor);
-    const struct natural radicand = divide(&natural, divisor, divisor_count, RADICAND_BITS, quotient_room);
-    struct natural root = {.limbs = root_room, .count = (radicand.count + 1) / 2};
-    root.sticky = mpn_sqrtrem(root_room, NULL, radicand.limbs, radicand.count) != 0 || radicand.sticky;
-    return round_to_double(&root, 32 * radicand.low, false, value);
+    make_spread(&spread, sum, squares, n);
+    if (spread.number.count == 0) return true;
+    const struct divisor divisor = variance_divisor(n, population, scale);
+    const struct head radicand = divide(&spread.number, &divisor, RADICAND_BITS, true);
+    const struct head root = root_of(&radicand);
+    return round_head(&root, false, value);
 }
