@@ -141,6 +141,15 @@ struct ss_aggregate {
     size_t cover_count;
 };
 
+// Aggregates that one fold of tiles serves: alike in window, hop and cover.
+struct ss_fold {
+    const struct ss_aggregate *aggregate; // the first of them
+    size_t aggregate_count;
+    const int *aggregates; // ascending
+    const uint32_t *parts; // group_count entries: what they need
+    int group_end;         // no group from here on is needed
+};
+
 struct ss_feature {
     const char *name;
     struct ss_place place;
@@ -175,6 +184,8 @@ struct ss_view {
     const int *recent_groups; // ascending
     size_t aggregate_count;
     const struct ss_aggregate *aggregates;
+    size_t fold_count; // every aggregate is in one fold
+    const struct ss_fold *folds;
     // Read program. Inputs: the aggregates' values, then t (timestamp, index aggregate_count), then the key
     // parts (index aggregate_count + 1 + i). Outputs: the features.
     const struct ss_program *read_program;

@@ -36,9 +36,34 @@ static bool grow(struct ss_exact *number, uint32_t needed, struct ss_arena *aren
     return true;
 }
 
+bool ss_exact_slide(struct ss_exact *number, int32_t low)
+{
+    uint64_t *const limbs = number->small;
+    uint32_t count = number->count;
+    if (number->wide) return false;
+    if (count == 0) {
+        *number = (struct ss_exact){.low = low, .count = SS_EXACT_INLINE_LIMBS};
+        return true;
+    }
+    if (low > number->low) low = number->low;
+    const uint64_t sign = limbs[count - 1] >> 63 ? UINT64_MAX : 0;
+    while (count > 1 && limbs[count - 1] == sign && limbs[count - 2] >> 62 == sign >> 62) count--;
+    const uint32_t below = (uint32_t)(number->low - low);
+    if (below + count > SS_EXACT_INLINE_LIMBS) return false;
+    memmove(limbs + below, limbs, count * sizeof *limbs);
+    for (uint32_t i = 0; i < below; i++) limbs[i] = 0;
+    for (uint32_t i = below + count; i < SS_EXACT_INLINE_LIMBS; i++) limbs[i] = sign;
+    number->low = low;
+    number->count = SS_EXACT_INLINE_LIMBS;
+    return true;
+}
+
 // Makes the window hold the limbs [low, high).
 static bool reserve(struct ss_exact *number, int32_t low, int32_t high, struct ss_arena *arena)
 {
+    if (high - low <= SS_EXACT_INLINE_LIMBS && ss_exact_slide(number, low) &&
+        high <= number->low + number->count)
+        return true;
     if (number->count == 0) {
         if (!grow(number, (uint32_t)(high - low), arena)) return false;
         number->low = low;

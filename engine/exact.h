@@ -40,6 +40,9 @@ bool ss_exact_add_int64_squared(struct ss_exact *number, int64_t term, bool subt
 // limbs * 2^exponent; count 1 to SS_EXACT_MAX_LIMBS, within the exponents above.
 bool ss_exact_add_limbs(struct ss_exact *number, const uint64_t *limbs, size_t count, int32_t exponent,
                         bool subtract, struct ss_arena *arena);
+// Makes the window SS_EXACT_INLINE_LIMBS limbs that stand inline, from `low` or lower, where the value allows
+// it.
+bool ss_exact_slide(struct ss_exact *number, int32_t low);
 bool ss_exact_merge(struct ss_exact *number, const struct ss_exact *other, struct ss_arena *arena);
 
 void ss_exact_clear(struct ss_exact *number);             // 0; memory kept

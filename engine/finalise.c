@@ -27,7 +27,7 @@ __extension__ typedef signed __int128 int128;
 #define FACTORS       4   // n, n - 1, 10^s, 10^s
 #define QUOTIENT_BITS 62  // of the dividend more than of the divisor: the quotient has 62 or 63
 #define RADICAND_BITS 125 // likewise; one less where that makes the exponent even
-#define SMALL_LIMBS   4
+#define HEAD_LIMBS    3
 // n S2 - S1^2: twice the widest window, and once more for windows that lie apart in a damaged state.
 #define WIDE_LIMBS (4 * SS_EXACT_MAX_LIMBS)
 
@@ -39,8 +39,7 @@ struct natural { // limbs in units of 2^(64 low), the highest not 0; count 0: ze
 
 // A number cut to its highest bits: a little more than limbs * 2^exponent where `sticky`.
 struct head {
-    uint64_t limbs[FACTORS + 2];
-    uint32_t count;
+    uint64_t limbs[HEAD_LIMBS];
     int32_t exponent;
     bool sticky;
 };
@@ -62,24 +61,31 @@ static inline bool any_bit_below(const struct natural *number, int end)
     return end % 64 && number->limbs[end / 64] << (64 - end % 64) != 0;
 }
 
-// 64 bits from bit `at`, which may lie before or behind the number.
-static inline uint64_t word_at(const struct natural *number, int at)
+static inline uint64_t limb_at(const struct natural *number, int at)
 {
-    const int limb = at >> 6;
-    const unsigned shift = (unsigned)at & 63;
-    const uint64_t low = limb >= 0 && limb < (int)number->count ? number->limbs[limb] : 0;
-    const uint64_t high = limb >= -1 && limb + 1 < (int)number->count ? number->limbs[limb + 1] : 0;
-    return shift ? low >> shift | high << (64 - shift) : low;
+    return at >= 0 && at < (int)number->count ? number->limbs[at] : 0;
 }
 
-// The number, which is not 0, to exactly `bits` bits.
-static inline struct head head_of(const struct natural *number, int bits)
+// `count` limbs from bit `drop`, which may lie before or behind the number.
+static inline void cut(const struct natural *number, int drop, uint64_t *limbs, int count)
 {
-    struct head head = {.count = ((uint32_t)bits + 63) / 64};
+    const int at = drop >> 6;
+    const unsigned shift = (unsigned)drop & 63;
+    uint64_t low = limb_at(number, at);
+    for (int i = 0; i < count; i++) {
+        const uint64_t high = limb_at(number, at + i + 1);
+        limbs[i] = low >> shift | (high << 1) << (63 - shift);
+        low = high;
+    }
+}
+
+// The highest `bits` bits of a number that is not 0, as `count` limbs.
+static inline struct head head_of(const struct natural *number, int bits, int count)
+{
     const int drop = bits_of(number->limbs, number->count) - bits;
-    for (int i = 0; i < (int)head.count; i++) head.limbs[i] = word_at(number, drop + 64 * i);
-    head.exponent = 64 * number->low + drop;
-    head.sticky = drop > 0 && any_bit_below(number, drop);
+    struct head head = {.exponent = 64 * number->low + drop,
+                        .sticky = drop > 0 && any_bit_below(number, drop)};
+    cut(number, drop, head.limbs, count);
     return head;
 }
 
@@ -91,35 +97,42 @@ static inline uint64_t divide_limb(uint64_t high, uint64_t low, uint64_t divisor
     return quotient;
 }
 
-static void divide_head(struct head *head, uint64_t divisor)
+// Divides by all factors but the last. `limbs` then holds at least HEAD_LIMBS * 64 bits of the quotient.
+static struct natural divide_by_first(const struct natural *number, const struct divisor *divisor,
+                                      uint64_t limbs[HEAD_LIMBS + FACTORS], int *exponent, bool *sticky)
 {
-    uint64_t rest = 0;
-    for (uint32_t i = head->count; i-- > 0;)
-        head->limbs[i] = divide_limb(rest, head->limbs[i], divisor, &rest);
-    while (head->limbs[head->count - 1] == 0) head->count--;
-    head->sticky = head->sticky || rest;
+    int count = HEAD_LIMBS - 1 + (int)divisor->count;
+    const int drop = bits_of(number->limbs, number->count) - 64 * count;
+    cut(number, drop, limbs, count);
+    *exponent = 64 * number->low + drop;
+    *sticky = drop > 0 && any_bit_below(number, drop);
+    for (uint32_t f = 0; f + 1 < divisor->count; f++) {
+        uint64_t rest = 0;
+        for (int i = count; i-- > 0;) limbs[i] = divide_limb(rest, limbs[i], divisor->factors[f], &rest);
+        while (limbs[count - 1] == 0) count--;
+        *sticky = *sticky || rest;
+    }
+    return (struct natural){limbs, (size_t)count, 0};
 }
 
 // number / divisor. The dividend has `more` bits more than the last factor; one less where its exponent has
-// to be even and is not.
-static struct head divide(const struct natural *number, const struct divisor *divisor, int more, bool even)
+// to be even and is not. So its highest limb is less than the factor.
+static inline struct head divide(const struct natural *number, const struct divisor *divisor, int more,
+                                 bool even)
 {
     const uint64_t last = divisor->factors[divisor->count - 1];
-    struct natural rest = *number;
-    struct head wide = {.limbs = {0}}, head;
+    const int highest = more > 64 ? 2 : 1;
+    uint64_t limbs[HEAD_LIMBS + FACTORS], rest;
+    struct natural dividend = *number;
+    int exponent = 0, bits = more + bits_of(&last, 1);
     bool sticky = false;
-    if (divisor->count > 1) {
-        wide = head_of(number, 64 * ((more + 64) / 64 + (int)divisor->count));
-        for (uint32_t i = 0; i + 1 < divisor->count; i++) divide_head(&wide, divisor->factors[i]);
-        rest = (struct natural){wide.limbs, wide.count, 0};
-        sticky = wide.sticky;
-    }
-    int bits = more + bits_of(&last, 1);
-    if (even && ((wide.exponent + bits_of(rest.limbs, rest.count) - bits) & 1)) bits--;
-    head = head_of(&rest, bits);
-    head.exponent += wide.exponent;
-    head.sticky = head.sticky || sticky;
-    divide_head(&head, last);
+    if (divisor->count > 1) dividend = divide_by_first(number, divisor, limbs, &exponent, &sticky);
+    if (even && ((exponent + bits_of(dividend.limbs, dividend.count) - bits) & 1)) bits--;
+    struct head head = head_of(&dividend, bits, highest + 1);
+    rest = head.limbs[highest];
+    for (int i = highest; i-- > 0;) head.limbs[i] = divide_limb(rest, head.limbs[i], last, &rest);
+    head.exponent += exponent;
+    head.sticky = head.sticky || sticky || rest;
     return head;
 }
 
@@ -155,8 +168,7 @@ static struct head root_of(const struct head *radicand)
     root += (uint64_t)(int64_t)((double)off * 0x1p31 / (double)root);
     while ((uint128)root * root > square) root--;
     while (square - (uint128)root * root > (uint128)root * 2) root++;
-    return (struct head){
-        {root}, 1, radicand->exponent / 2, radicand->sticky || (uint128)root * root != square};
+    return (struct head){{root}, radicand->exponent / 2, radicand->sticky || (uint128)root * root != square};
 }
 
 // Drops limbs that are 0 from both ends.
@@ -203,7 +215,7 @@ bool ss_finalise_double(const struct ss_exact *sum, double *value)
     const struct natural natural = magnitude_of(sum, room);
     *value = 0;
     if (natural.count == 0) return true;
-    const struct head head = head_of(&natural, 64);
+    const struct head head = head_of(&natural, 64, 1);
     return round_head(&head, is_negative(sum), value);
 }
 
@@ -234,41 +246,39 @@ struct spread { // n S2 - S1^2
     uint64_t room[WIDE_LIMBS];
 };
 
-// Where everything fits in SMALL_LIMBS. False: it may not.
-static bool spread_small(struct spread *spread, const struct natural *s1, const struct natural *s2,
-                         uint64_t n, int32_t low)
+static inline uint128 product(uint64_t a, uint64_t b)
 {
-    uint64_t left[SMALL_LIMBS + 1] = {0}, right[SMALL_LIMBS] = {0};
-    const size_t left_at = (size_t)(s2->low - low), right_at = (size_t)(2 * s1->low - low);
-    if (s1->count > 2 || left_at + s2->count > SMALL_LIMBS) return false;
-    if (s1->count && right_at + 2 * s1->count > SMALL_LIMBS) return false;
-    uint128 carry = 0;
-    for (size_t i = 0; i < s2->count; i++, carry >>= 64) {
-        carry += (uint128)s2->limbs[i] * n;
-        left[left_at + i] = (uint64_t)carry;
-    }
-    left[left_at + s2->count] = (uint64_t)carry;
-    if (left[SMALL_LIMBS]) return false;
-    for (size_t i = 0; i < s1->count; i++) {
-        carry = 0;
-        for (size_t k = 0; k < s1->count; k++, carry >>= 64) {
-            carry += (uint128)s1->limbs[i] * s1->limbs[k] + right[right_at + i + k];
-            right[right_at + i + k] = (uint64_t)carry;
-        }
-        right[right_at + i + s1->count] = (uint64_t)carry;
-    }
-    bool borrow = false;
-    for (size_t i = 0; i < SMALL_LIMBS; i++) {
-        const bool first = __builtin_sub_overflow(left[i], right[i], &spread->room[i]);
-        borrow = __builtin_sub_overflow(spread->room[i], (uint64_t)borrow, &spread->room[i]) || first;
-    }
-    spread->number = (struct natural){spread->room, borrow ? 0 : SMALL_LIMBS, low};
+    return (uint128)a * b;
+}
+
+// Where S1 has at most two limbs and S2 at most three, on the same base. False: they have more.
+static inline bool spread_small(struct spread *spread, const struct natural *s1, const struct natural *s2,
+                                uint64_t n)
+{
+    const int32_t half = s2->low >> 1, base = s1->count && s1->low < half ? s1->low : half;
+    if (s1->low + (int32_t)s1->count > base + 2 && s1->count) return false;
+    if (s2->low + (int32_t)s2->count > 2 * base + 3) return false;
+    const uint64_t a0 = limb_at(s1, base - s1->low), a1 = limb_at(s1, base - s1->low + 1);
+    const int at = 2 * base - s2->low;
+    const uint128 b0 = product(limb_at(s2, at), n), b1 = product(limb_at(s2, at + 1), n) + (b0 >> 64),
+                  b2 = product(limb_at(s2, at + 2), n) + (b1 >> 64);
+    const uint128 cross = product(a0, a1), square = product(a0, a0);
+    const uint128 middle = (square >> 64) + (uint64_t)cross, twice = middle + (uint64_t)cross;
+    const uint128 high = product(a1, a1) + (cross >> 64) * 2 + (twice >> 64);
+    const uint128 left_low = (uint128)(uint64_t)b1 << 64 | (uint64_t)b0;
+    const uint128 right_low = (uint128)(uint64_t)twice << 64 | (uint64_t)square;
+    const uint128 low = left_low - right_low, borrow = left_low < right_low;
+    spread->number = (struct natural){spread->room, b2 < high || b2 - high < borrow ? 0 : 4, 2 * base};
+    spread->room[0] = (uint64_t)low;
+    spread->room[1] = (uint64_t)(low >> 64);
+    spread->room[2] = (uint64_t)(b2 - high - borrow);
+    spread->room[3] = (uint64_t)((b2 - high - borrow) >> 64);
     return true;
 }
 
-static void spread_wide(struct spread *spread, const struct natural *s1, const struct natural *s2, uint64_t n,
-                        int32_t low)
+static void spread_wide(struct spread *spread, const struct natural *s1, const struct natural *s2, uint64_t n)
 {
+    const int32_t low = s1->count && 2 * s1->low < s2->low ? 2 * s1->low : s2->low;
     mp_limb_t left[WIDE_LIMBS], right[WIDE_LIMBS];
     const size_t left_at = (size_t)(s2->low - low), right_at = s1->count ? (size_t)(2 * s1->low - low) : 0;
     const size_t left_end = left_at + s2->count + 1, right_end = right_at + 2 * s1->count;
@@ -289,8 +299,7 @@ static void make_spread(struct spread *spread, const struct ss_exact *sum, const
     const struct natural s1 = magnitude_of(sum, sum_room), s2 = magnitude_of(squares, squares_room);
     spread->number.count = 0;
     if (s2.count == 0 || is_negative(squares)) return;
-    const int32_t low = s1.count && 2 * s1.low < s2.low ? 2 * s1.low : s2.low;
-    if (!spread_small(spread, &s1, &s2, n, low)) spread_wide(spread, &s1, &s2, n, low);
+    if (!spread_small(spread, &s1, &s2, n)) spread_wide(spread, &s1, &s2, n);
     trim(&spread->number);
 }
 

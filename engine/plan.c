@@ -7,6 +7,7 @@
 #include "engine/plan.h"
 
 #include "engine/aggregates.h"
+#include "engine/fold_plan.h"
 #include "engine/group.h"
 
 #include <inttypes.h>
@@ -414,7 +415,7 @@ static bool settle_aggregates(struct ss_plan *plan, struct ss_view *view, struct
         aggregates[i].cover = ss_arena_copy(compiler->arena, cover, aggregates[i].cover_count * sizeof(int));
         if (!aggregates[i].cover) return false;
     }
-    return true;
+    return ss_view_plan_folds(view, compiler->arena);
 }
 
 bool ss_plan_settle(struct ss_plan *plan, struct ss_view *view)

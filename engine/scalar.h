@@ -44,6 +44,23 @@ static inline struct ss_value ss_scalar_value(enum ss_type_id type, int64_t key)
     return value;
 }
 
+#define SS_SCALAR_RAW 7
+static const double ss_scalar_powers[SS_SCALAR_RAW] = {1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6};
+
+// A double from its code (docs/FORMAT.md "Scalar"), which does not say that 8 bytes follow.
+static inline double ss_scalar_short(uint64_t code)
+{
+    const uint64_t zigzag = code >> 3;
+    const int64_t m = (int64_t)(zigzag >> 1) ^ -(int64_t)(zigzag & 1);
+    return (double)m / ss_scalar_powers[code & 7];
+}
+
+// May a double be given by these 8 bytes? They are finite and no minus zero.
+static inline bool ss_scalar_raw_allowed(uint64_t code, uint64_t bits)
+{
+    return code == SS_SCALAR_RAW && (bits >> 52 & 0x7ff) != 0x7ff && bits != UINT64_C(1) << 63;
+}
+
 // Compact bytes (docs/FORMAT.md "Scalar").
 void ss_scalar_encode(enum ss_type_id type, int64_t key, struct ss_buffer *buffer);
 // Damage, a double that is not finite or a minus zero sets reader->failed.

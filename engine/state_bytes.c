@@ -131,6 +131,46 @@ static inline bool decode_tile(bool first, int64_t index, struct ss_reader *read
     return tile->bytes != NULL && tile->size > 0;
 }
 
+// The common case of decode_tile, not of a first tile: a head of one byte, and one more for a gap. Returns
+// where the tile ends; NULL: it is not.
+static inline const uint8_t *decode_short(const uint8_t *at, const uint8_t *end, int64_t index,
+                                          struct ss_tile *tile)
+{
+    if (end - at < 2 || at[0] & 0x80 || index > INT64_MAX - 0x82) return NULL;
+    const uint32_t size = at[0] >> 1;
+    uint8_t head_size = 1;
+    if (at[0] & 1) { // a branch, which the processor foresees, so that it need not wait for the byte
+        if (at[1] & 0x80) return NULL;
+        index += at[1] + 1;
+        head_size = 2;
+    }
+    at += head_size;
+    if (size == 0 || size > (size_t)(end - at)) return NULL;
+    tile->index = index + 1;
+    tile->bytes = at;
+    tile->size = size;
+    tile->form = SS_TILE_ENCODED;
+    tile->head_size = head_size;
+    return at + size;
+}
+
+static bool decode_tiles(struct ss_tile *tiles, uint64_t count, int64_t index, struct ss_reader *reader)
+{
+    if (!decode_tile(true, index, reader, &tiles[0])) return false;
+    const uint8_t *at = reader->at;
+    for (uint64_t i = 1; i < count; i++) {
+        const uint8_t *after = decode_short(at, reader->end, tiles[i - 1].index, &tiles[i]);
+        if (!after) {
+            reader->at = at;
+            if (!decode_tile(false, tiles[i - 1].index, reader, &tiles[i])) return false;
+            after = reader->at;
+        }
+        at = after;
+    }
+    reader->at = at;
+    return true;
+}
+
 static bool indices_possible(const struct ss_level *plan, int64_t first, int64_t last)
 {
     if (plan->hop_us == SS_HOP_ALL) return first == 0 && last == 0;
@@ -144,16 +184,13 @@ static enum ss_status decode_level(struct ss_state *state, struct ss_state_level
     if (reader->failed || count > (uint64_t)(reader->end - reader->at) / 2 || count > UINT32_MAX / 4)
         return damaged_level(level, "its tile count", error);
     if (count == 0) return SS_OK;
-    int64_t index = ss_read_zigzag_inline(reader);
+    const int64_t index = ss_read_zigzag_inline(reader);
     level->tiles = ss_arena_array(state->arena, count, sizeof *level->tiles);
     if (!level->tiles) return ss_fail_memory(error, "an entity's state");
     level->capacity = (uint32_t)count;
-    for (uint32_t i = 0; i < count; i++) {
-        if (!decode_tile(i == 0, index, reader, &level->tiles[i]))
-            return damaged_level(level, "the frame of its tiles", error);
-        index = level->tiles[i].index;
-    }
-    if (!indices_possible(level->plan, level->tiles[0].index, index))
+    if (!decode_tiles(level->tiles, count, index, reader))
+        return damaged_level(level, "the frame of its tiles", error);
+    if (!indices_possible(level->plan, level->tiles[0].index, level->tiles[count - 1].index))
         return damaged_level(level, "its times", error);
     level->count = (uint32_t)count;
     return SS_OK;
@@ -219,6 +256,7 @@ enum ss_status ss_state_decode(const struct ss_view *view, struct ss_bytes bytes
                        FORMAT_VERSION, version);
     struct ss_state *decoded = ss_state_frame(view, arena);
     if (!decoded) return ss_fail_memory(error, "an entity's state");
+    decoded->bytes_end = reader.end;
     for (size_t l = 0; l < view->level_count; l++)
         SS_TRY(decode_level(decoded, &decoded->levels[l], &reader, error));
     if (decoded->recent) {

@@ -29,24 +29,17 @@ struct ss_state_level {
     struct ss_tile *tiles;           // by index, no two alike
 };
 
-// One window, with its cover, that some aggregates read.
-struct ss_fold {
-    const struct ss_aggregate *aggregate; // the first of them
-    uint32_t *parts;                      // group_count: what they need
-    int last_group;
-};
-
-struct ss_read_scratch { // made by the first read, used by every later one
-    size_t fold_count;
-    struct ss_fold *folds;
-    uint16_t *fold_of;             // aggregate_count
-    struct ss_group_state *totals; // group_count
+struct ss_read_scratch { // made by the first read, used by every later one; group_count entries each
+    struct ss_group_state *totals;
+    uint32_t *parts; // where not all aggregates are needed: what those of a fold need
+    struct ss_fold_step *steps;
 };
 
 struct ss_state {
     const struct ss_view *view;
     struct ss_arena *arena;
     struct ss_state_level *levels; // level_count
+    const uint8_t *bytes_end;      // of those it was decoded from
     struct ss_recent *recent;      // NULL: the view keeps none
     size_t dirty_count;            // tiles, and the recent events
     bool is_refolding;

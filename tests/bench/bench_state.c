@@ -139,6 +139,7 @@ static void run(const struct workload *workload)
     ss_buffer_release(&bytes);
     ss_arena_release(&arena);
     ss_arena_release(&reading);
+    fixture_release(&fixture);
 }
 
 int main(void)

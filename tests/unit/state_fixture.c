@@ -1,5 +1,7 @@
 #include "state_fixture.h"
 
+#include "engine/fold_plan.h"
+
 static uint32_t parts_of(enum ss_aggregate_fn fn)
 {
     static const uint32_t table[] = {
@@ -115,6 +117,12 @@ void fixture_end(struct fixture *fixture)
     for (size_t l = 0; l < view->level_count; l++) fixture->levels[l].parts = fixture->parts[l];
     for (size_t a = 0; a < view->aggregate_count; a++)
         cover(fixture, &fixture->aggregates[a], fixture->covers[a]);
+    SS_ASSERT(ss_view_plan_folds(view, &fixture->arena));
+}
+
+void fixture_release(struct fixture *fixture)
+{
+    ss_arena_release(&fixture->arena);
 }
 
 void fixture_one_float64(struct fixture *fixture)

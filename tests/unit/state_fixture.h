@@ -16,6 +16,7 @@ struct fixture { // zero it, then fixture_begin
     uint32_t parts[FIXTURE_LEVELS][FIXTURE_GROUPS];
     struct ss_aggregate aggregates[FIXTURE_AGGREGATES];
     int covers[FIXTURE_AGGREGATES][FIXTURE_LEVELS];
+    struct ss_arena arena; // of the folds
 };
 
 void fixture_begin(struct fixture *fixture); // with group 0
@@ -24,6 +25,7 @@ void fixture_aggregate(struct fixture *fixture, enum ss_aggregate_fn fn, int gro
                        int64_t window_us, int64_t hop_us);
 // count, sum, mean, stddev, min, max of one column over 1h, 1d, 7d and 30d with their default hops.
 void fixture_four_windows(struct fixture *fixture, int group);
+void fixture_release(struct fixture *fixture);
 void fixture_end(struct fixture *fixture); // levels, covers, view; the fixture must not move from now on
 // All of it: one float64 column with the four windows.
 void fixture_one_float64(struct fixture *fixture);

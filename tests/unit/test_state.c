@@ -158,6 +158,7 @@ static void live_a_random_story(struct samples *samples)
     ss_arena_release(&arenas[1]);
     ss_buffer_release(&bytes);
     free(story);
+    fixture_release(fixture);
     free(fixture);
 }
 
@@ -202,6 +203,7 @@ static void a_late_event_lands_in_its_own_tile_and_window_edges_are_exact(void *
         assert_false(values[1].present);
     }
     ss_arena_release(&arena);
+    fixture_release(&fixture);
 }
 
 static void only_needed_aggregates_are_read(void **unused)
@@ -220,6 +222,7 @@ static void only_needed_aggregates_are_read(void **unused)
         assert_int_equal(values[a].present, needed >> a & 1);
     assert_true(values[7].f64 == 2.5);
     ss_arena_release(&arena);
+    fixture_release(&fixture);
 }
 
 static void events_out_of_reach_are_not_kept_but_counted(void **unused)
@@ -253,6 +256,7 @@ static void events_out_of_reach_are_not_kept_but_counted(void **unused)
     ss_buffer_release(&bytes);
     ss_buffer_release(&empty);
     ss_arena_release(&arena);
+    fixture_release(&fixture);
 }
 
 static void a_last_within_a_ttl_expires_and_keeps_its_nulls(void **unused)
@@ -278,6 +282,7 @@ static void a_last_within_a_ttl_expires_and_keeps_its_nulls(void **unused)
     assert_int_equal(ss_state_read(state, 101, NULL, values, expired, NULL), SS_OK);
     assert_true(!values[0].present && !expired[0]);
     ss_arena_release(&arena);
+    fixture_release(&fixture);
 }
 
 static void reading_again_and_again_takes_no_more_memory(void **unused)
@@ -308,6 +313,7 @@ static void reading_again_and_again_takes_no_more_memory(void **unused)
     ss_buffer_release(&bytes);
     ss_arena_release(&arena);
     free(story);
+    fixture_release(fixture);
     free(fixture);
 }
 

@@ -56,6 +56,7 @@ static void a_busy_month_stays_under_eight_kilobytes(void **unused)
         assert_true(bytes.size < 8192);
         ss_buffer_release(&bytes);
         ss_arena_release(&arena);
+        fixture_release(&fixture);
     }
 }
 
@@ -133,6 +134,7 @@ static void damaged_bytes_are_reported_or_read_without_harm(void **unused)
         }
         ss_arena_release(&arena);
         ss_arena_release(&reading);
+        fixture_release(fixture);
     }
     ss_buffer_release(&bytes);
     free(story);
@@ -188,6 +190,7 @@ static void every_failing_allocation_is_reported(void **unused)
         ss_buffer_release(&bytes);
     }
     free(story);
+    fixture_release(fixture);
     free(fixture);
 }
 
@@ -250,6 +253,7 @@ static void golden_bytes_of_a_small_state(void **unused)
     ss_buffer_release(&printed);
     ss_buffer_release(&hex);
     ss_arena_release(&arena);
+    fixture_release(&fixture);
 }
 
 int main(void)
