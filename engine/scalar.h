@@ -7,6 +7,7 @@
 #define SS_ENGINE_SCALAR_H
 
 #include "engine/base/column.h"
+#include "engine/base/float_environment.h"
 
 #include <string.h>
 
