@@ -329,7 +329,7 @@ static void draw(struct aggregate_case *made)
                               .spread = spreads[random_below(random, 8)]};
     for (int c = 0; c < CASE_COLUMNS; c++) drawing.flavors[c] = (enum flavor)random_below(random, FLAVORS);
     made->count = any_count(random, made->plan.views[0].aggregates[0].function);
-    made->noise = (int)random_below(random, (uint64_t)(made->count / 4 + 3));
+    made->noise = (int)random_below(random, (uint64_t)(made->count / 4 + 3)); // CASE_NOISE at most
     for (int i = 0; i < made->count + made->noise; i++) make_event(made, &drawing, i);
     const int64_t later[] = {1, 1 + (int64_t)random_below(random, (uint64_t)drawing.spread),
                              1 + (int64_t)random_below(random, 8 * DAY)};

@@ -10,7 +10,7 @@
 
 #define CASE_BOUNDS 6
 #define CASE_EVENTS 400
-#define CASE_NOISE  100
+#define CASE_NOISE  (CASE_EVENTS / 4 + 2) // at most
 #define CASE_TIMES  3
 #define CASE_MIXED  FUNCTIONS // in place of a function: several
 
