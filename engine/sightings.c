@@ -125,10 +125,10 @@ static void decode_one(const struct ss_group_kind *kind, bool first, const struc
         sighting->seq = ss_read_varint_inline(reader);
     } else {
         const uint64_t later = ss_read_varint_inline(reader);
-        if (later > (uint64_t)INT64_MAX - (uint64_t)before->event_time_us) reader->failed = true;
         sighting->event_time_us = (int64_t)((uint64_t)before->event_time_us + later);
         sighting->seq = before->seq + (uint64_t)ss_read_zigzag_inline(reader);
-        if (ss_sighting_order(before, sighting) >= 0) reader->failed = true;
+        if (ss_sighting_order(before, sighting) >= 0)
+            reader->failed = true; // past the last time is before it
     }
     sighting->value = ss_value_decode(kind->type, reader);
 }

@@ -351,6 +351,37 @@ static void damage_is_found_and_failed_allocations_are_reported(void **unused)
     }
 }
 
+static void counts_that_no_values_make_are_refused(void **unused)
+{
+    (void)unused;
+    static const struct {
+        enum ss_type_id type;
+        size_t size;
+        uint8_t bytes[14];
+    } rows[] = {
+        {SS_STRING, 0, {0}},
+        {SS_STRING, 7, {2, 1, 'a', 1, 1, 'a', 1}},                        // a value twice
+        {SS_STRING, 7, {2, 1, 'b', 1, 1, 'a', 1}},                        // descending
+        {SS_STRING, 4, {1, 1, 'a', 0}},                                   // never seen
+        {SS_STRING, 13, {4, 1, 'a', 1, 1, 'b', 1, 1, 'c', 1, 1, 'd', 1}}, // more than cap
+        {SS_FLOAT64, 5, {2, 16, 1, 16, 1}},                               // a value twice
+        {SS_INT64,
+         14,
+         {2, 4, 1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 1}}, // past the last
+        {SS_BOOL, 3, {1, 4, 1}},                                                 // a bool of 2
+    };
+    struct ss_arena arena = {0};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const struct ss_group group = {.type = {.id = rows[i].type}, .cap = 3};
+        const struct ss_group_kind kind = {group.type, true, PARTS, 0, &group};
+        const struct ss_member *member = ss_members[__builtin_ctz(SS_PART_COUNTS) - SS_MEMBER_BIT];
+        struct ss_reader reader = {rows[i].bytes, rows[i].bytes + rows[i].size, false};
+        assert_true(member->merge_bytes(ss_arena_alloc(&arena, member->size), &kind, &reader, &arena));
+        assert_true(reader.failed);
+    }
+    ss_arena_release(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -362,6 +393,7 @@ int main(void)
         cmocka_unit_test(entropy_of_shares_that_are_far_apart_is_rounded_once),
         cmocka_unit_test(bytes_are_as_the_format_says),
         cmocka_unit_test(golden_vectors),
+        cmocka_unit_test(counts_that_no_values_make_are_refused),
         cmocka_unit_test(damage_is_found_and_failed_allocations_are_reported),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -115,9 +115,11 @@ static void an_event_that_comes_twice_is_kept_once(void **unused)
     struct ss_group_state state = sample_state(&kind, events, 3, &arena), other = {0};
     assert_true(ss_group_merge(&other, &kind, &state, &arena));
     assert_true(ss_group_merge(&other, &kind, &state, &arena));
-    const struct ss_value list =
+    struct ss_value list =
         sample_read(&other, &kind, &(struct ss_aggregate){.fn = SS_AGG_FIRST_K, .k = 3}, &arena);
     assert_list(kind.type, &list, want, 2);
+    list = sample_read(&other, &kind, &(struct ss_aggregate){.fn = SS_AGG_LAST_K, .k = 3}, &arena);
+    assert_list(kind.type, &list, (struct ss_value[]){want[1], want[0]}, 2);
     ss_arena_release(&arena);
 }
 
@@ -191,6 +193,31 @@ static void damage_is_found_and_failed_allocations_are_reported(void **unused)
     }
 }
 
+static void sightings_out_of_order_are_refused(void **unused)
+{
+    (void)unused;
+    static const struct {
+        size_t size;
+        uint8_t bytes[14];
+    } rows[] = {
+        {1, {0}},                                                                    // none
+        {13, {4, 2, 1, 2, 1, 1, 2, 1, 1, 2, 1, 1, 2}},                               // more than k
+        {7, {2, 2, 1, 2, 0, 0, 2}},                                                  // an event twice
+        {7, {2, 2, 2, 2, 0, 1, 2}},                                                  // seq goes back
+        {14, {2, 2, 2, 2, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1}}, // past the last time
+    };
+    const struct ss_group group = {.type = {.id = SS_INT64}, .last_k = 3};
+    const struct ss_group_kind kind = {group.type, true, SS_PART_N | SS_PART_LAST_K, 0, &group};
+    const struct ss_member *member = ss_members[__builtin_ctz(SS_PART_LAST_K) - SS_MEMBER_BIT];
+    struct ss_arena arena = {0};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct ss_reader reader = {rows[i].bytes, rows[i].bytes + rows[i].size, false};
+        assert_true(member->merge_bytes(ss_arena_alloc(&arena, member->size), &kind, &reader, &arena));
+        assert_true(reader.failed);
+    }
+    ss_arena_release(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -201,6 +228,7 @@ int main(void)
         cmocka_unit_test(what_is_outside_of_k_leaves_without_a_trace),
         cmocka_unit_test(bytes_are_as_the_format_says),
         cmocka_unit_test(the_example_of_the_format_is_so),
+        cmocka_unit_test(sightings_out_of_order_are_refused),
         cmocka_unit_test(damage_is_found_and_failed_allocations_are_reported),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
