@@ -106,10 +106,7 @@ bool ss_group_value(struct ss_group_state *state, const struct ss_group_kind *ki
         *value = end_value(state, aggregate->fn, t_us);
         return true;
     }
-    if (state->n == 0) {
-        value->present = aggregate->fn == SS_AGG_DECAYED_COUNT; // nothing weighs 0
-        return true;
-    }
+    if (state->n == 0) return true;
     if (aggregate->fn == SS_AGG_COUNT_DISTINCT) {
         *value = (struct ss_value){.present = true, .i64 = distinct_count(state, kind)};
         return true;

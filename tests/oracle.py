@@ -391,10 +391,10 @@ class Run:
         if fn == "count":
             return str(n)
         times, values, seconds = self.times[begin:end], self.values[begin:end], self.seconds[begin:end]
-        if fn.startswith("decayed") and (n or fn == "decayed_count"):
-            return decayed(feature, times, [Fraction(x) for x in values] if feature.arg else None, t)
         if n == 0:
             return None
+        if fn.startswith("decayed"):
+            return decayed(feature, times, [Fraction(x) for x in values] if feature.arg else None, t)
         if fn in ("sum", "mean", "var", "stddev", "var_pop", "stddev_pop"):
             return self.moments(fn, n, begin, end)
         if fn in ("skew", "kurtosis"):
@@ -527,8 +527,7 @@ class View:
     def row(self, parts, t):
         """[(text, status)] of every feature for the entity at t."""
         if None in parts:
-            of_nothing = {"count": ("0", "present"), "decayed_count": ("0.0", "present")}
-            return [of_nothing.get(f.fn, (None, "not_found")) for f in self.features]
+            return [("0", "present") if f.fn == "count" else (None, "not_found") for f in self.features]
         events, runs = self.runs_at(parts, t)
         found = bool(events) and events[0].time < t
         answers = []

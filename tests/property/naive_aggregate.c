@@ -87,7 +87,6 @@ static struct cell value_of(const struct naive_rows *rows)
     const struct naive_row *first = rows->rows, *last = rows->rows + rows->count - 1;
     const enum function function = rows->aggregate->function;
     if (function == FN_COUNT) return whole(rows->count);
-    if (function == FN_DECAYED_COUNT) return naive_decay(rows);
     if (rows->count == 0) return (struct cell){0};
     if (function >= FN_DECAYED_SUM) return naive_decay(rows);
     if (function >= FN_COUNT_BY || function == FN_DISTINCT) return naive_tally(rows);

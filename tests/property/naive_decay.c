@@ -95,7 +95,6 @@ struct cell naive_decay(const struct naive_rows *rows)
     struct terms x;
     struct sums sums;
     mpq_t value;
-    if (rows->count == 0) return cell_of_double(0); // decayed_count: nothing weighs nothing
     mpz_inits(sums.weighted, sums.weights, NULL);
     mpq_init(value);
     terms_init(&x, rows->pool, rows->x, rows->count, &rows->rows->x, sizeof *rows->rows);
