@@ -301,8 +301,10 @@ static bool row_fits(const struct ss_function *function, const struct ss_type *t
 {
     if (ss_function_argument_count(function) != count) return false;
     for (size_t i = 0; i < count; i++) {
-        const bool fits_null = is_null[i] && !ss_argument_is_setting(function->arguments[i]);
-        if (!fits_null && !ss_argument_fits(function->arguments[i], types[0], types[i])) return false;
+        const enum ss_argument argument = function->arguments[i];
+        const bool is_bound = argument == SS_ARGUMENT_SAME || argument == SS_ARGUMENT_ELEMENT;
+        const bool fits_null = (is_null[i] && !ss_argument_is_setting(argument)) || (is_bound && is_null[0]);
+        if (!fits_null && !ss_argument_fits(argument, types[0], types[i])) return false;
     }
     return true;
 }

@@ -430,6 +430,8 @@ static void type_errors_say_place_and_expectation(void **state)
          AT(10, "'contains': expected string or list, got int64", "contains(i, 1)", "         ")},
         {"element(tags, 'a')",
          AT(15, "'element': expected int64, got string", "element(tags, 'a')", "              ")},
+        {"null = tags",
+         AT(1, "the type of this null is not known; write int64(null) or the like", "null = tags", "")},
         {"element(null, 1)", AT(9, "the type of this null is not known; write int64(null) or the like",
                                 "element(null, 1)", "        ")},
         {"raw = 'a'", AT(7, "'=': expected bytes, got string", "raw = 'a'", "      ")},

@@ -277,6 +277,7 @@ static void bytes_lists_and_vectors_are_taken_apart(void **state)
         {"contains(flags, true)", "bool true"},
         {"tags = tags", "bool true"},
         {"tags <> n_tags", "bool null"},
+        {"tags = null", "bool null"},
         {"v = w", "bool false"},
         {"v <> zero", "bool true"},
         {"nullif(tags, tags) is null", "bool true"},
