@@ -9,10 +9,9 @@
 #include "engine/base/hash.h"
 #include "engine/base/number.h"
 #include "engine/base/time.h"
-#include "engine/functions.h"
+#include "engine/program_builder.h"
 
 #define BUCKET_COUNT 1024
-#define FAILED       (-1)
 
 struct known_call {
     struct ss_node *const *arguments;
@@ -20,7 +19,7 @@ struct known_call {
     struct known_call *next;
 };
 
-struct builder {
+struct ss_builder {
     struct ss_arena *arena;
     struct ss_instruction *instructions;
     int32_t *next_in_bucket;
@@ -85,7 +84,7 @@ static uint32_t bucket_of(const struct ss_instruction *instruction)
     return (uint32_t)(ss_hash64(key, sizeof(key)) % BUCKET_COUNT);
 }
 
-static bool make_room(struct builder *builder)
+static bool make_room(struct ss_builder *builder)
 {
     if (builder->count < builder->capacity) return true;
     const int32_t capacity = builder->capacity ? 2 * builder->capacity : 32;
@@ -103,21 +102,21 @@ static bool make_room(struct builder *builder)
     return true;
 }
 
-// The register that holds the instruction's result: an old one or a new one. FAILED: out of memory.
-static int32_t intern(struct builder *builder, const struct ss_instruction *instruction)
+// The register that holds the instruction's result: an old one or a new one. SS_EMIT_FAILED: out of memory.
+static int32_t intern(struct ss_builder *builder, const struct ss_instruction *instruction)
 {
     const uint32_t bucket = bucket_of(instruction);
     for (int32_t i = builder->buckets[bucket]; i >= 0; i = builder->next_in_bucket[i]) {
         if (same_instruction(&builder->instructions[i], instruction)) return i;
     }
-    if (!make_room(builder)) return FAILED;
+    if (!make_room(builder)) return SS_EMIT_FAILED;
     builder->instructions[builder->count] = *instruction;
     builder->next_in_bucket[builder->count] = builder->buckets[bucket];
     builder->buckets[bucket] = builder->count;
     return builder->count++;
 }
 
-static struct ss_instruction blank(enum ss_opcode opcode, struct ss_type type)
+struct ss_instruction ss_blank_instruction(enum ss_opcode opcode, struct ss_type type)
 {
     return (struct ss_instruction){.opcode = opcode,
                                    .type = type,
@@ -128,14 +127,14 @@ static struct ss_instruction blank(enum ss_opcode opcode, struct ss_type type)
                                    .high = INT64_MAX};
 }
 
-static int32_t emit_constant(struct builder *builder, struct ss_type type, struct ss_value value)
+int32_t ss_emit_constant(struct ss_builder *builder, struct ss_type type, struct ss_value value)
 {
-    struct ss_instruction instruction = blank(SS_OP_CONSTANT, type);
+    struct ss_instruction instruction = ss_blank_instruction(SS_OP_CONSTANT, type);
     struct ss_cell *cell = &instruction.cell;
     cell->valid = value.present;
     if (value.present && ss_type_is_text(type)) {
         const char *copy = ss_arena_copy(builder->arena, value.text.data, value.text.size);
-        if (!copy) return FAILED;
+        if (!copy) return SS_EMIT_FAILED;
         cell->text = (struct ss_bytes){copy, value.text.size};
     } else if (value.present && type.id == SS_BOOL) {
         cell->boolean = value.boolean;
@@ -147,7 +146,7 @@ static int32_t emit_constant(struct builder *builder, struct ss_type type, struc
     return intern(builder, &instruction);
 }
 
-static bool all_constant(const struct builder *builder, const struct ss_instruction *instruction)
+static bool all_constant(const struct ss_builder *builder, const struct ss_instruction *instruction)
 {
     const int operands = ss_opcode_operands(instruction->opcode);
     for (int k = 0; k < operands; k++) {
@@ -157,7 +156,7 @@ static bool all_constant(const struct builder *builder, const struct ss_instruct
 }
 
 // Runs the instruction on its constants.
-static int32_t fold(struct builder *builder, const struct ss_instruction *instruction)
+static int32_t fold(struct ss_builder *builder, const struct ss_instruction *instruction)
 {
     struct ss_register operands[3] = {{0}};
     struct ss_instruction here = *instruction;
@@ -169,22 +168,22 @@ static int32_t fold(struct builder *builder, const struct ss_instruction *instru
     struct ss_cell result = {0};
     struct ss_register out = {.valid = &result.valid, .values = &result.i64};
     const struct ss_run run = {.rows = 1, .registers = operands, .arena = builder->arena};
-    if (!ss_instruction_run(&run, &here, &out)) return FAILED;
-    return emit_constant(builder, instruction->type, cell_value(instruction->type, &result));
+    if (!ss_instruction_run(&run, &here, &out)) return SS_EMIT_FAILED;
+    return ss_emit_constant(builder, instruction->type, cell_value(instruction->type, &result));
 }
 
-static int32_t emit(struct builder *builder, struct ss_instruction instruction, int32_t a, int32_t b,
-                    int32_t c)
+int32_t ss_emit(struct ss_builder *builder, struct ss_instruction instruction, int32_t a, int32_t b,
+                int32_t c)
 {
     const int32_t operands[3] = {a, b, c};
     for (int k = 0; k < ss_opcode_operands(instruction.opcode); k++) {
-        if (operands[k] == FAILED) return FAILED;
+        if (operands[k] == SS_EMIT_FAILED) return SS_EMIT_FAILED;
         instruction.operands[k] = operands[k];
     }
     return all_constant(builder, &instruction) ? fold(builder, &instruction) : intern(builder, &instruction);
 }
 
-static struct ss_type type_of(const struct builder *builder, int32_t reg)
+struct ss_type ss_type_of_register(const struct ss_builder *builder, int32_t reg)
 {
     return builder->instructions[reg].type;
 }
@@ -224,44 +223,45 @@ static bool wants_factors(enum ss_opcode opcode)
 }
 
 // One row of the table on registers of the right types.
-static int32_t emit_opcode(struct builder *builder, enum ss_opcode opcode, struct ss_type type,
-                           const int32_t *registers, const struct ss_setting *setting)
+int32_t ss_emit_opcode(struct ss_builder *builder, enum ss_opcode opcode, struct ss_type type,
+                       const int32_t *registers, const struct ss_setting *setting)
 {
     if (opcode == SS_OP_SAME) {
-        SS_ASSERT(registers[0] == FAILED || ss_type_equal(type_of(builder, registers[0]), type));
+        SS_ASSERT(registers[0] == SS_EMIT_FAILED ||
+                  ss_type_equal(ss_type_of_register(builder, registers[0]), type));
         return registers[0];
     }
-    struct ss_instruction instruction = blank(opcode, type);
+    struct ss_instruction instruction = ss_blank_instruction(opcode, type);
     const int operands = ss_opcode_operands(opcode);
     for (int k = 0; k < operands; k++) {
-        if (registers[k] == FAILED) return FAILED;
+        if (registers[k] == SS_EMIT_FAILED) return SS_EMIT_FAILED;
     }
-    instruction.operand_type = type_of(builder, registers[0]);
+    instruction.operand_type = ss_type_of_register(builder, registers[0]);
     instruction.setting = setting;
     set_range(&instruction);
     if (operands == 2 && wants_factors(opcode))
-        set_factors(&instruction, instruction.operand_type, type_of(builder, registers[1]));
-    return emit(builder, instruction, registers[0], operands > 1 ? registers[1] : -1,
-                operands > 2 ? registers[2] : -1);
+        set_factors(&instruction, instruction.operand_type, ss_type_of_register(builder, registers[1]));
+    return ss_emit(builder, instruction, registers[0], operands > 1 ? registers[1] : -1,
+                   operands > 2 ? registers[2] : -1);
 }
 
-static int32_t emit_function(struct builder *builder, const char *name, struct ss_type type,
-                             const int32_t *registers, size_t count)
+int32_t ss_emit_function(struct ss_builder *builder, const char *name, struct ss_type type,
+                         const int32_t *registers, size_t count)
 {
     struct ss_type types[SS_ARGUMENTS_MAX];
     const bool is_null[SS_ARGUMENTS_MAX] = {false};
     for (size_t i = 0; i < count; i++) {
-        if (registers[i] == FAILED) return FAILED;
-        types[i] = type_of(builder, registers[i]);
+        if (registers[i] == SS_EMIT_FAILED) return SS_EMIT_FAILED;
+        types[i] = ss_type_of_register(builder, registers[i]);
     }
     const struct ss_function *function = ss_function_match(name, types, is_null, count);
     SS_ASSERT(function && function->form == SS_FORM_PLAIN);
     const int32_t swapped[2] = {registers[count > 1], registers[0]};
-    return emit_opcode(builder, function->opcode, type, name[0] == '>' ? swapped : registers, NULL);
+    return ss_emit_opcode(builder, function->opcode, type, name[0] == '>' ? swapped : registers, NULL);
 }
 
 // A call whose function has settings: they go into the instruction, the other arguments are its operands.
-static int32_t emit_plain(struct builder *builder, const struct ss_node *node, const int32_t *registers)
+static int32_t emit_plain(struct ss_builder *builder, const struct ss_node *node, const int32_t *registers)
 {
     struct ss_type types[SS_ARGUMENTS_MAX];
     const bool is_null[SS_ARGUMENTS_MAX] = {false};
@@ -271,187 +271,30 @@ static int32_t emit_plain(struct builder *builder, const struct ss_node *node, c
     for (size_t i = 0; i < node->argument_count; i++) types[i] = node->arguments[i]->type;
     const struct ss_function *function = ss_function_match(node->name, types, is_null, node->argument_count);
     SS_ASSERT(function && function->form == SS_FORM_PLAIN);
-    if (!ss_setting_read(function, node, builder->arena, &setting)) return FAILED;
-    if (!setting) return emit_function(builder, node->name, node->type, registers, node->argument_count);
+    if (!ss_setting_read(function, node, builder->arena, &setting)) return SS_EMIT_FAILED;
+    if (!setting) return ss_emit_function(builder, node->name, node->type, registers, node->argument_count);
     for (size_t i = 0; i < node->argument_count; i++) {
         if (!ss_argument_is_setting(function->arguments[i])) operands[count++] = registers[i];
     }
-    return emit_opcode(builder, function->opcode, node->type, operands, setting);
-}
-
-// ---- Forms
-
-static const struct ss_type bool_type = {SS_BOOL, 0};
-
-static int32_t emit_comparison(struct builder *builder, const char *name, int32_t a, int32_t b)
-{
-    return emit_function(builder, name, bool_type, (const int32_t[]){a, b}, 2);
-}
-
-static int32_t emit_logic(struct builder *builder, enum ss_opcode opcode, int32_t a, int32_t b)
-{
-    return emit_opcode(builder, opcode, bool_type, (const int32_t[]){a, b}, NULL);
-}
-
-static int32_t emit_null(struct builder *builder, struct ss_type type)
-{
-    return emit_constant(builder, type, (struct ss_value){0});
-}
-
-static int32_t emit_choice(struct builder *builder, enum ss_opcode opcode, struct ss_type type,
-                           int32_t condition, int32_t yes, int32_t no)
-{
-    return emit(builder, blank(opcode, type), condition, yes, no);
-}
-
-// case and case_of, from the last branch to the first. `first` is the index of the first value that is
-// chosen.
-static int32_t emit_case(struct builder *builder, const struct ss_node *node, const int32_t *registers,
-                         bool has_operand)
-{
-    const size_t count = node->argument_count;
-    const size_t start = has_operand ? 1 : 0;
-    const bool has_else = (count - start) % 2 == 1;
-    int32_t result = has_else ? registers[count - 1] : emit_null(builder, node->type);
-    for (size_t i = count - has_else; i > start; i -= 2) {
-        int32_t condition = registers[i - 2];
-        if (has_operand) condition = emit_comparison(builder, "=", registers[0], condition);
-        result = emit_choice(builder, SS_OP_SELECT, node->type, condition, registers[i - 1], result);
-    }
-    return result;
-}
-
-static int32_t emit_nullif(struct builder *builder, const struct ss_node *node, const int32_t *registers)
-{
-    int32_t compared = registers[0];
-    if (compared == FAILED || registers[1] == FAILED) return FAILED;
-    const struct ss_type float64_type = {SS_FLOAT64, 0};
-    if (type_of(builder, registers[1]).id == SS_FLOAT64 && node->type.id != SS_FLOAT64)
-        compared = emit_function(builder, "to_float64", float64_type, &compared, 1);
-    const int32_t equal = emit_comparison(builder, "=", compared, registers[1]);
-    return emit_choice(builder, SS_OP_SELECT, node->type, equal, emit_null(builder, node->type),
-                       registers[0]);
-}
-
-static int32_t emit_least(struct builder *builder, const struct ss_node *node, const int32_t *registers)
-{
-    const char *const keeps = strcmp(node->name, "least") == 0 ? "<=" : ">=";
-    int32_t result = registers[0];
-    for (size_t i = 1; i < node->argument_count; i++) {
-        const int32_t condition = emit_comparison(builder, keeps, result, registers[i]);
-        result = emit_choice(builder, SS_OP_PICK, node->type, condition, result, registers[i]);
-    }
-    return result;
-}
-
-static int32_t emit_coalesce(struct builder *builder, const struct ss_node *node, const int32_t *registers)
-{
-    int32_t result = registers[node->argument_count - 1];
-    for (size_t i = node->argument_count - 1; i > 0; i--)
-        result = emit(builder, blank(SS_OP_COALESCE, node->type), registers[i - 1], result, -1);
-    return result;
-}
-
-static int32_t emit_in(struct builder *builder, const struct ss_node *node, const int32_t *registers)
-{
-    int32_t result = emit_comparison(builder, "=", registers[0], registers[1]);
-    for (size_t i = 2; i < node->argument_count; i++) {
-        const int32_t equal = emit_comparison(builder, "=", registers[0], registers[i]);
-        result = emit_logic(builder, SS_OP_OR, result, equal);
-    }
-    return result;
-}
-
-static int32_t emit_between(struct builder *builder, const int32_t *registers)
-{
-    const int32_t above = emit_comparison(builder, ">=", registers[0], registers[1]);
-    const int32_t below = emit_comparison(builder, "<=", registers[0], registers[2]);
-    return emit_logic(builder, SS_OP_AND, above, below);
-}
-
-static int32_t emit_clip(struct builder *builder, const struct ss_node *node, const int32_t *registers)
-{
-    const int32_t above = emit_comparison(builder, ">=", registers[0], registers[1]);
-    const int32_t raised = emit_choice(builder, SS_OP_PICK, node->type, above, registers[0], registers[1]);
-    const int32_t below = emit_comparison(builder, "<=", raised, registers[2]);
-    return emit_choice(builder, SS_OP_PICK, node->type, below, raised, registers[2]);
-}
-
-static int32_t emit_int64(struct builder *builder, size_t value)
-{
-    return emit_constant(builder, (struct ss_type){SS_INT64, 0},
-                         (struct ss_value){.present = true, .i64 = (int64_t)value});
-}
-
-static int32_t emit_bucketize(struct builder *builder, const struct ss_node *node, const int32_t *registers)
-{
-    int32_t result = emit_int64(builder, 0);
-    for (size_t i = 1; i < node->argument_count; i++) {
-        const int32_t reached = emit_comparison(builder, ">=", registers[0], registers[i]);
-        result = emit_choice(builder, SS_OP_PICK, node->type, reached, emit_int64(builder, i), result);
-    }
-    return result;
-}
-
-static int32_t emit_position_of(struct builder *builder, const struct ss_node *node, const int32_t *registers)
-{
-    int32_t result = emit_null(builder, node->type);
-    for (size_t i = node->argument_count - 1; i > 0; i--) {
-        const int32_t equal = emit_comparison(builder, "=", registers[0], registers[i]);
-        result = emit_choice(builder, SS_OP_SELECT, node->type, equal, emit_int64(builder, i - 1), result);
-    }
-    return result;
-}
-
-// In halves, so that no text is copied more often than the logarithm of their number.
-static int32_t emit_concat(struct builder *builder, const int32_t *registers, size_t count)
-{
-    if (count == 1) return registers[0];
-    const size_t half = count / 2;
-    const int32_t left = emit_concat(builder, registers, half);
-    const int32_t right = emit_concat(builder, registers + half, count - half);
-    return emit(builder, blank(SS_OP_CONCAT, (struct ss_type){SS_STRING, 0}), left, right, -1);
-}
-
-static int32_t emit_call(struct builder *builder, const struct ss_node *node, const int32_t *registers)
-{
-    const struct ss_function *function = ss_function_find(node->name);
-    SS_ASSERT(function);
-    switch (function->form) {
-    case SS_FORM_PLAIN: return emit_plain(builder, node, registers);
-    case SS_FORM_COALESCE: return emit_coalesce(builder, node, registers);
-    case SS_FORM_LEAST: return emit_least(builder, node, registers);
-    case SS_FORM_NULLIF: return emit_nullif(builder, node, registers);
-    case SS_FORM_IF:
-        return emit_choice(builder, SS_OP_SELECT, node->type, registers[0], registers[1], registers[2]);
-    case SS_FORM_CASE: return emit_case(builder, node, registers, false);
-    case SS_FORM_CASE_OF: return emit_case(builder, node, registers, true);
-    case SS_FORM_IN: return emit_in(builder, node, registers);
-    case SS_FORM_BETWEEN: return emit_between(builder, registers);
-    case SS_FORM_CLIP: return emit_clip(builder, node, registers);
-    case SS_FORM_BUCKETIZE: return emit_bucketize(builder, node, registers);
-    case SS_FORM_POSITION_OF: return emit_position_of(builder, node, registers);
-    case SS_FORM_CONCAT: return emit_concat(builder, registers, node->argument_count);
-    }
-    return FAILED;
+    return ss_emit_opcode(builder, function->opcode, node->type, operands, setting);
 }
 
 // ---- The tree
 
-static int32_t emit_arguments(struct builder *builder, const struct ss_node *node);
+static int32_t emit_arguments(struct ss_builder *builder, const struct ss_node *node);
 
-static struct known_call **find_known_call(struct builder *builder, const struct ss_node *node)
+static struct known_call **find_known_call(struct ss_builder *builder, const struct ss_node *node)
 {
     struct known_call **at = &builder->known_calls[((uintptr_t)node->arguments >> 4) % BUCKET_COUNT];
     while (*at && (*at)->arguments != node->arguments) at = &(*at)->next;
     return at;
 }
 
-static int32_t emit_node(struct builder *builder, const struct ss_node *node)
+static int32_t emit_node(struct ss_builder *builder, const struct ss_node *node)
 {
-    if (node->kind == SS_NODE_LITERAL) return emit_constant(builder, node->type, node->value);
+    if (node->kind == SS_NODE_LITERAL) return ss_emit_constant(builder, node->type, node->value);
     if (node->kind == SS_NODE_INPUT) {
-        struct ss_instruction instruction = blank(SS_OP_INPUT, node->type);
+        struct ss_instruction instruction = ss_blank_instruction(SS_OP_INPUT, node->type);
         instruction.input = node->input;
         return intern(builder, &instruction);
     }
@@ -460,26 +303,29 @@ static int32_t emit_node(struct builder *builder, const struct ss_node *node)
     if (known) return known->reg;
     const int32_t reg = emit_arguments(builder, node);
     struct known_call *const call = ss_arena_alloc(builder->arena, sizeof(*call));
-    if (reg == FAILED || !call) return FAILED;
+    if (reg == SS_EMIT_FAILED || !call) return SS_EMIT_FAILED;
     *call = (struct known_call){.arguments = node->arguments, .reg = reg};
     *find_known_call(builder, node) = call;
     return reg;
 }
 
-static int32_t emit_arguments(struct builder *builder, const struct ss_node *node)
+static int32_t emit_arguments(struct ss_builder *builder, const struct ss_node *node)
 {
     int32_t *registers = ss_arena_array(builder->arena, node->argument_count, sizeof(*registers));
-    if (!registers) return FAILED;
+    if (!registers) return SS_EMIT_FAILED;
     for (size_t i = 0; i < node->argument_count; i++) {
         registers[i] = emit_node(builder, node->arguments[i]);
-        if (registers[i] == FAILED) return FAILED;
+        if (registers[i] == SS_EMIT_FAILED) return SS_EMIT_FAILED;
     }
-    return emit_call(builder, node, registers);
+    const struct ss_function *function = ss_function_find(node->name);
+    SS_ASSERT(function);
+    if (function->form == SS_FORM_PLAIN) return emit_plain(builder, node, registers);
+    return ss_emit_form(builder, function->form, node, registers);
 }
 
 // Drops what no output reads (operands of folded constants, the digits of a decimal cast) and renumbers the
 // rest. False: out of memory.
-static bool drop_unread(struct builder *builder, int32_t *outputs, size_t output_count)
+static bool drop_unread(struct ss_builder *builder, int32_t *outputs, size_t output_count)
 {
     int32_t *moved = ss_arena_array(builder->arena, (size_t)builder->count + 1, sizeof(*moved));
     if (!moved) return false;
@@ -503,7 +349,7 @@ static bool drop_unread(struct builder *builder, int32_t *outputs, size_t output
     return true;
 }
 
-static struct ss_program *finish(struct builder *builder, int32_t *outputs, size_t output_count)
+static struct ss_program *finish(struct ss_builder *builder, int32_t *outputs, size_t output_count)
 {
     struct ss_program *program = ss_arena_alloc(builder->arena, sizeof(*program));
     if (!program || !drop_unread(builder, outputs, output_count)) return NULL;
@@ -512,7 +358,7 @@ static struct ss_program *finish(struct builder *builder, int32_t *outputs, size
     program->outputs = outputs;
     program->output_count = (int32_t)output_count;
     for (int32_t i = 0; i < builder->count; i++) {
-        const int32_t width = ss_value_width(type_of(builder, i));
+        const int32_t width = ss_value_width(ss_type_of_register(builder, i));
         program->narrow_bytes += width == 1 ? 2 : 1;
         program->wide_bytes += width == 1 ? 0 : width;
     }
@@ -522,14 +368,14 @@ static struct ss_program *finish(struct builder *builder, int32_t *outputs, size
 
 struct ss_program *ss_program_build(struct ss_node *const *roots, size_t root_count, struct ss_arena *arena)
 {
-    struct builder *builder = ss_arena_alloc(arena, sizeof(*builder));
+    struct ss_builder *builder = ss_arena_alloc(arena, sizeof(*builder));
     int32_t *outputs = ss_arena_array(arena, root_count ? root_count : 1, sizeof(*outputs));
     if (!builder || !outputs) return NULL;
     builder->arena = arena;
     for (size_t i = 0; i < BUCKET_COUNT; i++) builder->buckets[i] = -1;
     for (size_t i = 0; i < root_count; i++) {
         outputs[i] = emit_node(builder, roots[i]);
-        if (outputs[i] == FAILED) return NULL;
+        if (outputs[i] == SS_EMIT_FAILED) return NULL;
     }
     return finish(builder, outputs, root_count);
 }
