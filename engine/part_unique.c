@@ -26,8 +26,13 @@ static uint32_t limit(const struct ss_group_kind *kind)
 // The index of the value; `count` where it is not kept. Values return soon: the newest come first.
 static uint32_t find(const struct ss_sightings *kept, struct ss_type type, const struct ss_value *value)
 {
-    for (uint32_t i = kept->count; i > 0; i--)
-        if (ss_value_compare(type, &ss_sightings_at(kept, i - 1)->value, value) == 0) return i - 1;
+    const bool text = ss_type_is_text(type);
+    const int64_t key = text ? 0 : ss_scalar_key(type.id, value);
+    for (uint32_t i = kept->count; i > 0; i--) {
+        const struct ss_value *other = &ss_sightings_at(kept, i - 1)->value;
+        if (text ? ss_bytes_equal(other->text, value->text) : ss_scalar_key(type.id, other) == key)
+            return i - 1;
+    }
     return kept->count;
 }
 
