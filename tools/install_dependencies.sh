@@ -22,6 +22,8 @@ packages='
     libxxhash-dev    # checksums and sketches
     libssl-dev       # SHA-256: fingerprints, digests, batches
     libcmocka-dev    # unit tests
+    clang            # the other compiler: bits over builds, fuzz targets
+    libclang-rt-14-dev # its sanitizers and libFuzzer
 '
 
 missing=
