@@ -6,7 +6,6 @@
 // its operands (factors, bounds of the result) follows from these types and must be that.
 #include <string.h>
 
-#include "engine/base/list.h"
 #include "engine/base/number.h"
 #include "engine/base/time.h"
 #include "engine/functions.h"
@@ -32,35 +31,6 @@ static bool type_holds(struct ss_type type)
     return false;
 }
 
-static bool list_holds(struct ss_type type, struct ss_bytes packed);
-
-// Of a value that is there.
-static bool value_holds(struct ss_type type, struct ss_value value)
-{
-    double finite = value.f64;
-    switch (type.id) {
-    case SS_BOOL:
-    case SS_INT64:
-    case SS_BYTES: return true;
-    case SS_FLOAT64: return ss_float64_normalise(&finite) && memcmp(&finite, &value.f64, sizeof finite) == 0;
-    case SS_DECIMAL: return value.i64 >= -SS_DECIMAL_LIMIT && value.i64 <= SS_DECIMAL_LIMIT;
-    case SS_STRING: return ss_utf8_valid(value.text);
-    case SS_TIMESTAMP: return value.i64 >= SS_TIME_MIN_US && value.i64 <= SS_TIME_MAX_US;
-    case SS_LIST: return list_holds(type, value.text);
-    case SS_VECTOR: return value.text.size == 4 * (size_t)type.length;
-    }
-    return false;
-}
-
-static bool list_holds(struct ss_type type, struct ss_bytes packed)
-{
-    const struct ss_type element = ss_element_of(type);
-    struct ss_value value;
-    while (ss_list_next(element, &packed, &value))
-        if (value.present && !value_holds(element, value)) return false;
-    return packed.size == 0;
-}
-
 static bool constant_holds(struct ss_type type, const struct ss_cell *cell)
 {
     struct ss_value value = {.present = true};
@@ -69,7 +39,7 @@ static bool constant_holds(struct ss_type type, const struct ss_cell *cell)
         value.text = cell->text;
     else
         value.i64 = cell->i64;
-    return !cell->valid || value_holds(type, value);
+    return !cell->valid || ss_value_valid(type, value);
 }
 
 // ---- Functions of the table

@@ -193,6 +193,20 @@ static enum ss_status fold_window(const struct ss_state *state, const struct ss_
     return SS_OK;
 }
 
+// Can bytes hold what the type does not allow? (Doubles are checked where they are decoded.)
+static inline bool has_bounds(struct ss_type type)
+{
+    return type.id == SS_DECIMAL || type.id == SS_TIMESTAMP || ss_type_is_text(type);
+}
+
+// Programs, answers and tables rely on values of their types: what damaged bytes hold stops here.
+static enum ss_status bad_value(const struct ss_aggregate *aggregate, struct ss_error *error)
+{
+    char type[SS_TYPE_TEXT_SIZE];
+    return ss_fail(error, SS_DAMAGED, "entity state: what %s gives is no %s; rebuild the view",
+                   aggregate->text, ss_type_format(aggregate->type, type));
+}
+
 static enum ss_status value_of(const struct ss_state *state, const uint32_t *parts,
                                const struct ss_aggregate *aggregate, int64_t t_us, struct ss_value *value,
                                bool *expired, struct ss_error *error)
@@ -202,6 +216,8 @@ static enum ss_status value_of(const struct ss_state *state, const uint32_t *par
     struct ss_group_state *total = &state->scratch->totals[aggregate->group];
     if (!ss_group_value(total, &kind, aggregate, t_us, state->arena, value))
         return ss_fail_memory(error, "the value of a window");
+    if (value->present && has_bounds(aggregate->type) && !ss_value_valid(aggregate->type, *value))
+        return bad_value(aggregate, error);
     if (aggregate->bound != SS_BOUND_WITHIN || !total->ends || !total->ends->last.there) return SS_OK;
     if (SS_PLANTED_ONLINE(ttl_ignored_online)) return SS_OK;
     *expired = total->ends->last.event_time_us < minus(t_us, aggregate->window_us);

@@ -283,3 +283,20 @@ bool ss_text_valid(struct ss_type type, struct ss_bytes text)
     default: return false;
     }
 }
+
+bool ss_value_valid(struct ss_type type, struct ss_value value)
+{
+    double finite = value.f64;
+    switch (type.id) {
+    case SS_BOOL:
+    case SS_INT64: return true;
+    case SS_FLOAT64: return ss_float64_normalise(&finite) && memcmp(&finite, &value.f64, sizeof finite) == 0;
+    case SS_DECIMAL: return value.i64 > -ss_power_of_ten(18) && value.i64 < ss_power_of_ten(18);
+    case SS_TIMESTAMP: return value.i64 >= SS_TIME_MIN_US && value.i64 <= SS_TIME_MAX_US;
+    case SS_STRING:
+    case SS_BYTES:
+    case SS_LIST:
+    case SS_VECTOR: return ss_text_valid(type, value.text);
+    }
+    return false;
+}

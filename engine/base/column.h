@@ -140,5 +140,7 @@ bool ss_value_parse(struct ss_type type, struct ss_bytes text, int unit /* enum 
 void ss_value_format(struct ss_type type, struct ss_value value, struct ss_buffer *buffer);
 // Are the bytes, read from disk, the value of a type whose values are in `text`?
 bool ss_text_valid(struct ss_type type, struct ss_bytes text);
+// Is what was read from disk, and is there, a value that a column of the type could hold?
+bool ss_value_valid(struct ss_type type, struct ss_value value);
 
 #endif

@@ -2,11 +2,7 @@
 
 #include "engine/base/list.h"
 
-#include <math.h>
 #include <string.h>
-
-#include "engine/base/number.h"
-#include "engine/base/time.h"
 
 void ss_list_append(struct ss_type element, struct ss_value value, struct ss_buffer *packed)
 {
@@ -24,18 +20,6 @@ void ss_list_append(struct ss_type element, struct ss_value value, struct ss_buf
     }
 }
 
-// Is it a value that a column of the type could hold?
-static bool is_value(struct ss_type type, struct ss_value value)
-{
-    switch (type.id) {
-    case SS_STRING: return ss_utf8_valid(value.text);
-    case SS_FLOAT64: return isfinite(value.f64) && !(value.f64 == 0 && signbit(value.f64));
-    case SS_DECIMAL: return value.i64 > -ss_power_of_ten(18) && value.i64 < ss_power_of_ten(18);
-    case SS_TIMESTAMP: return value.i64 >= SS_TIME_MIN_US && value.i64 <= SS_TIME_MAX_US;
-    default: return true;
-    }
-}
-
 static void read_value(struct ss_type element, struct ss_reader *reader, struct ss_value *value)
 {
     if (ss_type_is_text(element)) {
@@ -50,7 +34,7 @@ static void read_value(struct ss_type element, struct ss_reader *reader, struct 
         const uint64_t bits = ss_read_fixed64(reader);
         memcpy(&value->i64, &bits, sizeof bits);
     }
-    if (!is_value(element, *value)) reader->failed = true;
+    if (!ss_value_valid(element, *value)) reader->failed = true;
 }
 
 bool ss_list_next(struct ss_type element, struct ss_bytes *rest, struct ss_value *value)

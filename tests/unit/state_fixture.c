@@ -1,5 +1,6 @@
 #include "state_fixture.h"
 
+#include "engine/aggregates.h"
 #include "engine/fold_plan.h"
 
 static uint32_t parts_of(enum ss_aggregate_fn fn)
@@ -43,14 +44,15 @@ void fixture_aggregate(struct fixture *fixture, enum ss_aggregate_fn fn, int gro
 {
     const size_t number = fixture->view.aggregate_count++;
     SS_ASSERT(number < FIXTURE_AGGREGATES);
-    fixture->aggregates[number] = (struct ss_aggregate){.fn = fn,
-                                                        .group = group,
-                                                        .bound = bound,
-                                                        .window_us = window_us,
-                                                        .hop_us = hop_us,
-                                                        .text = "",
-                                                        .type = fixture->groups[group].type,
-                                                        .cover = fixture->covers[number]};
+    fixture->aggregates[number] =
+        (struct ss_aggregate){.fn = fn,
+                              .group = group,
+                              .bound = bound,
+                              .window_us = window_us,
+                              .hop_us = hop_us,
+                              .text = "",
+                              .type = ss_aggregate_type(fn, fixture->groups[group].type),
+                              .cover = fixture->covers[number]};
 }
 
 void fixture_four_windows(struct fixture *fixture, int group)

@@ -256,9 +256,47 @@ static void golden_bytes_of_a_small_state(void **unused)
     fixture_release(&fixture);
 }
 
+// One event whose value no column could hold: as bytes that are damaged and yet have the right checksum.
+static void a_value_that_is_none_of_its_type_is_damage(void **unused)
+{
+    (void)unused;
+    static const struct {
+        struct ss_type type;
+        struct ss_value value;
+    } rows[] = {
+        {{SS_STRING, 0}, {.present = true, .text = {"\xff", 1}}},
+        {{SS_STRING, 0}, {.present = true, .text = {"a\0b", 3}}},
+        {{SS_DECIMAL, 2}, {.present = true, .i64 = INT64_MIN}},
+        {{SS_TIMESTAMP, 0}, {.present = true, .i64 = INT64_MAX}},
+        {{.id = SS_VECTOR, .length = 3}, {.present = true, .text = {"12345678", 8}}},
+        {{.id = SS_LIST, .element = SS_INT64}, {.present = true, .text = {"\1\2", 2}}},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct fixture *fixture = calloc(1, sizeof *fixture);
+        struct ss_arena arena = {0};
+        struct ss_error error;
+        bool expired[2];
+        struct ss_value values[2];
+        fixture_begin(fixture);
+        const int group = fixture_group(fixture, rows[i].type);
+        fixture_aggregate(fixture, SS_AGG_LAST, group, SS_BOUND_ALL, 0, 0);
+        fixture_end(fixture);
+        const bool passes[2] = {true, true};
+        const struct ss_value of_groups[2] = {{0}, rows[i].value};
+        const struct ss_event event = {5, 1, passes, of_groups, NULL};
+        struct ss_state *state = ss_state_create(&fixture->view, &arena);
+        assert_int_equal(ss_state_add(state, &event, INT64_MIN, NULL), SS_OK);
+        assert_int_equal(ss_state_read(state, 6, NULL, values, expired, &error), SS_DAMAGED);
+        assert_non_null(strstr(error.message, "rebuild the view"));
+        ss_arena_release(&arena);
+        free(fixture);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_value_that_is_none_of_its_type_is_damage),
         cmocka_unit_test(a_busy_month_stays_under_eight_kilobytes),
         cmocka_unit_test(damaged_bytes_are_reported_or_read_without_harm),
         cmocka_unit_test(every_failing_allocation_is_reported),
