@@ -1,8 +1,10 @@
 // Aggregates by how often each value is there.
 
+#include <math.h>
 #include <mpfr.h>
 #include <stdlib.h>
 #include <string.h>
+#include <xxhash.h>
 
 #include "naive_aggregate.h"
 
@@ -133,13 +135,73 @@ static struct cell entropy(const struct naive_rows *rows, const struct tally *ta
     }
 }
 
+// ---- count_distinct, beyond what is counted exactly: docs/FORMAT.md "Distinct"
+
+#define REGISTER_BITS 11
+#define REGISTERS     2048
+#define GREATEST      54
+
+static uint64_t hash_of(struct kind kind, struct cell cell)
+{
+    if (kind.id == KIND_STRING) return XXH3_128bits(cell.text, strlen(cell.text)).low64;
+    if (kind_has_size(kind)) return XXH3_128bits(cell.text, cell.size).low64;
+    unsigned char bytes[8];
+    uint64_t word = (uint64_t)cell.i;
+    if (kind.id == KIND_FLOAT64) memcpy(&word, &cell.f, sizeof word);
+    for (int i = 0; i < 8; i++) bytes[i] = (unsigned char)(word >> (8 * i));
+    return XXH3_64bits(bytes, sizeof bytes);
+}
+
+static double sigma(double x)
+{
+    double power = 1, sum = x, before;
+    do {
+        x *= x;
+        before = sum;
+        sum += x * power;
+        power += power;
+    } while (sum != before);
+    return sum;
+}
+
+static double tau(double x)
+{
+    if (x == 0 || x == 1) return 0;
+    double power = 1, sum = 1 - x, before;
+    do {
+        x = sqrt(x);
+        before = sum;
+        power /= 2;
+        sum -= (1 - x) * (1 - x) * power;
+    } while (sum != before);
+    return sum / 3;
+}
+
+static int64_t estimate(struct kind kind, const struct tally *tallies, int count)
+{
+    int registers[REGISTERS] = {0}, held[GREATEST + 1] = {0};
+    for (int i = 0; i < count; i++) {
+        const uint64_t hash = hash_of(kind, tallies[i].value);
+        int *kept = &registers[hash >> (64 - REGISTER_BITS)], zeros = 0;
+        while (zeros < GREATEST - 1 && !(hash << (REGISTER_BITS + zeros) >> 63)) zeros++;
+        if (*kept < zeros + 1) *kept = zeros + 1;
+    }
+    for (int i = 0; i < REGISTERS; i++) held[registers[i]]++;
+    double z = REGISTERS * tau(1 - (double)held[GREATEST] / REGISTERS);
+    for (int k = GREATEST - 1; k >= 1; k--) z = (z + held[k]) / 2;
+    z += REGISTERS * sigma((double)held[0] / REGISTERS);
+    return (int64_t)floor(0.7213475204444817 * REGISTERS * REGISTERS / z + 0.5);
+}
+
 struct cell naive_tally(const struct naive_rows *rows)
 {
     struct tally *tallies;
     const enum function function = rows->aggregate->function;
     const int count = make_tallies(rows, &tallies);
-    if (function == FN_DISTINCT) // beyond so many, the answer is an estimate
-        return (struct cell){.present = true, .i = count, .is_unknown = count > MOST_EXACT_DISTINCT};
+    if (function == FN_DISTINCT) {
+        const bool exact = count <= MOST_EXACT_DISTINCT;
+        return (struct cell){.present = true, .i = exact ? count : estimate(rows->x, tallies, count)};
+    }
     if (count > (rows->aggregate->cap ? rows->aggregate->cap : DEFAULT_CAP)) return (struct cell){0};
     if (function == FN_COUNT_BY) return object(rows, tallies, count);
     if (function == FN_ENTROPY) return entropy(rows, tallies, count);
