@@ -247,14 +247,9 @@ static struct cell operate(const struct expression *expression, const struct sco
 static struct cell branch(const struct expression *expression, const struct scope *scope)
 {
     struct cell cells[CHILDREN] = {{0}};
-    bool is_unknown = false;
-    for (int i = 0; i < expression->child_count; i++) {
+    for (int i = 0; i < expression->child_count; i++)
         cells[i] = naive_evaluate(expression->child[i], scope);
-        is_unknown = is_unknown || cells[i].is_unknown;
-    }
-    struct cell result = operate(expression, scope, cells);
-    result.is_unknown = is_unknown;
-    return result;
+    return operate(expression, scope, cells);
 }
 
 struct cell naive_evaluate(const struct expression *expression, const struct scope *scope)

@@ -71,7 +71,6 @@ static const char *compare_tables(const struct run *run, const struct queries *q
     for (int i = 0; i < a->row_count * a->feature_count; i++) {
         const int row = i / a->feature_count, feature = i % a->feature_count;
         const struct kind kind = plan->features[feature].expression->kind;
-        if (a->cells[i].is_unknown || b->cells[i].is_unknown) continue;
         if (a->statuses[i] == b->statuses[i] && cell_equal(kind, a->cells[i], b->cells[i])) continue;
         return difference(run, feature, queries->keys[row], queries->t[row], s[row], left, a->cells[i],
                           a->statuses[i], right, b->cells[i], b->statuses[i]);
@@ -98,11 +97,7 @@ static void scan(struct run *run, const struct queries *queries, const uint64_t 
                    &table->statuses[q * features]);
         run->counts->rows++;
         run->counts->cells += (uint64_t)features;
-        for (int f = 0; f < features; f++) {
-            const struct cell *cell = &table->cells[q * features + f];
-            run->counts->unknown += cell->is_unknown;
-            run->counts->present += cell->present && !cell->is_unknown;
-        }
+        for (int f = 0; f < features; f++) run->counts->present += table->cells[q * features + f].present;
     }
 }
 

@@ -17,7 +17,6 @@ struct replay {
 // What was compared, for the summary.
 struct replay_counts {
     uint64_t rows, cells, present, pushed;
-    uint64_t unknown; // cells that the naive scan cannot tell: online == offline alone
 };
 
 // Pushes and looks up as the script says: online == offline at the same (t, s) == the naive scan; then what

@@ -68,7 +68,6 @@ const char *kind_text(struct pool *pool, struct kind kind);
 
 struct cell { // a null has all other members zero
     bool present;
-    bool is_unknown;  // the naive scan does not know it: made from an estimate
     int64_t i;        // bool, int64, decimal (scaled), timestamp
     double f;         // float64
     const char *text; // string, ending with a NUL; of bytes, list (packed) and vector the bytes

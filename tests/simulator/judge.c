@@ -50,7 +50,6 @@ static const char *compare(struct sitting *sitting, const struct record *record,
         const int a = row * plan->feature_count + f, b = other_row * plan->feature_count + f;
         const struct kind kind = plan->features[f].expression->kind;
         const struct cell served = record->table.cells[a], found = other->cells[b];
-        if (found.is_unknown) continue;
         if (record->table.statuses[a] == other->statuses[b] && cell_equal(kind, served, found)) continue;
         struct pool *pool = &sitting->judge->log->pool;
         return pool_format(pool, "feature %s (%s), %s\n  served: %s, %s\n  %s: %s, %s",
@@ -144,10 +143,8 @@ static void count_cells(struct log *log, const struct record *record, const stru
     log->counts.of[COUNT_previews] += record->is_preview ? (uint64_t)record->query_count : 0;
     log->counts.of[COUNT_with_event_at_hand] += record->at_hand >= 0 ? (uint64_t)record->query_count : 0;
     log->counts.of[COUNT_cells] += (uint64_t)(naive->row_count * naive->feature_count);
-    for (int i = 0; i < naive->row_count * naive->feature_count; i++) {
-        log->counts.of[COUNT_beyond_the_scan] += naive->cells[i].is_unknown;
-        log->counts.of[COUNT_present] += naive->cells[i].present && !naive->cells[i].is_unknown;
-    }
+    for (int i = 0; i < naive->row_count * naive->feature_count; i++)
+        log->counts.of[COUNT_present] += naive->cells[i].present;
 }
 
 static const char *check_naive(struct sitting *sitting, const struct record *record)

@@ -13,7 +13,6 @@
     X(lookups)                    \
     X(cells)                      \
     X(present)                    \
-    X(beyond_the_scan)            \
     X(checked_at_t_alone)         \
     X(previews)                   \
     X(with_event_at_hand)         \

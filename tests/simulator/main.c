@@ -119,11 +119,11 @@ static bool run_seed(const struct world *world, uint64_t seed, const struct opti
 
 // ---- Many seeds
 
-// Has something not happened yet? (What only long runs see does not count.)
+// Has something not happened yet?
 static bool is_starved(const struct progress *progress)
 {
     for (int i = 0; i < COUNT_KINDS; i++)
-        if (progress->counts[i] == 0 && i != COUNT_beyond_the_scan) return true;
+        if (progress->counts[i] == 0) return true;
     return false;
 }
 
