@@ -197,25 +197,17 @@ static const struct expression *aggregate_of(struct maker *maker, enum function 
     return add_aggregate(maker, &aggregate);
 }
 
-static const enum function number_functions[] = {
-    FN_COUNT,        FN_SUM,           FN_SUM,        FN_MEAN,       FN_VAR,         FN_STDDEV,
-    FN_DISTINCT,     FN_VAR_POP,       FN_STDDEV_POP, FN_SKEW,       FN_KURTOSIS,    FN_COVAR,
-    FN_COVAR_POP,    FN_CORR,          FN_SLOPE,      FN_SINCE_LAST, FN_SINCE_FIRST, FN_DECAYED_SUM,
-    FN_DECAYED_MEAN, FN_DECAYED_COUNT, FN_QUANTILE,   FN_MEDIAN,     FN_ENTROPY};
-static const enum function other_functions[] = {
-    FN_MIN,     FN_MAX,    FN_FIRST,         FN_LAST, FN_ANY,      FN_ALL,  FN_MIN_BY, FN_MAX_BY,
-    FN_FIRST_K, FN_LAST_K, FN_UNIQUE_LAST_K, FN_LAG,  FN_COUNT_BY, FN_MODE, FN_TOP_K};
-#define NUMBER_FUNCTIONS (sizeof number_functions / sizeof *number_functions)
-#define OTHER_FUNCTIONS  (sizeof other_functions / sizeof *other_functions)
-
 const struct expression *any_aggregate(struct maker *maker)
 {
-    const uint64_t pick = below(maker, NUMBER_FUNCTIONS + OTHER_FUNCTIONS);
-    return aggregate_of(maker, pick < NUMBER_FUNCTIONS ? number_functions[pick]
-                                                       : other_functions[pick - NUMBER_FUNCTIONS]);
+    return aggregate_of(maker, (enum function)below(maker, FUNCTIONS));
 }
 
 const struct expression *number_aggregate(struct maker *maker)
 {
-    return aggregate_of(maker, number_functions[below(maker, NUMBER_FUNCTIONS)]);
+    static const enum function functions[] = {
+        FN_COUNT,        FN_SUM,           FN_SUM,        FN_MEAN,       FN_VAR,         FN_STDDEV,
+        FN_DISTINCT,     FN_VAR_POP,       FN_STDDEV_POP, FN_SKEW,       FN_KURTOSIS,    FN_COVAR,
+        FN_COVAR_POP,    FN_CORR,          FN_SLOPE,      FN_SINCE_LAST, FN_SINCE_FIRST, FN_DECAYED_SUM,
+        FN_DECAYED_MEAN, FN_DECAYED_COUNT, FN_QUANTILE,   FN_MEDIAN,     FN_ENTROPY};
+    return aggregate_of(maker, functions[below(maker, sizeof functions / sizeof *functions)]);
 }
