@@ -50,7 +50,7 @@ struct disk {
 };
 
 static struct disk *mounted;
-static uint64_t calls, crash_at;
+static uint64_t calls, crash_at, fail_at, fail_count;
 static void (*crash_here)(void);
 static struct random ids;
 
@@ -81,11 +81,19 @@ void disk_arm(uint64_t at, void (*crash)(void))
     calls = 0;
     crash_at = at;
     crash_here = crash;
+    fail_at = 0;
 }
 
-uint64_t disk_calls(void)
+void disk_arm_errors(uint64_t at, uint64_t count)
 {
-    return calls;
+    disk_arm(0, NULL);
+    fail_at = at;
+    fail_count = count;
+}
+
+bool disk_has_failed(void)
+{
+    return fail_at && calls >= fail_at;
 }
 
 int64_t disk_synced_cell(const struct disk *disk)
@@ -198,9 +206,14 @@ static struct file *file_of(int fd)
     return new_file(fd, found.st_ino);
 }
 
-static void count_call(const struct file *file)
+// False: the call fails.
+static bool may_call(const struct file *file, int error)
 {
-    if (file && ++calls == crash_at && crash_here) crash_here();
+    if (!file) return true;
+    if (++calls == crash_at && crash_here) crash_here();
+    if (!fail_at || calls < fail_at || calls >= fail_at + fail_count) return true;
+    errno = error;
+    return false;
 }
 
 static void before_change(int fd, struct file *file, off_t offset, size_t size)
@@ -216,18 +229,19 @@ static void before_change(int fd, struct file *file, off_t offset, size_t size)
         keep_block(fd, (int32_t)(file - mounted->files), i);
 }
 
-static void before_write(int fd, off_t offset, size_t size)
+static bool may_write(int fd, off_t offset, size_t size)
 {
-    struct file *file = file_of(fd);
-    count_call(file);
+    struct file *file = mounted ? file_of(fd) : NULL;
+    if (!may_call(file, ENOSPC)) return false;
     before_change(fd, file, offset, size);
+    return true;
 }
 
 // ---- The calls
 
 ssize_t pwrite(int fd, const void *bytes, size_t size, off_t offset)
 {
-    if (mounted) before_write(fd, offset, size);
+    if (!may_write(fd, offset, size)) return -1;
     return syscall(SYS_pwrite64, fd, bytes, size, offset);
 }
 
@@ -238,7 +252,7 @@ ssize_t pwrite64(int fd, const void *bytes, size_t size, off_t offset)
 
 ssize_t write(int fd, const void *bytes, size_t size)
 {
-    if (mounted) before_write(fd, lseek(fd, 0, SEEK_CUR), size);
+    if (mounted && !may_write(fd, lseek(fd, 0, SEEK_CUR), size)) return -1;
     return syscall(SYS_write, fd, bytes, size);
 }
 
@@ -246,7 +260,7 @@ ssize_t writev(int fd, const struct iovec *parts, int count)
 {
     size_t size = 0;
     for (int i = 0; i < count; i++) size += parts[i].iov_len;
-    if (mounted) before_write(fd, lseek(fd, 0, SEEK_CUR), size);
+    if (mounted && !may_write(fd, lseek(fd, 0, SEEK_CUR), size)) return -1;
     return syscall(SYS_writev, fd, parts, count);
 }
 
@@ -254,7 +268,7 @@ int ftruncate(int fd, off_t size)
 {
     struct stat now;
     struct file *file = mounted ? file_of(fd) : NULL;
-    count_call(file);
+    if (!may_call(file, ENOSPC)) return -1;
     if (file && fstat(fd, &now) == 0) {
         const off_t low = size < now.st_size ? size : now.st_size;
         before_change(fd, file, low, (size_t)(low == size ? now.st_size - size : size - now.st_size));
@@ -270,7 +284,7 @@ int ftruncate64(int fd, off_t size)
 static int synced(int fd, long call)
 {
     struct file *file = mounted ? file_of(fd) : NULL;
-    count_call(file);
+    if (!may_call(file, EIO)) return -1;
     const int result = (int)syscall(call, fd);
     if (result == 0 && file) forget_blocks(file);
     return result;

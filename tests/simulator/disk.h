@@ -23,7 +23,9 @@ void disk_mount(struct disk *disk);
 
 // Calls `crash`, which does not return, before the call number `at` from here on; 0: never.
 void disk_arm(uint64_t at, void (*crash)(void));
-uint64_t disk_calls(void); // since the last disk_arm
+// The same, but that call and the ones behind it, `count` in all, fail: the disk is full.
+void disk_arm_errors(uint64_t at, uint64_t count);
+bool disk_has_failed(void); // since it was armed last
 // The clock's cell as it was synced last; 0: never.
 int64_t disk_synced_cell(const struct disk *disk);
 // The kernel has written the clock's file back.

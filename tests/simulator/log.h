@@ -47,6 +47,9 @@
     X(died_before_online_commit)  \
     X(died_before_switch)         \
     X(died_after_switch)          \
+    X(ended_by_disk_error)        \
+    X(disk_error_survived)        \
+    X(not_visible)                \
     X(died_at_disk_write)         \
     X(second_instances)
 enum count {

@@ -59,7 +59,17 @@ static void arm(struct crash crash)
 {
     node.crash = crash;
     node.faults = 0;
-    disk_arm(crash.kind == CRASH_NONE ? 0 : (uint64_t)crash.disk, die_at_disk);
+    if (crash.kind == CRASH_ERROR)
+        disk_arm_errors((uint64_t)crash.disk, (uint64_t)crash.errors);
+    else
+        disk_arm(crash.kind == CRASH_NONE ? 0 : (uint64_t)crash.disk, die_at_disk);
+}
+
+// What went wrong may be the disk's doing: then the node ends, as a command that got an error does.
+static const char *blame_disk(const char *problem)
+{
+    if (problem && node.crash.kind == CRASH_ERROR && disk_has_failed()) die(COUNT_ended_by_disk_error);
+    return problem;
 }
 
 static enum count death_at(const char *name)
@@ -239,7 +249,7 @@ static void at_fault_point(void *context, const char *name)
     node.log->wall_us += node.act->peek_later_us;
     count(COUNT_in_flight, 1);
     const char *problem = look_up_by_reader(node.act_index % 100, ASKED_ASIDE, AT_CLOCK, true);
-    if (problem) end_with(pool_format(&node.log->pool, "at %s: %s", name, problem));
+    if (blame_disk(problem)) end_with(pool_format(&node.log->pool, "at %s: %s", name, problem));
 }
 
 // A store that was torn may say so; anything else it must answer.
@@ -307,7 +317,10 @@ static const char *push(const struct act *act)
     add_record(RECORD_BEGUN)->clock_us = ss_clock_now(node.writer.materializer->store->clock);
     if (session_push_from(&node.writer, &batch, &producer, &result) != SS_OK)
         return failed("push", &node.writer.error);
-    if (result.not_visible[0]) return pool_format(&node.log->pool, "not visible: %s", result.not_visible);
+    const bool failed_disk = node.crash.kind == CRASH_ERROR && disk_has_failed();
+    if (result.not_visible[0] && !failed_disk)
+        return pool_format(&node.log->pool, "not visible: %s", result.not_visible);
+    count(COUNT_disk_error_survived, failed_disk);
     arm((struct crash){.fault = -1});
     struct record *record = add_record(RECORD_PUSHED);
     record->s = result.seq;
@@ -318,6 +331,10 @@ static const char *push(const struct act *act)
         count(COUNT_duplicates, result.duplicate);
         count(COUNT_conflicts, result.conflicting);
         count(COUNT_violations, result.quarantined);
+    }
+    if (result.not_visible[0]) { // it is acknowledged; who opens the store next makes it visible
+        add_record(RECORD_DONE);
+        die(COUNT_not_visible);
     }
     return act->again == AGAIN_NOT ? NULL : push_again(act, &batch, &producer, result.seq);
 }
@@ -421,7 +438,7 @@ static const char *begin(void)
     const struct act *act = start->act < node.story->act_count ? &node.story->acts[start->act] : NULL;
     if (act && start->attempt > 0 && act->look_behind && !problem) problem = look_behind();
     if (act && start->attempt > 0 && start->attempt < TRIES) arm(act->crash[start->attempt]);
-    return problem ? problem : open_writer();
+    return problem ? problem : blame_disk(open_writer());
 }
 
 // Online and offline digests are compared on the way.
@@ -451,7 +468,7 @@ static void live_on(void)
         if (node.act->dropped) continue;
         const bool is_retry = node.start->attempt > 0 && i == node.start->act;
         if (!is_retry) arm(node.act->crash[0]);
-        problem = perform(node.act);
+        problem = blame_disk(perform(node.act));
         arm((struct crash){.fault = -1});
         if (!problem) add_record(RECORD_DONE);
     }

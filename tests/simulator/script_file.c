@@ -42,6 +42,8 @@ static const char *cells_text(struct pool *pool, const struct source *source, co
 static const char *crash_text(struct pool *pool, const struct crash *crash)
 {
     if (crash->kind == CRASH_NONE) return "";
+    if (crash->kind == CRASH_ERROR)
+        return pool_format(pool, ", disk full for %d calls from %d on", crash->errors, crash->disk);
     const char *how = crash->kind == CRASH_KILL ? "killed" : "power lost";
     if (crash->fault >= 0) return pool_format(pool, ", %s at fault point %d", how, crash->fault);
     return pool_format(pool, ", %s before disk call %d", how, crash->disk);

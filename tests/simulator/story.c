@@ -156,11 +156,15 @@ static struct act *add_act(struct weaver *weaver, enum act_kind kind)
 // Dies at a fault point or at any write; the counts are such that most acts get there.
 static struct crash any_crash(struct weaver *weaver, int faults, int writes)
 {
-    struct crash crash = {chance(weaver, 55) ? CRASH_KILL : CRASH_POWER, -1, 0};
+    struct crash crash = {.kind = chance(weaver, 55) ? CRASH_KILL : CRASH_POWER, .fault = -1};
     if (faults && chance(weaver, 50))
         crash.fault = (int)below(weaver, (uint64_t)faults);
     else
         crash.disk = 1 + (int)below(weaver, (uint64_t)writes);
+    if (crash.disk && chance(weaver, 25)) {
+        crash.kind = CRASH_ERROR;
+        crash.errors = chance(weaver, 60) ? 1 + (int)below(weaver, 3) : 1000;
+    }
     return crash;
 }
 
@@ -222,7 +226,7 @@ static void add_something(struct weaver *weaver)
     case 0: may_crash(weaver, add_act(weaver, ACT_RESTART), 40, 0, 20); break;
     case 1:
         act = add_act(weaver, ACT_STOP);
-        may_crash(weaver, act, 100, 0, 1);
+        may_crash(weaver, act, 100, 1, 1);
         break;
     case 2: may_crash(weaver, add_act(weaver, ACT_REBUILD), 30, 0, 12); break;
     default:

@@ -8,14 +8,16 @@
 
 enum crash_kind {
     CRASH_NONE,
-    CRASH_KILL, // the process dies; what it wrote stays
-    CRASH_POWER // the machine goes down; what was not synced may be lost
+    CRASH_KILL,  // the process dies; what it wrote stays
+    CRASH_POWER, // the machine goes down; what was not synced may be lost
+    CRASH_ERROR  // the disk is full for a while; who gets an error ends, as a command does
 };
 
 struct crash {
     enum crash_kind kind;
-    int fault; // dies at this fault point of the act, counted from 0; -1: at none
-    int disk;  // dies before this call to the disk, counted from 1; 0: before none
+    int fault;  // dies at this fault point of the act, counted from 0; -1: at none
+    int disk;   // dies before this call to the disk, counted from 1; 0: before none
+    int errors; // so many calls fail
 };
 
 enum act_kind {
