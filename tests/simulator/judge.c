@@ -86,8 +86,12 @@ static const char *join(struct sitting *sitting, int variant, int at_hand, bool 
     int64_t *t = pool_take(pool, (size_t)(most + 1) * sizeof *t);
     uint64_t *s = pool_take(pool, (size_t)(most + 1) * sizeof *s);
     const struct cell **events = pool_take(pool, (size_t)(most + 1) * sizeof *events);
-    struct queries queries = {0, (const struct cell(*)[MAX_KEYS])keys, (const struct cell(*)[3])request,
-                              t, at_hand >= 0 ? events : NULL,         at_hand};
+    struct queries queries = {.keys = (const struct cell(*)[MAX_KEYS])keys,
+                              .request = (const struct cell(*)[3])request,
+                              .t = t,
+                              .at_hand = at_hand >= 0 ? events : NULL,
+                              .at_hand_source = at_hand,
+                              .at_hand_lacks_keys = story->script.at_hand_lacks_keys};
     for (const struct record *record = sitting->judge->log->first; record; record = record->next)
         for (int i = 0; is_wanted(record, variant, at_hand, final) && i < record->query_count; i++) {
             memcpy(keys[queries.count], story->variants[variant].query_keys[record->queries[i]],
@@ -164,6 +168,7 @@ static const char *check_naive(struct sitting *sitting, const struct record *rec
     for (int i = 0; i < record->query_count && !problem; i++) {
         const int query = record->queries[i];
         naive.at_hand_source = record->at_hand;
+        naive.at_hand_lacks_keys = story->script.at_hand_lacks_keys;
         naive.at_hand = record->at_hand < 0 ? NULL : story->queries[query].events[record->at_hand];
         naive_read(&naive, variant->query_keys[query], story->queries[query].request,
                    (struct naive_point){record->t_us, record->s, false}, &table.cells[i * features],

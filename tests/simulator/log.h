@@ -48,7 +48,6 @@
     X(died_before_switch)         \
     X(died_after_switch)          \
     X(ended_by_disk_error)        \
-    X(disk_error_survived)        \
     X(not_visible)                \
     X(died_at_disk_write)         \
     X(second_instances)

@@ -165,12 +165,12 @@ static void choose_queries(struct record *record, int first, int most, struct qu
         if (record->at_hand >= 0) events[record->query_count] = story->queries[q].events[record->at_hand];
         record->queries[record->query_count++] = q;
     }
-    *queries = (struct queries){record->query_count,
-                                (const struct cell(*)[MAX_KEYS])keys,
-                                (const struct cell(*)[3])request,
-                                NULL,
-                                record->at_hand >= 0 ? events : NULL,
-                                record->at_hand};
+    *queries = (struct queries){.count = record->query_count,
+                                .keys = (const struct cell(*)[MAX_KEYS])keys,
+                                .request = (const struct cell(*)[3])request,
+                                .at_hand = record->at_hand >= 0 ? events : NULL,
+                                .at_hand_source = record->at_hand,
+                                .at_hand_lacks_keys = story->script.at_hand_lacks_keys};
 }
 
 static const char *pin(struct session *session, int64_t at, struct ss_pinned *pinned)
@@ -320,7 +320,6 @@ static const char *push(const struct act *act)
     const bool failed_disk = node.crash.kind == CRASH_ERROR && disk_has_failed();
     if (result.not_visible[0] && !failed_disk)
         return pool_format(&node.log->pool, "not visible: %s", result.not_visible);
-    count(COUNT_disk_error_survived, failed_disk);
     arm((struct crash){.fault = -1});
     struct record *record = add_record(RECORD_PUSHED);
     record->s = result.seq;

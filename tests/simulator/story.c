@@ -87,6 +87,22 @@ static void make_crowd(struct weaver *weaver)
                     crowd_key(weaver, plan->key_kinds[plan->service_keys[k]], random_word(weaver->random));
 }
 
+// ---- Times as coarse as real ones, so that many events share theirs
+
+static void coarsen_times(struct weaver *weaver)
+{
+    static const int64_t units[] = {SECOND, MINUTE, HOUR, DAY};
+    const int64_t unit = units[below(weaver, 4)];
+    struct script *script = &weaver->story->script;
+    for (int i = 0; i < script->step_count; i++)
+        for (int r = 0; r < script->steps[i].row_count; r++) {
+            const struct source *source = &weaver->story->plan.sources[script->steps[i].source];
+            struct cell *time = &script->steps[i].rows[r].cells[source->time_column];
+            const int64_t over = time->i % unit;
+            if (time->present) time->i -= over < 0 ? over + unit : over;
+        }
+}
+
 // ---- Queries
 
 static struct cell any_key(struct weaver *weaver, int key)
@@ -122,6 +138,7 @@ static struct cell *make_event(struct weaver *weaver, int index, const struct qu
         const enum role role = source->columns[c].role;
         if (role == ROLE_TIME || role == ROLE_OPERATION || role == ROLE_ARRIVAL) cells[c] = (struct cell){0};
         if (role == ROLE_KEY && chance(weaver, 85)) cells[c] = query->keys[source->columns[c].key];
+        if (role == ROLE_KEY && weaver->story->script.at_hand_lacks_keys) cells[c] = (struct cell){0};
     }
     return cells;
 }
@@ -161,7 +178,7 @@ static struct crash any_crash(struct weaver *weaver, int faults, int writes)
         crash.fault = (int)below(weaver, (uint64_t)faults);
     else
         crash.disk = 1 + (int)below(weaver, (uint64_t)writes);
-    if (crash.disk && chance(weaver, 25)) {
+    if (crash.disk && chance(weaver, 35)) {
         crash.kind = CRASH_ERROR;
         crash.errors = chance(weaver, 60) ? 1 + (int)below(weaver, 3) : 1000;
     }
@@ -248,7 +265,7 @@ static void add_push(struct weaver *weaver, struct step *step)
     if (act->producer >= 0 && chance(weaver, 30)) act->again = (enum again)(1 + below(weaver, 3));
     if (chance(weaver, 50)) act->peek_at = (int)below(weaver, 5);
     act->peek_later_us = (int64_t)below(weaver, chance(weaver, 50) ? 10 : 2 * HOUR);
-    may_crash(weaver, act, 22, 5, 14);
+    may_crash(weaver, act, 24, 5, 22);
     weaver->story->row_count += step->row_count;
 }
 
@@ -301,6 +318,7 @@ const char *story_make(struct story *story, uint64_t seed, struct pool *pool)
     generate_plan(&random, pool, &story->plan);
     story->plan.wall = random_chance(&random, 50);
     generate_script(&random, pool, &story->plan, &story->script);
+    if (random_chance(&random, 40)) coarsen_times(&weaver);
     if (random_chance(&random, 35)) make_crowd(&weaver);
     make_queries(&weaver);
     story->acts = pool_take(pool, MOST_ACTS * sizeof *story->acts);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -16,10 +17,11 @@
 #include "node.h"
 #include "other.h"
 
-#define CELL_OFFSET  64            // of the clock's file (store/clock.c)
-#define LAG          (50 * SECOND) // less than what the store adds after a reboot
-#define MOST_DEATHS  400
-#define NODE_SECONDS 60
+#define CELL_OFFSET     64            // of the clock's file (store/clock.c)
+#define LAG             (50 * SECOND) // less than what the store adds after a reboot
+#define MOST_DEATHS     400
+#define CPU_SECONDS     120
+#define HANGING_SECONDS 600
 
 struct telling {
     const struct world *world;
@@ -64,8 +66,11 @@ static pid_t start_child(void)
     fflush(NULL);
     const pid_t child = fork();
     if (child < 0) abort();
-    if (child == 0) alarm(NODE_SECONDS);
-    return child;
+    if (child != 0) return child;
+    const struct rlimit limit = {CPU_SECONDS, CPU_SECONDS};
+    setrlimit(RLIMIT_CPU, &limit);
+    alarm(HANGING_SECONDS);
+    return 0;
 }
 
 // ---- The machine goes down
