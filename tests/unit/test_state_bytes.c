@@ -289,6 +289,7 @@ static void a_value_that_is_none_of_its_type_is_damage(void **unused)
         assert_int_equal(ss_state_read(state, 6, NULL, values, expired, &error), SS_DAMAGED);
         assert_non_null(strstr(error.message, "rebuild the view"));
         ss_arena_release(&arena);
+        fixture_release(fixture);
         free(fixture);
     }
 }
