@@ -141,13 +141,19 @@ struct ss_aggregate {
     size_t cover_count;
 };
 
-// Aggregates that one fold of tiles serves: alike in window, hop and cover.
+// Aggregates that one fold of tiles serves: alike in window, hop and cover. Folds whose covers end in the
+// same level are a chain, shorter windows first: the tiles of that level are folded once, from the newest
+// back.
 struct ss_fold {
     const struct ss_aggregate *aggregate; // the first of them
     size_t aggregate_count;
     const int *aggregates; // ascending
     const uint32_t *parts; // group_count entries: what they need
     int group_end;         // no group from here on is needed
+    bool chained;          // not alone in its chain
+    bool starts_chain;
+    const uint32_t *chain_parts; // of a chained fold: what it and the ones behind it in the chain need
+    int chain_group_end;
 };
 
 struct ss_feature {

@@ -6,6 +6,7 @@
 
 #include "engine/group.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 // Alike windows have different covers where a coarser level keeps what one aggregate needs and not the other.
@@ -43,6 +44,53 @@ static bool fill(struct ss_fold *fold, const struct ss_view *view, struct ss_are
     return true;
 }
 
+static bool may_chain(const struct ss_aggregate *aggregate)
+{
+    return aggregate->bound == SS_BOUND_WINDOW && !aggregate->last_n;
+}
+
+static int last_level(const struct ss_aggregate *aggregate)
+{
+    return aggregate->cover[aggregate->cover_count - 1];
+}
+
+static bool same_chain(const struct ss_fold *a, const struct ss_fold *b)
+{
+    return may_chain(a->aggregate) && may_chain(b->aggregate) &&
+           last_level(a->aggregate) == last_level(b->aggregate);
+}
+
+// Chains together, shorter windows first.
+static int compare_folds(const void *left, const void *right)
+{
+    const struct ss_aggregate *a = ((const struct ss_fold *)left)->aggregate;
+    const struct ss_aggregate *b = ((const struct ss_fold *)right)->aggregate;
+    if (may_chain(a) != may_chain(b)) return may_chain(a) ? 1 : -1;
+    if (may_chain(a) && last_level(a) != last_level(b)) return last_level(a) - last_level(b);
+    if (may_chain(a) && a->window_us != b->window_us) return a->window_us < b->window_us ? -1 : 1;
+    return (a > b) - (a < b);
+}
+
+static bool chain(const struct ss_view *view, struct ss_fold *folds, struct ss_arena *arena)
+{
+    for (size_t f = view->fold_count; f-- > 0;) {
+        struct ss_fold *fold = &folds[f], *behind = f + 1 < view->fold_count ? &folds[f + 1] : NULL;
+        const bool follows = f > 0 && same_chain(&folds[f - 1], fold);
+        if (behind && !same_chain(fold, behind)) behind = NULL;
+        fold->chained = follows || behind;
+        fold->starts_chain = fold->chained && !follows;
+        if (!fold->chained) continue;
+        uint32_t *parts = ss_arena_array(arena, view->group_count, sizeof *parts);
+        if (!parts) return false;
+        for (size_t g = 0; g < view->group_count; g++)
+            parts[g] = fold->parts[g] | (behind ? behind->chain_parts[g] : 0);
+        fold->chain_parts = parts;
+        fold->chain_group_end =
+            behind && behind->chain_group_end > fold->group_end ? behind->chain_group_end : fold->group_end;
+    }
+    return true;
+}
+
 bool ss_view_plan_folds(struct ss_view *view, struct ss_arena *arena)
 {
     struct ss_fold *folds = ss_arena_array(arena, view->aggregate_count, sizeof *folds);
@@ -56,6 +104,7 @@ bool ss_view_plan_folds(struct ss_view *view, struct ss_arena *arena)
         if (!fill(&folds[f], view, arena)) return false;
         view->fold_count++;
     }
+    if (view->fold_count) qsort(folds, view->fold_count, sizeof *folds, compare_folds);
     view->folds = folds;
-    return true;
+    return chain(view, folds, arena);
 }

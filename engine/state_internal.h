@@ -31,6 +31,9 @@ struct ss_state_level {
 
 struct ss_read_scratch { // made by the first read, used by every later one; group_count entries each
     struct ss_group_state *totals;
+    struct ss_group_state
+        *running; // of a chain: what the tiles of its level that start at running_us or later give
+    int64_t running_us;
     uint32_t *parts; // where not all aggregates are needed: what those of a fold need
     struct ss_fold_step *steps;
 };

@@ -3,7 +3,8 @@
 // A window [floor(t - W, hop), infinity) is covered by tiles of its own hop up to the next boundary of the
 // coarser hop, from there by the coarser tiles, and so on; the coarsest go to the end. (Every event in the
 // state lies before t.) Merging is commutative and exact, so which cover is taken changes no bit. One fold
-// per window and cover serves all aggregates that share them; tiles in bytes are merged straight from them.
+// per window and cover serves all aggregates that share them; nested windows share the fold of their coarsest
+// tiles, which goes from the newest tile back. Tiles in bytes are merged straight from them.
 
 #include "engine/base/planted.h"
 #include "engine/fold_inline.h"
@@ -25,9 +26,10 @@ static bool make_scratch(const struct ss_state *state)
     const size_t count = state->view->group_count;
     struct ss_read_scratch *scratch = state->scratch;
     scratch->totals = ss_arena_array(state->arena, count, sizeof *scratch->totals);
+    scratch->running = ss_arena_array(state->arena, count, sizeof *scratch->running);
     scratch->parts = ss_arena_array(state->arena, count, sizeof *scratch->parts);
     scratch->steps = ss_arena_array(state->arena, count, sizeof *scratch->steps);
-    return scratch->totals && scratch->parts && scratch->steps;
+    return scratch->totals && scratch->running && scratch->parts && scratch->steps;
 }
 
 static inline bool is_needed(const uint64_t *needed, int aggregate)
@@ -53,7 +55,7 @@ static const uint32_t *needed_parts(const struct ss_state *state, const struct s
 }
 
 static size_t plan_steps(const struct ss_state *state, const struct ss_state_level *level, int group_end,
-                         const uint32_t *parts)
+                         const uint32_t *parts, struct ss_group_state *totals)
 {
     const uint32_t simple = SS_PART_N | SS_GROUP_SUM_PARTS;
     size_t count = 0;
@@ -62,7 +64,7 @@ static size_t plan_steps(const struct ss_state *state, const struct ss_state_lev
         struct ss_fold_step *step = &state->scratch->steps[count];
         step->kind = ss_tile_kind(state, level->plan, group, 0);
         step->parts = parts[group];
-        step->total = parts[group] ? &state->scratch->totals[group] : NULL;
+        step->total = parts[group] ? &totals[group] : NULL;
         step->is_double = step->kind.type.id == SS_FLOAT64;
         step->is_simple = step->total && step->kind.has_argument && !ss_type_is_text(step->kind.type) &&
                           (step->kind.parts & SS_GROUP_SUM_PARTS) && !(step->kind.parts & ~simple);
@@ -122,10 +124,10 @@ static enum ss_status merge_encoded(const struct ss_state *state, const struct s
     return reader.failed || reader.at > reader.end ? ss_tile_damaged(level, tile->index, error) : SS_OK;
 }
 
-// Merges the tiles that start in [from_us, to_us).
+// Merges the tiles that start in [from_us, to_us): the groups before group_end, their `parts`.
 static enum ss_status merge_span(const struct ss_state *state, const struct ss_state_level *level,
-                                 const struct ss_fold *fold, const uint32_t *parts, int64_t from_us,
-                                 int64_t to_us, struct ss_error *error)
+                                 int group_end, const uint32_t *parts, struct ss_group_state *totals,
+                                 int64_t from_us, int64_t to_us, struct ss_error *error)
 {
     const bool all = level->plan->hop_us == SS_HOP_ALL;
     if (level->count == 0) return SS_OK;
@@ -134,7 +136,7 @@ static enum ss_status merge_span(const struct ss_state *state, const struct ss_s
     const struct ss_tile *const end = level->tiles + level->first + level->count;
     const struct ss_tile *tile = level->tiles + ss_level_search(level, from);
     if (tile == end || tile->index >= to) return SS_OK;
-    const size_t step_count = plan_steps(state, level, fold->group_end, parts);
+    const size_t step_count = plan_steps(state, level, group_end, parts, totals);
     for (; tile < end && tile->index < to; tile++) {
         if (tile->form == SS_TILE_ENCODED)
             SS_TRY(merge_encoded(state, level, tile, step_count, error));
@@ -177,6 +179,26 @@ static int64_t window_start(const struct ss_aggregate *aggregate, int64_t t_us)
     return ss_floor_to(start_us, aggregate->hop_us);
 }
 
+// Merges what the running fold of a chain holds, brought to from_us, into the totals.
+static enum ss_status take_running(const struct ss_state *state, const struct ss_fold *fold, int64_t from_us,
+                                   const uint32_t *parts, struct ss_error *error)
+{
+    const struct ss_aggregate *aggregate = fold->aggregate;
+    const struct ss_view *view = state->view;
+    struct ss_read_scratch *scratch = state->scratch;
+    SS_TRY(merge_span(state, &state->levels[aggregate->cover[aggregate->cover_count - 1]],
+                      fold->chain_group_end, fold->chain_parts, scratch->running, from_us,
+                      scratch->running_us, error));
+    scratch->running_us = from_us;
+    for (int g = 0; g < fold->group_end; g++) {
+        const struct ss_group *of = &view->groups[g];
+        const struct ss_group_kind kind = {of->type, of->argument >= 0, parts[g], 0, of};
+        if (parts[g] && !ss_group_merge(&scratch->totals[g], &kind, &scratch->running[g], state->arena))
+            return ss_fail_memory(error, "the value of a window");
+    }
+    return SS_OK;
+}
+
 static enum ss_status fold_window(const struct ss_state *state, const struct ss_fold *fold,
                                   const uint32_t *parts, int64_t t_us, struct ss_error *error)
 {
@@ -184,10 +206,13 @@ static enum ss_status fold_window(const struct ss_state *state, const struct ss_
     int64_t from_us = window_start(aggregate, t_us);
     if (aggregate->last_n) return fold_recent(state, fold, parts, from_us, error);
     for (size_t c = 0; c < aggregate->cover_count; c++) {
-        int64_t to_us = INT64_MAX;
-        if (c + 1 < aggregate->cover_count)
-            to_us = ceiling_to(from_us, state->view->levels[aggregate->cover[c + 1]].hop_us);
-        SS_TRY(merge_span(state, &state->levels[aggregate->cover[c]], fold, parts, from_us, to_us, error));
+        const bool last = c + 1 == aggregate->cover_count;
+        const int64_t to_us =
+            last ? INT64_MAX : ceiling_to(from_us, state->view->levels[aggregate->cover[c + 1]].hop_us);
+        if (last && fold->chained && from_us <= state->scratch->running_us)
+            return take_running(state, fold, from_us, parts, error);
+        SS_TRY(merge_span(state, &state->levels[aggregate->cover[c]], fold->group_end, parts,
+                          state->scratch->totals, from_us, to_us, error));
         from_us = to_us;
     }
     return SS_OK;
@@ -230,6 +255,11 @@ static enum ss_status read_fold(const struct ss_state *state, const struct ss_fo
                                 struct ss_error *error)
 {
     const uint32_t *parts = needed_parts(state, fold, needed);
+    if (fold->starts_chain) {
+        for (int g = 0; g < fold->chain_group_end; g++)
+            if (fold->chain_parts[g]) ss_group_clear(&state->scratch->running[g]);
+        state->scratch->running_us = INT64_MAX;
+    }
     if (!parts) return SS_OK;
     for (int g = 0; g < fold->group_end; g++)
         if (parts[g]) ss_group_clear(&state->scratch->totals[g]);
