@@ -28,13 +28,38 @@ static double to_double(mpfr_t value, int ternary)
     return result + 0.0;
 }
 
-struct moments moments_of(const struct moments_terms *terms)
+static struct moments finish(mpfr_t s1, mpfr_t s2, uint64_t n, unsigned scale)
 {
     struct moments expected = {0};
-    mpfr_t s1, s2, term, spread, divisor, value;
-    mpfr_inits2(EXACT_BITS, s1, s2, term, spread, (mpfr_ptr)0);
+    mpfr_t term, spread, divisor, value;
+    mpfr_inits2(EXACT_BITS, term, spread, (mpfr_ptr)0);
     mpfr_init2(divisor, 512);
     mpfr_init2(value, QUOTIENT_BITS);
+    expected.sum = to_double(s1, 0);
+    mpfr_ui_pow_ui(divisor, 10, scale, MPFR_RNDN);
+    mpfr_mul_ui(divisor, divisor, n, MPFR_RNDN);
+    expected.mean = to_double(value, mpfr_div(value, s1, divisor, MPFR_RNDN));
+    mpfr_mul_ui(spread, s2, n, MPFR_RNDN);
+    mpfr_sqr(term, s1, MPFR_RNDN);
+    mpfr_sub(spread, spread, term, MPFR_RNDN);
+    if (n > 1 && mpfr_sgn(spread) > 0) {
+        mpfr_ui_pow_ui(divisor, 10, 2 * scale, MPFR_RNDN);
+        mpfr_mul_ui(divisor, divisor, n, MPFR_RNDN);
+        mpfr_mul_ui(divisor, divisor, n - 1, MPFR_RNDN);
+        const int ternary = mpfr_div(value, spread, divisor, MPFR_RNDN);
+        expected.variance = to_double(value, ternary);
+        // the root of a quotient rounded at 8000 bits differs from the true root by far less than a tie
+        const int root_ternary = mpfr_sqrt(value, value, MPFR_RNDN);
+        expected.stddev = to_double(value, root_ternary ? root_ternary : ternary);
+    }
+    mpfr_clears(term, spread, divisor, value, (mpfr_ptr)0);
+    return expected;
+}
+
+struct moments moments_of(const struct moments_terms *terms)
+{
+    mpfr_t s1, s2, term;
+    mpfr_inits2(EXACT_BITS, s1, s2, term, (mpfr_ptr)0);
     mpfr_set_zero(s1, 1);
     mpfr_set_zero(s2, 1);
     for (size_t i = 0; i < terms->count; i++) {
@@ -46,23 +71,30 @@ struct moments moments_of(const struct moments_terms *terms)
         mpfr_sqr(term, term, MPFR_RNDN);
         mpfr_add(s2, s2, term, MPFR_RNDN);
     }
-    expected.sum = to_double(s1, 0);
-    mpfr_ui_pow_ui(divisor, 10, terms->scale, MPFR_RNDN);
-    mpfr_mul_ui(divisor, divisor, terms->count, MPFR_RNDN);
-    expected.mean = to_double(value, mpfr_div(value, s1, divisor, MPFR_RNDN));
-    if (terms->count > 1) {
-        mpfr_mul_ui(spread, s2, terms->count, MPFR_RNDN);
-        mpfr_sqr(term, s1, MPFR_RNDN);
-        mpfr_sub(spread, spread, term, MPFR_RNDN);
-        mpfr_ui_pow_ui(divisor, 10, 2 * terms->scale, MPFR_RNDN);
-        mpfr_mul_ui(divisor, divisor, terms->count, MPFR_RNDN);
-        mpfr_mul_ui(divisor, divisor, terms->count - 1, MPFR_RNDN);
-        const int ternary = mpfr_div(value, spread, divisor, MPFR_RNDN);
-        expected.variance = to_double(value, ternary);
-        // the root of a quotient rounded at 8000 bits differs from the true root by far less than a tie
-        const int root_ternary = mpfr_sqrt(value, value, MPFR_RNDN);
-        expected.stddev = to_double(value, root_ternary ? root_ternary : ternary);
+    const struct moments expected = finish(s1, s2, terms->count, terms->scale);
+    mpfr_clears(s1, s2, term, (mpfr_ptr)0);
+    return expected;
+}
+
+static void set_limbs(mpfr_t value, const struct moments_limbs *limbs)
+{
+    mpfr_set_zero(value, 1);
+    for (size_t i = MOMENTS_LIMBS; i-- > 0;) {
+        mpfr_mul_2ui(value, value, 64, MPFR_RNDN);
+        mpfr_add_ui(value, value, limbs->limbs[i], MPFR_RNDN);
     }
-    mpfr_clears(s1, s2, term, spread, divisor, value, (mpfr_ptr)0);
+    mpfr_mul_2si(value, value, limbs->exponent, MPFR_RNDN);
+    if (limbs->negative) mpfr_neg(value, value, MPFR_RNDN);
+}
+
+struct moments moments_of_sums(const struct moments_limbs *sum, const struct moments_limbs *squares,
+                               uint64_t n, unsigned scale)
+{
+    mpfr_t s1, s2;
+    mpfr_inits2(EXACT_BITS, s1, s2, (mpfr_ptr)0);
+    set_limbs(s1, sum);
+    set_limbs(s2, squares);
+    const struct moments expected = finish(s1, s2, n, scale);
+    mpfr_clears(s1, s2, (mpfr_ptr)0);
     return expected;
 }

@@ -21,4 +21,14 @@ struct moments { // infinite where out of range; variance and stddev of two term
 
 struct moments moments_of(const struct moments_terms *terms);
 
+// The same of sums that are given: +- limbs * 2^exponent. Variance and deviation are 0 where n S2 <= S1^2.
+#define MOMENTS_LIMBS 4
+struct moments_limbs {
+    uint64_t limbs[MOMENTS_LIMBS];
+    int exponent;
+    bool negative;
+};
+struct moments moments_of_sums(const struct moments_limbs *sum, const struct moments_limbs *squares,
+                               uint64_t n, unsigned scale);
+
 #endif

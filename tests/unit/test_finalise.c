@@ -99,6 +99,87 @@ static void subnormal_results_round_once(void **state)
     mpfr_free_cache();
 }
 
+static void check_sums(const struct moments_limbs *sum, const struct moments_limbs *squares, uint64_t n,
+                       unsigned scale)
+{
+    struct ss_arena arena = {0};
+    struct ss_exact s1 = {0}, s2 = {0};
+    const struct moments expected = moments_of_sums(sum, squares, n, scale);
+    double value;
+    assert_true(ss_exact_add_limbs(&s1, sum->limbs, MOMENTS_LIMBS, sum->exponent, sum->negative, &arena));
+    assert_true(ss_exact_add_limbs(&s2, squares->limbs, MOMENTS_LIMBS, squares->exponent, false, &arena));
+    bool present = ss_finalise_double(&s1, &value);
+    assert_same(present, value, expected.sum, "sum");
+    present = ss_finalise_mean(&s1, n, scale, &value);
+    assert_same(present, value, expected.mean, "mean");
+    if (n > 1) {
+        present = ss_finalise_variance(&s1, &s2, n, false, scale, &value);
+        assert_same(present, value, expected.variance, "variance");
+        present = ss_finalise_stddev(&s1, &s2, n, false, scale, &value);
+        assert_same(present, value, expected.stddev, "stddev");
+    }
+    ss_arena_release(&arena);
+}
+
+// Up to `most` limbs, with runs of ones and zeros, and how many bits as may be.
+static struct moments_limbs random_limbs(struct samples *samples, unsigned most, int exponent)
+{
+    struct moments_limbs number = {.exponent = exponent};
+    const unsigned bits = 1 + (unsigned)samples_below(samples, 64 * most);
+    for (unsigned i = 0; i < (bits + 63) / 64; i++) {
+        const uint64_t kind = samples_below(samples, 4);
+        number.limbs[i] = kind == 0 ? 0 : kind == 1 ? UINT64_MAX : samples_bits(samples);
+        if (64 * (i + 1) > bits) number.limbs[i] &= UINT64_MAX >> (64 * (i + 1) - bits);
+    }
+    return number;
+}
+
+static uint64_t random_count(struct samples *samples)
+{
+    static const uint64_t edges[] = {
+        1, 2, 3, UINT32_MAX, UINT64_C(1) << 32, INT64_MAX, INT64_MAX - 1, (uint64_t)INT64_MAX + 1};
+    if (samples_below(samples, 6) == 0) return edges[samples_below(samples, sizeof edges / sizeof *edges)];
+    return 1 + (samples_bits(samples) >> (1 + samples_below(samples, 63)));
+}
+
+// Sums of any size on any base, counts up to 2^63, every scale: fast ways, their borders and what lies
+// beyond.
+static void sums_of_any_size_round_once(void **state)
+{
+    (void)state;
+    struct samples samples = samples_begin("finalise sums", 14);
+    for (int trial = 0; trial < 20000; trial++) {
+        const int exponent = trial % 3 ? 0 : (int)samples_below(&samples, 300) - 200;
+        const int skewed = trial % 4 ? 2 * exponent : (int)samples_below(&samples, 600) - 400;
+        struct moments_limbs sum = random_limbs(&samples, 1 + (unsigned)trial % 4, exponent);
+        const struct moments_limbs squares = random_limbs(&samples, 1 + (unsigned)trial % 4, skewed);
+        sum.negative = samples_below(&samples, 2);
+        check_sums(&sum, &squares, random_count(&samples), (unsigned)samples_below(&samples, 19));
+    }
+    mpfr_free_cache();
+}
+
+// S2 beside S1^2 / n: the spread is 0, one unit, or negative as only damage makes it.
+static void spreads_beside_zero_round_once(void **state)
+{
+    (void)state;
+    struct samples samples = samples_begin("finalise spreads", 15);
+    for (int trial = 0; trial < 20000; trial++) {
+        struct moments_limbs sum = {.exponent = trial % 2 ? 0 : -64},
+                             squares = {.exponent = 2 * sum.exponent};
+        const uint64_t n = random_count(&samples);
+        const uint64_t s1 = samples_bits(&samples) >> samples_below(&samples, 64);
+        __extension__ unsigned __int128 s2 = s1;
+        s2 = s2 * s1 / n + samples_below(&samples, 3);
+        if (trial % 5 == 0) s2 -= s2 > 2 ? 2 : 0;
+        sum.limbs[0] = s1;
+        squares.limbs[0] = (uint64_t)s2;
+        squares.limbs[1] = (uint64_t)(s2 >> 64);
+        check_sums(&sum, &squares, n, (unsigned)samples_below(&samples, 19));
+    }
+    mpfr_free_cache();
+}
+
 static void sums_out_of_int64_are_null(void **state)
 {
     (void)state;
@@ -197,6 +278,8 @@ int main(void)
         cmocka_unit_test(integers_and_decimals_round_once),
         cmocka_unit_test(subnormal_results_round_once),
         cmocka_unit_test(a_root_just_above_a_tie_rounds_up),
+        cmocka_unit_test(sums_of_any_size_round_once),
+        cmocka_unit_test(spreads_beside_zero_round_once),
         cmocka_unit_test(sums_out_of_int64_are_null),
         cmocka_unit_test(too_few_terms_have_no_variance_and_equal_terms_have_none_to_measure),
         cmocka_unit_test(results_beyond_the_greatest_double_are_null_and_zero_has_no_sign),
