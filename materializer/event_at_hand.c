@@ -3,7 +3,9 @@
 
 #include "materializer/event_at_hand.h"
 
-#include "engine/key.h"
+#include "materializer/answer.h"
+
+#include <string.h>
 
 bool ss_at_hand_takes(const struct ss_source *source, int column)
 {
@@ -11,12 +13,22 @@ bool ss_at_hand_takes(const struct ss_source *source, int column)
            (source->arrival != SS_ARRIVAL_COLUMN || column != source->arrival_column);
 }
 
-// The place of a source's column in the key of the view's entity; -1: none.
-static int key_part(const struct ss_view *view, size_t column)
+bool ss_at_hand_complete(const struct ss_service *service, const struct ss_column *keys,
+                         const struct ss_events_at_hand *events, struct ss_arena *arena,
+                         struct ss_events_at_hand *complete)
 {
-    for (size_t i = 0; i < view->entity->key_count; i++)
-        if (view->key_columns[i] == (int)column) return (int)i;
-    return -1;
+    const struct ss_source *source = events->source;
+    *complete = *events;
+    if (!source) return true;
+    struct ss_column *columns = ss_arena_copy(arena, events->columns, source->column_count * sizeof *columns);
+    if (!columns) return false;
+    for (size_t c = 0; c < source->column_count; c++)
+        for (size_t k = 0; k < service->key_count && !columns[c].length; k++)
+            if (strcmp(source->columns[c].name, service->key_names[k]) == 0 &&
+                ss_type_equal(source->columns[c].type, service->key_types[k]))
+                columns[c] = keys[k];
+    complete->columns = columns;
+    return true;
 }
 
 static bool gather(const struct ss_column *from, struct ss_type type, const int64_t *rows, int32_t length,
@@ -43,25 +55,25 @@ static bool gather_times(const struct ss_column *t, int32_t length, struct ss_ar
     return true;
 }
 
-// The row program's inputs. A key column that was not given is the lookup's.
-static const struct ss_column **make_inputs(const struct ss_view *view,
+// The row program's inputs: an insert at t - 1 us, known at once.
+static const struct ss_column **make_inputs(const struct ss_source *source,
                                             const struct ss_events_at_hand *events, const int64_t *rows,
-                                            int32_t length, const struct ss_column *const *keys,
-                                            const struct ss_column *t, struct ss_arena *arena)
+                                            int32_t length, const struct ss_column *t, struct ss_arena *arena)
 {
-    const struct ss_source *source = view->source;
-    const struct ss_column **inputs = ss_arena_array(arena, source->column_count + 1, sizeof *inputs);
-    struct ss_column *columns = ss_arena_array(arena, source->column_count + 1, sizeof *columns);
-    if (!inputs || !columns || !gather_times(t, length, arena, &columns[source->column_count])) return NULL;
-    for (size_t c = 0; c < source->column_count; c++) {
-        const int part = key_part(view, c);
-        inputs[c] = &columns[c];
-        if (part >= 0 && !events->columns[c].length)
-            inputs[c] = keys[part];
-        else if (!gather(&events->columns[c], source->columns[c].type, rows, length, arena, &columns[c]))
+    const size_t count = source->column_count;
+    const struct ss_value insert = {.present = true, .text = ss_bytes_of("insert")};
+    const struct ss_column **inputs = ss_arena_array(arena, count + 1, sizeof *inputs);
+    struct ss_column *columns = ss_arena_array(arena, count + 1, sizeof *columns);
+    if (!inputs || !columns || !gather_times(t, length, arena, &columns[count])) return NULL;
+    inputs[count] = &columns[count];
+    for (size_t c = 0; c < count; c++) {
+        const struct ss_type type = source->columns[c].type;
+        const bool is_op = (int)c == source->op_column;
+        inputs[c] = is_op || ss_at_hand_takes(source, (int)c) ? &columns[c] : &columns[count];
+        if (!(is_op ? ss_column_repeat(type, insert, length, arena, &columns[c])
+                    : gather(&events->columns[c], type, rows, length, arena, &columns[c])))
             return NULL;
     }
-    inputs[source->column_count] = &columns[source->column_count];
     return inputs;
 }
 
@@ -85,7 +97,7 @@ enum ss_status ss_view_at_hand_make(const struct ss_view *view, const struct ss_
     struct ss_view_at_hand at_hand = {.view = view};
     *made = (struct ss_view_at_hand){0};
     if (events->source != view->source) return SS_OK;
-    const struct ss_column **inputs = make_inputs(view, events, rows, length, keys, t, arena);
+    const struct ss_column **inputs = make_inputs(view->source, events, rows, length, t, arena);
     at_hand.outputs =
         ss_arena_array(arena, ss_program_output_count(view->row_program) + 1, sizeof *at_hand.outputs);
     at_hand.is_there = ss_arena_array(arena, (size_t)length + 1, sizeof *at_hand.is_there);

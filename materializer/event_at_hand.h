@@ -9,8 +9,8 @@
 // Rows of one source, one per row of a lookup or spine. A zeroed struct: no row carries an event.
 struct ss_events_at_hand {
     const struct ss_source *source;
-    // column_count columns of the source. One of length 0 was not given: null, and a key column of a view is
-    // then that of the lookup. Those of event_time, op and arrival are not given: ss_at_hand_takes.
+    // column_count columns of the source. One of length 0 was not given: it is the service's key of its name
+    // and type, else null. Those of event_time, op and arrival are never given: ss_at_hand_takes.
     const struct ss_column *columns;
     const bool *carries; // per row; NULL: every row carries one
 };
@@ -18,7 +18,12 @@ struct ss_events_at_hand {
 // May this column of a source be given? The others follow from what an event at hand is.
 bool ss_at_hand_takes(const struct ss_source *source, int column);
 
-// What the events at hand are to one view, for up to SS_BATCH_ROWS rows.
+// The same with the service's keys (a column each) where such columns were not given. False: out of memory.
+bool ss_at_hand_complete(const struct ss_service *service, const struct ss_column *keys,
+                         const struct ss_events_at_hand *events, struct ss_arena *arena,
+                         struct ss_events_at_hand *complete);
+
+// What the events at hand (complete) are to one view, for up to SS_BATCH_ROWS rows.
 struct ss_view_at_hand {
     const struct ss_view *view; // NULL: nothing to add
     struct ss_column *outputs;  // of the row program

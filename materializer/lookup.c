@@ -112,13 +112,13 @@ static enum ss_status add_row(const struct ss_pinned *pinned, struct view_lookup
 }
 
 static enum ss_status look_up_view(const struct ss_pinned *pinned, struct view_lookup *part,
-                                   const struct ss_lookup *lookup, const struct ss_column *t,
-                                   struct ss_arena *arena, struct ss_error *error)
+                                   const struct ss_lookup *lookup, const struct ss_events_at_hand *events,
+                                   const struct ss_column *t, struct ss_arena *arena, struct ss_error *error)
 {
     struct ss_readings readings;
     if (!ss_readings_init(&readings, part->view, lookup->length, arena))
         return ss_fail_memory(error, "a lookup");
-    SS_TRY(ss_view_at_hand_make(part->view, &lookup->at_hand, NULL, lookup->length, part->keys, t, arena,
+    SS_TRY(ss_view_at_hand_make(part->view, events, NULL, lookup->length, part->keys, t, arena,
                                 &part->at_hand, error));
     for (int32_t row = 0; row < lookup->length; row++) {
         enum ss_status status = add_row(pinned, part, row, &readings, arena, error);
@@ -156,12 +156,15 @@ static enum ss_status look_up_views(const struct ss_pinned *pinned, const struct
                                     const struct ss_lookup *lookup, const struct ss_column *t,
                                     struct view_lookup *parts, struct ss_arena *arena, struct ss_error *error)
 {
+    struct ss_events_at_hand events;
+    if (!ss_at_hand_complete(service, lookup->keys, &lookup->at_hand, arena, &events))
+        return ss_fail_memory(error, "a lookup");
     for (size_t v = 0; v < service->view_count; v++) {
         parts[v].view = service->views[v];
         if (lookup->damaged) parts[v].damaged = &lookup->damaged[v * (size_t)lookup->length];
         for (size_t i = 0; i < parts[v].view->entity->key_count; i++)
             parts[v].keys[i] = &lookup->keys[service->view_keys[v][i]];
-        SS_TRY(look_up_view(pinned, &parts[v], lookup, t, arena, error));
+        SS_TRY(look_up_view(pinned, &parts[v], lookup, &events, t, arena, error));
     }
     return SS_OK;
 }

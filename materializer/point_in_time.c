@@ -38,6 +38,7 @@ struct join {
     const struct ss_service *service;
     const struct ss_spine *spine;
     const struct ss_point_in_time_sink *sink;
+    struct ss_events_at_hand at_hand;
     struct ss_arena arena; // what lives as long as the join
     struct ss_arena batch; // of one run of up to SS_BATCH_ROWS rows
     struct kept *kept;     // read_count
@@ -259,8 +260,7 @@ static enum ss_status walk_run(struct view_join *walk, int64_t first, int32_t le
         return ss_fail_memory(error, "the rows of a training table");
     for (int32_t row = 0; row < length; row++) rows[row] = visits[row].row;
     SS_TRY(run_columns(join, walk->view_index, visits, length, keys, &t, error));
-    SS_TRY(ss_view_at_hand_make(view, &join->spine->at_hand, rows, length, keys, &t, &join->batch, &at_hand,
-                                error));
+    SS_TRY(ss_view_at_hand_make(view, &join->at_hand, rows, length, keys, &t, &join->batch, &at_hand, error));
     for (int32_t row = 0; row < length; row++)
         SS_TRY(read_visit(walk, first + row, &at_hand, row, &readings, error));
     return finish_run(join, walk->view_index, &readings, visits, keys, &t, error);
@@ -365,6 +365,9 @@ static enum ss_status emit_rows(struct join *join, int64_t first, int32_t length
 
 static enum ss_status join_all(struct join *join, struct visit *visits, struct ss_error *error)
 {
+    if (!ss_at_hand_complete(join->service, join->spine->keys, &join->spine->at_hand, &join->arena,
+                             &join->at_hand))
+        return ss_fail_memory(error, "a training table");
     SS_TRY(keep_reads(join, error));
     for (size_t v = 0; v < join->service->view_count; v++) SS_TRY(join_view(join, v, visits, error));
     for (int64_t first = 0; first < join->spine->length; first += SS_BATCH_ROWS) {

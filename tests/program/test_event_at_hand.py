@@ -75,12 +75,9 @@ class EventAtHand(harness.StoreTest):
             event = self.random_row(source, f"h{number}")
             event[5] = time_text(t_us - 1)
             user, shop = source.choice(["a", "b", "new"]), source.choice([1, 2])
-            keys_left_out = source.random() < 0.3
-            spine.append([user, shop, "2.50", time_text(t_us), event[0], *(["", ""] if keys_left_out else event[1:3]),
-                          event[3], event[4]])
-            if keys_left_out:
-                # An event at hand with an empty key column is in no entity, as in history: it has to be left out altogether.
-                event[1:3] = ["", ""]
+            if source.random() < 0.3:
+                event[1:3] = ["", ""]  # in no entity, as in history
+            spine.append([user, shop, "2.50", time_text(t_us), *event[:5]])
             wanted.append((event, user, shop, time_text(t_us)))
         header = ["user", "shop", "amount", "t", *[f"pay.{c}" for c in HEADER[:5]]]
         self.write_csv("spine.csv", header, spine)
@@ -113,6 +110,8 @@ class EventAtHand(harness.StoreTest):
         values = answer["rows"][0]["features"]
         self.assertEqual((values["n_1h"], values["sum_1d"], values["last_note"], values["shops"], values["since"]),
                          (2, "12.50", "y", 1, 1), "the key columns left out are those of the lookup")
+        other = self.run_ok("--json", "get", "fraud", "user=a", "shop=2", "--request", "amount=1", *event).json()
+        self.assertEqual(other["rows"][0]["features"]["shops"], 2, "in the view of another entity too")
         self.write_csv("spine.csv", ["user", "shop", "amount", "t", "pay.amount", "note"],
                        [["a", 1, 1, answer["t"], "7.50", "y"], ["a", 1, 1, answer["t"], "", ""]])
         self.run_ok("train", "fraud", "--spine", "spine.csv", "--time", "t", "--with-event", "pay", "--map", "pay.note=note",

@@ -48,7 +48,7 @@ struct naive {
     int64_t clock;
     const struct cell *at_hand; // of a source: one more event that a read sees, the newest; NULL: none
     int at_hand_source;
-    bool at_hand_lacks_keys; // its key columns were left out: in each view the row's own keys
+    bool at_hand_lacks_keys; // its key columns were left out: they are the row's keys of these names
 };
 
 struct naive_batch {

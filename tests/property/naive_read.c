@@ -22,6 +22,7 @@ struct view_read {
     struct pool *pool;
     const struct view *view;
     struct cell keys[MAX_KEYS];
+    const struct cell *row_keys; // of the service
     struct naive_point point;
     int event_count;
     const struct naive_event **events; // visible, of the key, passing `where`, by (time, seq)
@@ -29,13 +30,15 @@ struct view_read {
     bool expired[MAX_AGGREGATES];
 };
 
-static void take_own_keys(const struct view_read *read, struct cell *cells)
+// Columns that were left out and are called as a key of the service.
+static void take_keys_of_row(const struct view_read *read, struct cell *cells)
 {
-    for (int k = 0; k < read->view->entity->key_count; k++)
-        for (int c = 0; c < read->view->source->column_count; c++)
+    const struct plan *plan = read->naive->plan;
+    for (int c = 0; c < read->view->source->column_count; c++)
+        for (int s = 0; s < plan->service_key_count; s++)
             if (read->view->source->columns[c].role == ROLE_KEY &&
-                read->view->source->columns[c].key == read->view->entity->keys[k])
-                cells[c] = read->keys[k];
+                read->view->source->columns[c].key == plan->service_keys[s])
+                cells[c] = read->row_keys[s];
 }
 
 static bool has_keys(const struct view_read *read, const struct naive_event *event)
@@ -58,7 +61,11 @@ static void add_at_hand(struct view_read *read)
     struct cell *cells = pool_take(read->pool, MAX_COLUMNS * sizeof *cells);
     struct naive_event *event = pool_take(read->pool, sizeof *event);
     for (int c = 0; c < source->column_count; c++) cells[c] = naive->at_hand[c];
-    if (naive->at_hand_lacks_keys) take_own_keys(read, cells);
+    if (naive->at_hand_lacks_keys) take_keys_of_row(read, cells);
+    const struct cell insert = {.present = true, .text = "insert"},
+                      known = {.present = true, .i = read->point.t - 1};
+    if (source->operation_column >= 0) cells[source->operation_column] = insert;
+    if (source->arrival_column >= 0) cells[source->arrival_column] = known;
     cells[source->time_column] = (struct cell){.present = true, .i = read->point.t - 1};
     *event = (struct naive_event){.seq = UINT64_MAX, .time = read->point.t - 1, .cells = cells};
     const struct scope scope = {.pool = read->pool, .columns = cells, .event_time = event->time};
@@ -150,8 +157,11 @@ static void read_view(struct row_read *row, int index)
 {
     const struct plan *plan = row->naive->plan;
     struct view_read *read = &row->views[index];
-    *read = (struct view_read){
-        .naive = row->naive, .pool = row->pool, .view = &plan->views[index], .point = row->point};
+    *read = (struct view_read){.naive = row->naive,
+                               .pool = row->pool,
+                               .view = &plan->views[index],
+                               .row_keys = row->keys,
+                               .point = row->point};
     for (int k = 0; k < read->view->entity->key_count; k++)
         for (int s = 0; s < plan->service_key_count; s++)
             if (plan->service_keys[s] == read->view->entity->keys[k]) read->keys[k] = row->keys[s];
