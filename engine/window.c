@@ -91,6 +91,24 @@ static inline const uint8_t *fold_simple(const struct ss_fold_step *step, const 
                            : ss_fold_wide(step->total, false, step->kind.parts, step->parts, at);
 }
 
+// A tile that keeps its values raw. NULL: it does not, or is damaged; nothing is changed.
+static const uint8_t *fold_raw(const struct ss_fold_step *step, const uint8_t *at, struct ss_arena *arena,
+                               bool *out_of_memory)
+{
+    int64_t keys[SS_GROUP_RAW];
+    bool fits = true;
+    const uint64_t n = *at++;
+    if (n > SS_GROUP_RAW || !(step->parts & SS_GROUP_SUM_PARTS)) return NULL;
+    for (uint64_t i = 0; i < n; i++) {
+        keys[i] = ss_fold_scalar(step->is_double, &at, &fits);
+        if (i > 0 && keys[i] < keys[i - 1]) fits = false;
+    }
+    for (uint64_t i = 0; fits && i < n; i++)
+        if (!ss_group_absorb_key(step->total, step->kind.type.id, step->parts, keys[i], arena))
+            *out_of_memory = true;
+    return fits ? at : NULL;
+}
+
 // Where fewer bytes than SS_FOLD_SPAN may be loaded: from a copy.
 static __attribute__((noinline)) const uint8_t *fold_last(const struct ss_fold_step *step, const uint8_t *at,
                                                           const uint8_t *end)
@@ -105,12 +123,16 @@ static enum ss_status merge_encoded(const struct ss_state *state, const struct s
                                     const struct ss_tile *tile, size_t step_count, struct ss_error *error)
 {
     struct ss_reader reader = {tile->bytes, tile->bytes + tile->size, false};
+    bool out_of_memory = false;
     for (size_t k = 0; k < step_count; k++) {
         struct ss_fold_step *step = &state->scratch->steps[k];
         if (step->is_simple) {
-            const uint8_t *folded = state->bytes_end - reader.at >= SS_FOLD_SPAN
+            const bool loadable = state->bytes_end - reader.at >= SS_FOLD_SPAN;
+            const uint8_t *folded = !loadable ? fold_last(step, reader.at, reader.end)
+                                    : *reader.at > SS_GROUP_RAW
                                         ? fold_simple(step, reader.at)
-                                        : fold_last(step, reader.at, reader.end);
+                                        : fold_raw(step, reader.at, state->arena, &out_of_memory);
+            if (out_of_memory) return ss_fail_memory(error, "the value of a window");
             if (folded) {
                 reader.at = folded;
                 if (folded > reader.end) break;
