@@ -162,15 +162,20 @@ enum ss_status ss_apply(struct ss_materializer *materializer, struct ss_definiti
     SS_TRY_GOTO(ss_catalog_keep(store->history, definitions, error), out);
     SS_TRY_GOTO(ss_online_write(store->online, &txn, error), out);
     SS_TRY_GOTO(switch_tables(store, txn, materializer->definitions, definitions, error), out);
+    // Noted first: online rows may be lost with the machine, and then the note alone says what is live. As
+    // long as they are there they say it, and an open for writing corrects a note whose switch never came.
+    SS_TRY_GOTO(ss_catalog_set_live(store->history, &definitions->fingerprint, error), out);
     ss_store_fault_point(store, "apply_before_switch");
     status = ss_online_commit(txn, error);
     txn = NULL;
-    if (status != SS_OK) goto out;
+    if (status != SS_OK) {
+        if (materializer->definitions)
+            (void)ss_catalog_set_live(store->history, &materializer->definitions->fingerprint, NULL);
+        goto out;
+    }
     ss_store_fault_point(store, "apply_after_switch");
     ss_definitions_destroy(materializer->definitions);
     materializer->definitions = definitions;
-    // The switch is done: should this note fail, the next open for writing makes it.
-    (void)ss_catalog_set_live(store->history, &definitions->fingerprint, NULL);
 out:
     ss_online_end(txn);
     return status;

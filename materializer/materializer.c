@@ -113,8 +113,17 @@ static enum ss_status recover_clock(struct ss_store *store, struct ss_error *err
     return SS_OK;
 }
 
+// Of a commit to history that failed, what was written before it failed would be found by who opens history
+// next, were this process to die now. Any commit behind it writes over it.
+static enum ss_status settle_history(struct ss_store *store, struct ss_error *error)
+{
+    return ss_clock_in_flight(store->clock) ? ss_catalog_set(store->history, "online_clean", "no", error)
+                                            : SS_OK;
+}
+
 enum ss_status ss_materializer_recover(struct ss_materializer *materializer, struct ss_error *error)
 {
+    SS_TRY(settle_history(materializer->store, error));
     SS_TRY(recover_online(materializer, error));
     return recover_clock(materializer->store, error);
 }

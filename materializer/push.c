@@ -7,9 +7,10 @@
 //   5. online: the fold reads what was committed back by seq (the same way a recovery does)
 //   6. the clock goes on
 //
-// Up to 4 a failure leaves nothing of the batch. After 4 the batch is acknowledged whatever happens: if 5
-// fails the clock stands still, as the contract asks, until a later push or open has recovered; the result
-// says so.
+// Up to 4 a failure leaves nothing of the batch. A commit that fails in 4 (its fsync, say) may still lie in
+// history's log: the clock stands still until a later push or open has settled that. After 4 the batch is
+// acknowledged whatever happens: if 5 fails the clock stands still, as the contract asks, until a later push
+// or open has recovered; the result says so.
 
 #include "materializer/push.h"
 
@@ -33,6 +34,7 @@ struct batch {
     uint64_t first_line; // of the violation that the result names
     bool has_live;       // a live row was stored
     bool has_declared;   // a row with a declared arrival was let in
+    bool is_uncertain;   // the commit to history failed: it may be found there by who opens history next
 };
 
 // "payments.csv:7: column 'amount': not an int64: '7.0'"
@@ -237,7 +239,9 @@ static enum ss_status write_history(struct batch *batch, struct ss_error *error)
     if (push->producer)
         SS_TRY(ss_history_note_batch(store->history, push->producer, push->number, &push->hash, error));
     ss_store_fault_point(store, "history_before_commit");
-    return ss_history_commit(store->history, &batch->commit, error);
+    const enum ss_status status = ss_history_commit(store->history, &batch->commit, error);
+    batch->is_uncertain = status != SS_OK;
+    return status;
 }
 
 static void publish(struct batch *batch)
@@ -270,7 +274,7 @@ static enum ss_status commit_batch(struct batch *batch, struct ss_error *error)
     publish(batch);
     return SS_OK;
 out:
-    ss_clock_end_commit(store->clock, INT64_MIN);
+    if (!batch->is_uncertain) ss_clock_end_commit(store->clock, INT64_MIN);
     return status;
 }
 

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -81,23 +82,27 @@ static struct ss_materializer *open_store(enum ss_store_mode mode, const struct 
     return NULL;
 }
 
-static bool make_store(enum ss_clock_kind clock)
+static bool make_store_with(enum ss_clock_kind clock, const struct ss_store_options *options)
 {
     const struct ss_file file = {"test.yaml", ss_bytes_of(yaml)};
-    const struct ss_store_options options = {.no_sync = true};
     struct ss_definitions *definitions = NULL;
     struct ss_buffer report = {0};
     struct ss_error error = {0};
     size_t count = 0;
-    bool made = ss_store_create(directory, clock, &options, &error) == SS_OK &&
+    bool made = ss_store_create(directory, clock, options, &error) == SS_OK &&
                 ss_definitions_compile(&file, 1, NULL, &definitions, &report, &count, &error) == SS_OK;
-    struct ss_materializer *materializer = made ? open_store(SS_STORE_WRITE, &options) : NULL;
+    struct ss_materializer *materializer = made ? open_store(SS_STORE_WRITE, options) : NULL;
     made = materializer && ss_apply(materializer, definitions, &error) == SS_OK;
     if (!made)
         fprintf(stderr, "make_store: %s\n%.*s", error.message, (int)report.size, (const char *)report.data);
     ss_materializer_close(materializer);
     ss_buffer_release(&report);
     return made;
+}
+
+static bool make_store(enum ss_clock_kind clock)
+{
+    return make_store_with(clock, &(struct ss_store_options){.no_sync = true});
 }
 
 // Row i of batch b; from the second batch on, some take back rows of the one before.
@@ -340,6 +345,66 @@ static void the_same_while_the_online_commit_is_open(void **state)
     check_parked_writer(SS_CLOCK_WALL, "online_before_commit");
 }
 
+// ---- A commit that fails
+
+static void fill_disk(void *context, const char *name)
+{
+    const struct rlimit full = {4096, RLIM_INFINITY};
+    bool *fills = context;
+    if (*fills && strcmp(name, "history_before_commit") == 0) setrlimit(RLIMIT_FSIZE, &full);
+}
+
+// What was written of it might still be found, so no time is given out that it would lie before.
+static void after_a_commit_that_failed_the_clock_stands_until_that_is_settled(void **state)
+{
+    (void)state;
+    bool fills = false;
+    const struct rlimit free_again = {RLIM_INFINITY, RLIM_INFINITY};
+    const struct ss_store_options options = {
+        .no_sync = true, .fault_point = fill_disk, .fault_context = &fills};
+    signal(SIGXFSZ, SIG_IGN);
+    assert_true(make_store(SS_CLOCK_REPLAY));
+    struct ss_materializer *materializer = open_store(SS_STORE_WRITE, &options);
+    assert_non_null(materializer);
+    assert_true(push_batch(materializer, 0, 0));
+    fills = true;
+    assert_false(push_batch(materializer, 1, 0));
+    fills = false;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &free_again), 0);
+    assert_true(ss_clock_in_flight(materializer->store->clock));
+    assert_true(push_batch(materializer, 1, 0));
+    assert_false(ss_clock_in_flight(materializer->store->clock));
+    ss_materializer_close(materializer);
+}
+
+// ---- An apply
+
+struct noted {
+    bool looked, is_there;
+};
+
+static void read_note(void *context, const char *name)
+{
+    struct noted *noted = context;
+    if (strcmp(name, "apply_after_switch") != 0) return;
+    struct ss_materializer *reader = open_store(SS_STORE_HISTORY, NULL);
+    noted->looked = reader != NULL;
+    noted->is_there = reader && reader->definitions;
+    ss_materializer_close(reader);
+}
+
+// The machine may go down right behind the switch and take the online rows with it.
+static void what_an_apply_switched_to_is_noted_in_history_by_then(void **state)
+{
+    (void)state;
+    struct noted noted = {false, false};
+    const struct ss_store_options options = {
+        .no_sync = true, .fault_point = read_note, .fault_context = &noted};
+    assert_true(make_store_with(SS_CLOCK_REPLAY, &options));
+    assert_true(noted.looked);
+    assert_true(noted.is_there);
+}
+
 // ---- A killed writer
 
 struct killing {
@@ -448,6 +513,8 @@ int main(void)
         TEST(what_is_served_beside_a_parked_writer_is_what_training_says),
         TEST(the_same_on_a_replay_clock),
         TEST(the_same_while_the_online_commit_is_open),
+        TEST(after_a_commit_that_failed_the_clock_stands_until_that_is_settled),
+        TEST(what_an_apply_switched_to_is_noted_in_history_by_then),
         TEST(killed_before_the_history_commit_nothing_is_kept),
         TEST(killed_between_the_commits_it_catches_up_by_that_commit_alone),
         TEST(killed_before_the_online_commit_it_catches_up_by_that_commit_alone),
