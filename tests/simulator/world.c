@@ -132,8 +132,16 @@ static int run_node(struct telling *telling, bool create)
     return wait_for(child);
 }
 
+static int next_act(const struct telling *telling)
+{
+    int next = telling->model.next_act;
+    while (next < telling->story->act_count && telling->story->acts[next].dropped) next++;
+    return next;
+}
+
 static const char *run_nodes(struct telling *telling)
 {
+    telling->tried_act = next_act(telling);
     for (int deaths = 0; deaths < MOST_DEATHS; deaths++) {
         const int state = run_node(telling, deaths == 0);
         const char *problem = model_read(&telling->model, telling->log);
@@ -142,8 +150,8 @@ static const char *run_nodes(struct telling *telling)
         if (code == NODE_FINISHED) return NULL;
         if (code != NODE_KILLED && code != NODE_POWER) return how_it_ended(telling, "a node", state);
         if (code == NODE_POWER) lose_power(telling);
-        telling->attempt = telling->model.next_act == telling->tried_act ? telling->attempt + 1 : 1;
-        telling->tried_act = telling->model.next_act;
+        telling->attempt = next_act(telling) == telling->tried_act ? telling->attempt + 1 : 1;
+        telling->tried_act = next_act(telling);
     }
     return "it dies again and again";
 }
