@@ -1,8 +1,5 @@
 // The table of members. See group_members.h.
 
-#include "engine/part_decay.h"
-#include "engine/part_higher.h"
-#include "engine/part_pair.h"
 #include "engine/parts.h"
 
 #define AT(part) [__builtin_ctz(part) - SS_MEMBER_BIT]

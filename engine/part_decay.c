@@ -1,4 +1,4 @@
-// Exact sums of weights that halve. See part_decay.h; weights: decay_weight.h; bytes: docs/FORMAT.md "Decay".
+// Exact sums of weights that halve. See parts.h; weights: decay_weight.h; bytes: docs/FORMAT.md "Decay".
 //
 //   decay := [sum of x g 2^(q - o)] if there is an argument, sum of g 2^(q - o); both exact numbers (base 0),
 //            o = q(start of the tile)
@@ -10,7 +10,7 @@
 // The events of a window lie within two windows of at most 64 half-lives. Only a damaged state has some that
 // lie further apart than the exact numbers reach: then the sums are lost and the value is null.
 
-#include "engine/part_decay.h"
+#include "engine/parts.h"
 
 #include "engine/decay_weight.h"
 #include "engine/exact_term.h"

@@ -1,10 +1,10 @@
-// Exact sums of third and fourth powers. See part_higher.h; bytes: docs/FORMAT.md "Higher powers".
+// Exact sums of third and fourth powers. See parts.h; bytes: docs/FORMAT.md "Higher powers".
 //
 //   higher := S3 (base 0), S4 (base 4 (E / 3), E the exponent of S3, truncating)
 //
 // A term m 2^e has the cube m^3 2^(3 e), of up to 192 bits, and the fourth power m^4 2^(4 e), of up to 256.
 
-#include "engine/part_higher.h"
+#include "engine/parts.h"
 
 #include "engine/exact_term.h"
 #include "engine/finalise_moments.h"

@@ -1,11 +1,11 @@
-// Exact sums over pairs. See part_pair.h; bytes: docs/FORMAT.md "Pairs".
+// Exact sums over pairs. See parts.h; bytes: docs/FORMAT.md "Pairs".
 //
 //   pair := Sy (base 0), Syy (base 2 E), Sxy (base E), E the exponent of Sy
 //
 // Each side is a double, an integer, the scaled integer of a decimal or, as y, a timestamp's microseconds.
 // Scales are divided out when a value is read.
 
-#include "engine/part_pair.h"
+#include "engine/parts.h"
 
 #include "engine/exact_term.h"
 #include "engine/finalise_moments.h"

@@ -1,4 +1,4 @@
-// The members of a group (group_members.h) that keep values and counts, and what is read from them.
+// The members of a group (group_members.h), and what is read from them.
 #ifndef SS_ENGINE_PARTS_H
 #define SS_ENGINE_PARTS_H
 
@@ -25,5 +25,17 @@ extern const struct ss_member ss_member_counts; // part_counts.c
 // NULL: nothing, or more different values than the aggregate's cap.
 const struct ss_tally *ss_counts_tally(const void *member, const struct ss_aggregate *aggregate);
 ss_member_reader ss_count_by_value, ss_mode_value, ss_top_k_value, ss_entropy_value; // counts_value.c
+
+// Read together with the sums of the group, which are there.
+extern const struct ss_member ss_member_higher; // part_higher.c
+struct ss_value ss_higher_value(const struct ss_group_state *state, enum ss_aggregate_fn fn);
+
+extern const struct ss_member ss_member_pair; // part_pair.c
+struct ss_value ss_pair_value(const struct ss_group_state *state, const struct ss_group_kind *kind,
+                              enum ss_aggregate_fn fn);
+
+extern const struct ss_member ss_member_decay; // part_decay.c
+struct ss_value ss_decay_value(const struct ss_group_state *state, const struct ss_group_kind *kind,
+                               enum ss_aggregate_fn fn, int64_t t_us);
 
 #endif
