@@ -14,7 +14,6 @@ struct node_start {
     bool create;
     int act;                           // the first one to do
     int attempt;                       // how often it was tried before
-    int tried_since_done;              // deaths since the last act that was done, its own and those of opens
     uint64_t s;                        // newest seq that the model holds
     uint64_t producer_last[PRODUCERS]; // batches that were acknowledged
 };
