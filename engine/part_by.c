@@ -6,6 +6,7 @@
 // Which event is kept is the greatest in one total order, so it depends on the set of events alone. When it
 // is taken back, only the events know who comes next.
 
+#include "engine/base/planted.h"
 #include "engine/parts.h"
 #include "engine/read_inline.h"
 #include "engine/value_bytes.h"
@@ -30,6 +31,7 @@ static int against(const struct by *kept, bool greatest, struct ss_type type, co
     if (order != 0) return greatest ? order : -order;
     if (other->event_time_us != kept->event_time_us)
         return other->event_time_us > kept->event_time_us ? 1 : -1;
+    if (SS_PLANTED(tie_by_arrival)) return 0;
     return (other->seq > kept->seq) - (other->seq < kept->seq);
 }
 

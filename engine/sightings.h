@@ -3,6 +3,7 @@
 #ifndef SS_ENGINE_SIGHTINGS_H
 #define SS_ENGINE_SIGHTINGS_H
 
+#include "engine/base/planted.h"
 #include "engine/group.h"
 #include "engine/value_bytes.h"
 
@@ -25,6 +26,7 @@ static inline struct ss_sighting *ss_sightings_at(const struct ss_sightings *lis
 static inline int ss_sighting_order(const struct ss_sighting *a, const struct ss_sighting *b)
 {
     if (a->event_time_us != b->event_time_us) return a->event_time_us < b->event_time_us ? -1 : 1;
+    if (SS_PLANTED(tie_by_arrival)) return 0;
     return (a->seq > b->seq) - (a->seq < b->seq);
 }
 
