@@ -20,7 +20,7 @@ enum ss_operand {
 enum ss_parameter {
     SS_PARAMETER_NONE,
     SS_PARAMETER_K,           // int64, 1 to SS_MAX_K
-    SS_PARAMETER_STEPS,       // int64, 0 to SS_MAX_K
+    SS_PARAMETER_STEPS,       // int64, 0 to SS_MAX_K - 1
     SS_PARAMETER_CAP,         // int64, 1 to SS_MAX_CAP; may be left out
     SS_PARAMETER_PROBABILITY, // int64 or decimal, 0 to 1
     SS_PARAMETER_HALF_LIFE    // a duration

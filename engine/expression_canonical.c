@@ -62,21 +62,6 @@ static void append_zone(const struct ss_zone *zone, struct ss_buffer *buffer)
     ss_buffer_format(buffer, "%s:zone", ss_sha256_format(&hash, text));
 }
 
-static void append_aggregate(const struct ss_node *node, struct ss_buffer *buffer)
-{
-    ss_buffer_format(buffer, "(%s over %" PRId64 " hop %" PRId64 " within %" PRId64,
-                     ss_aggregate_name(node->fn), node->over_us, node->hop_us, node->within_us);
-    for (size_t i = 0; i < node->argument_count; i++) {
-        ss_buffer_byte(buffer, ' ');
-        ss_expression_canonical(node->arguments[i], buffer);
-    }
-    if (node->where) {
-        ss_buffer_text(buffer, " where ");
-        ss_expression_canonical(node->where, buffer);
-    }
-    ss_buffer_byte(buffer, ')');
-}
-
 static void append_call(const struct ss_node *node, struct ss_buffer *buffer)
 {
     ss_buffer_format(buffer, "(%s", node->name);
@@ -106,6 +91,6 @@ void ss_expression_canonical(const struct ss_node *node, struct ss_buffer *buffe
         break;
     case SS_NODE_NAME: ss_buffer_text(buffer, node->name); break;
     case SS_NODE_CALL: append_call(node, buffer); break;
-    case SS_NODE_AGGREGATE: append_aggregate(node, buffer); break;
+    case SS_NODE_AGGREGATE: SS_ASSERT(false); // an input once it is checked
     }
 }

@@ -45,6 +45,9 @@ ss_fold_exact(const uint8_t *at, int32_t base_exponent, uint32_t most, struct ss
     if (most > 1) words[1] = ss_load_word(at + 8) & masks[size < 8 ? 0 : size < 16 ? size - 8 : 8];
     if (most > 2) words[2] = ss_load_word(at + 16) & masks[size < 16 ? 0 : size - 16];
     term->exponent = base_exponent + ((int32_t)(zigzag >> 1) ^ -(int32_t)(zigzag & 1));
+    if (term->exponent < SS_EXACT_LOWEST_EXPONENT ||
+        term->exponent + 8 * (int32_t)size > SS_EXACT_HIGHEST_EXPONENT)
+        return NULL;
     term->low = term->exponent >> 6;
     term->negative = tag & 1;
     const unsigned shift = (unsigned)term->exponent & 63;

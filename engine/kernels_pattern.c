@@ -10,7 +10,7 @@
 
 struct search {
     const struct ss_pattern *pattern;
-    pcre2_match_data *data;
+    struct ss_pattern_run run;
     const PCRE2_SIZE *span; // start and end of the match, then of each group
 };
 
@@ -20,17 +20,17 @@ static bool start_search(const struct ss_run *run, const struct ss_instruction *
                          struct search *search)
 {
     search->pattern = instruction->setting->pattern;
-    search->data = ss_pattern_match_data(search->pattern, run->arena);
-    if (!search->data) return false;
-    search->span = pcre2_get_ovector_pointer(search->data);
+    if (!ss_pattern_begin(search->pattern, run->arena, &search->run)) return false;
+    search->span = pcre2_get_ovector_pointer(search->run.data);
     return true;
 }
 
-static enum outcome find(const struct search *search, struct ss_bytes text, size_t from, uint32_t options)
+static enum outcome find(struct search *search, struct ss_bytes text, size_t from, uint32_t options)
 {
+    if (!ss_pattern_allow(&search->run, text.size)) return TOO_MUCH;
     const PCRE2_SPTR subject = (PCRE2_SPTR)(text.size ? text.data : "");
     const int result = pcre2_match(search->pattern->code, subject, text.size, from,
-                                   options | PCRE2_NO_UTF_CHECK, search->data, search->pattern->limits);
+                                   options | PCRE2_NO_UTF_CHECK, search->run.data, search->run.limits);
     // By \K and a group elsewhere a match can be made to end before it starts; that is none.
     if (result > 0) return from <= search->span[0] && search->span[0] <= search->span[1] ? FOUND : TOO_MUCH;
     if (result == PCRE2_ERROR_NOMATCH) return NOWHERE;
@@ -121,7 +121,7 @@ static size_t code_point_after(struct ss_bytes text, size_t at)
 
 // Replaces from left to right. After an empty match, what is not empty may match at the same place; else one
 // code point is passed over.
-static enum outcome replace_all(const struct search *search, struct ss_bytes text, struct written *written)
+static enum outcome replace_all(struct search *search, struct ss_bytes text, struct written *written)
 {
     size_t taken = 0, from = 0;
     uint32_t options = 0;

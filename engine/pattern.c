@@ -24,6 +24,13 @@ static pcre2_general_context *make_context(struct ss_arena *arena)
 
 // ---- The pattern
 
+// Limits could be set at the start of a pattern only; anywhere else the words are refused for simplicity.
+static bool sets_limits(struct ss_bytes text)
+{
+    static const char word[] = "(*LIMIT_";
+    return text.size >= sizeof word - 1 && memmem(text.data, text.size, word, sizeof word - 1) != NULL;
+}
+
 // False: the reason is set, or is empty when out of memory.
 static bool compile_code(struct ss_pattern *pattern, pcre2_general_context *general, char *reason)
 {
@@ -34,6 +41,11 @@ static bool compile_code(struct ss_pattern *pattern, pcre2_general_context *gene
     if (!rules) return false;
     pcre2_set_newline(rules, PCRE2_NEWLINE_LF);
     pcre2_set_bsr(rules, PCRE2_BSR_UNICODE);
+    if (sets_limits(pattern->text)) {
+        snprintf(reason, SS_PATTERN_REASON_SIZE,
+                 "the pattern sets a limit by (*LIMIT_; the limits are fixed");
+        return false;
+    }
     const PCRE2_SPTR text = (PCRE2_SPTR)(pattern->text.size ? pattern->text.data : "");
     pattern->code =
         pcre2_compile(text, pattern->text.size, PCRE2_UTF | PCRE2_NEVER_BACKSLASH_C, &error, &offset, rules);
@@ -51,16 +63,6 @@ static bool compile_code(struct ss_pattern *pattern, pcre2_general_context *gene
     snprintf(reason, SS_PATTERN_REASON_SIZE, "the pattern has %u groups; at most %d are allowed", group_count,
              SS_PATTERN_MAX_GROUPS);
     return false;
-}
-
-static bool set_limits(struct ss_pattern *pattern, pcre2_general_context *general)
-{
-    pattern->limits = pcre2_match_context_create(general);
-    if (!pattern->limits) return false;
-    pcre2_set_match_limit(pattern->limits, SS_PATTERN_MATCH_LIMIT);
-    pcre2_set_depth_limit(pattern->limits, SS_PATTERN_DEPTH_LIMIT);
-    pcre2_set_heap_limit(pattern->limits, SS_PATTERN_HEAP_KIB);
-    return true;
 }
 
 // ---- What a match is replaced by
@@ -124,7 +126,7 @@ struct ss_pattern *ss_pattern_compile(struct ss_bytes text, const struct ss_byte
     const struct ss_bytes replacement = with ? *with : (struct ss_bytes){"", 0};
     if (!pattern || !general || !copy_text(text, arena, &pattern->text) ||
         !copy_text(replacement, arena, &pattern->with) || !compile_code(pattern, general, reason) ||
-        !set_limits(pattern, general) || !read_pieces(pattern, arena, reason))
+        !read_pieces(pattern, arena, reason))
         return NULL;
     return pattern;
 }
@@ -135,10 +137,23 @@ bool ss_pattern_equal(const struct ss_pattern *a, const struct ss_pattern *b)
     return ss_bytes_equal(a->text, b->text) && ss_bytes_equal(a->with, b->with);
 }
 
-pcre2_match_data *ss_pattern_match_data(const struct ss_pattern *pattern, struct ss_arena *arena)
+bool ss_pattern_begin(const struct ss_pattern *pattern, struct ss_arena *arena, struct ss_pattern_run *run)
 {
     pcre2_general_context *general = make_context(arena);
-    return general ? pcre2_match_data_create_from_pattern(pattern->code, general) : NULL;
+    if (!general) return false;
+    run->data = pcre2_match_data_create_from_pattern(pattern->code, general);
+    run->limits = pcre2_match_context_create(general);
+    if (!run->data || !run->limits) return false;
+    pcre2_set_depth_limit(run->limits, SS_PATTERN_DEPTH_LIMIT);
+    pcre2_set_heap_limit(run->limits, SS_PATTERN_HEAP_KIB);
+    return true;
+}
+
+bool ss_pattern_allow(struct ss_pattern_run *run, size_t text_bytes)
+{
+    if (text_bytes > SS_PATTERN_TEXT_MAX_BYTES) return false;
+    pcre2_set_match_limit(run->limits, (uint32_t)(SS_PATTERN_STEPS / (text_bytes + 1)));
+    return true;
 }
 
 void ss_pattern_append_rules(struct ss_buffer *buffer)
@@ -146,6 +161,6 @@ void ss_pattern_append_rules(struct ss_buffer *buffer)
     char version[64] = "";
     SS_ASSERT(pcre2_config(PCRE2_CONFIG_VERSION, NULL) <= (int)sizeof(version));
     pcre2_config(PCRE2_CONFIG_VERSION, version); // "10.42 2022-12-11"
-    ss_buffer_format(buffer, " pcre2 %.*s match %d depth %d", (int)strcspn(version, " "), version,
-                     SS_PATTERN_MATCH_LIMIT, SS_PATTERN_DEPTH_LIMIT);
+    ss_buffer_format(buffer, " pcre2 %.*s text %d steps %d depth %d", (int)strcspn(version, " "), version,
+                     SS_PATTERN_TEXT_MAX_BYTES, SS_PATTERN_STEPS, SS_PATTERN_DEPTH_LIMIT);
 }

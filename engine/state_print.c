@@ -3,6 +3,12 @@
 #include "engine/group_members.h"
 #include "engine/state_internal.h"
 
+static void print_members(const struct ss_group_kind *kind, struct ss_buffer *buffer)
+{
+    for (int i = 0; i < SS_MEMBER_COUNT; i++)
+        if (kind->parts & SS_MEMBER_PART(i)) ss_buffer_format(buffer, " %s", ss_members[i]->name);
+}
+
 static void print_group(const struct ss_group_state *group, const struct ss_group_kind *kind, int number,
                         struct ss_buffer *buffer)
 {
@@ -13,6 +19,7 @@ static void print_group(const struct ss_group_state *group, const struct ss_grou
             ss_buffer_text(buffer, i ? "," : " raw=");
             ss_value_format(kind->type, ss_scalar_value(kind->type.id, group->raw[i]), buffer);
         }
+        print_members(kind, buffer);
         return;
     }
     static const struct {
@@ -23,8 +30,7 @@ static void print_group(const struct ss_group_state *group, const struct ss_grou
         {SS_PART_FIRST, "first"}, {SS_PART_LAST, "last"}, {SS_PART_DISTINCT, "distinct"}};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (kind->parts & names[i].part) ss_buffer_format(buffer, " %s", names[i].name);
-    for (int i = 0; i < SS_MEMBER_COUNT; i++)
-        if (kind->parts & SS_MEMBER_PART(i)) ss_buffer_format(buffer, " %s", ss_members[i]->name);
+    print_members(kind, buffer);
     if ((kind->parts & SS_PART_DISTINCT) && group->n)
         ss_buffer_format(buffer, "=%lld%s", (long long)ss_distinct_count(group->distinct),
                          group->distinct->dense ? " (dense)" : "");

@@ -71,6 +71,7 @@ struct view_lookup {
     const struct ss_view *view;
     const struct ss_column *keys[SS_MAX_KEYS];
     struct ss_view_at_hand at_hand;
+    struct ss_arena row_arena; // the state of one row
     struct ss_column *features;
     uint8_t **marks;
     bool *damaged; // [row], or NULL
@@ -102,7 +103,7 @@ static enum ss_status add_row(const struct ss_pinned *pinned, struct view_lookup
 {
     struct ss_state *state = NULL;
     struct ss_event event;
-    SS_TRY(read_row(pinned, part, row, arena, &state, error));
+    SS_TRY(read_row(pinned, part, row, &part->row_arena, &state, error));
     if (ss_view_at_hand_event(&part->at_hand, row, pinned->t_us, &event))
         SS_TRY(ss_state_add(state, &event, pinned->t_us, error));
     SS_PLANTED_SET_ONLINE(true);
@@ -121,6 +122,7 @@ static enum ss_status look_up_view(const struct ss_pinned *pinned, struct view_l
     SS_TRY(ss_view_at_hand_make(part->view, events, NULL, lookup->length, part->keys, t, arena,
                                 &part->at_hand, error));
     for (int32_t row = 0; row < lookup->length; row++) {
+        ss_arena_reset(&part->row_arena);
         enum ss_status status = add_row(pinned, part, row, &readings, arena, error);
         if (status == SS_DAMAGED && part->damaged) {
             struct ss_state *empty = ss_state_create(part->view, arena);
@@ -164,7 +166,9 @@ static enum ss_status look_up_views(const struct ss_pinned *pinned, const struct
         if (lookup->damaged) parts[v].damaged = &lookup->damaged[v * (size_t)lookup->length];
         for (size_t i = 0; i < parts[v].view->entity->key_count; i++)
             parts[v].keys[i] = &lookup->keys[service->view_keys[v][i]];
-        SS_TRY(look_up_view(pinned, &parts[v], lookup, &events, t, arena, error));
+        const enum ss_status status = look_up_view(pinned, &parts[v], lookup, &events, t, arena, error);
+        ss_arena_release(&parts[v].row_arena);
+        if (status != SS_OK) return status;
     }
     return SS_OK;
 }

@@ -199,7 +199,7 @@ struct view_join { // one view's walk over the visits
     size_t view_index;
     const struct visit *visits;
     struct ss_sweep *sweep;
-    struct ss_arena empty_arena;
+    struct ss_arena empty_arena, copy_arena;
     struct ss_state *empty;           // the state of a null key
     struct ss_value key[SS_MAX_KEYS]; // of the running sweep
     struct ss_arena key_arena;
@@ -234,15 +234,15 @@ static enum ss_status read_visit(struct view_join *walk, int64_t visit, struct s
                                  int32_t row, struct ss_readings *readings, struct ss_error *error)
 {
     const int64_t t_us = walk->visits[visit].t_us;
-    struct ss_arena *arena = &walk->join->batch;
     struct ss_state *state;
     struct ss_event event;
     SS_TRY(state_at(walk, visit, &state, error));
     if (ss_view_at_hand_event(at_hand, row, t_us, &event)) {
-        SS_TRY(ss_state_move(state, arena, &state, error));
+        ss_arena_reset(&walk->copy_arena);
+        SS_TRY(ss_state_move(state, &walk->copy_arena, &state, error));
         SS_TRY(ss_state_add(state, &event, t_us, error));
     }
-    return ss_readings_add(readings, state, t_us, arena, error);
+    return ss_readings_add(readings, state, t_us, &walk->join->batch, error);
 }
 
 // Up to SS_BATCH_ROWS visits from `first` on.
@@ -291,6 +291,7 @@ static enum ss_status join_view(struct join *join, size_t view_index, struct vis
 out:
     ss_sweep_destroy(walk.sweep);
     ss_arena_release(&walk.empty_arena);
+    ss_arena_release(&walk.copy_arena);
     ss_arena_release(&walk.key_arena);
     return status;
 }

@@ -448,7 +448,7 @@ static enum ss_status take_cell(struct reading *reading, const struct wanted *wa
 {
     struct ss_value value;
     SS_TRY(parse_cell(reading, wanted, line, cell, &value, error));
-    if (wanted->is_event && value.present) reading->carries[row] = true;
+    if (wanted->is_event && cell->kind != SS_CELL_KIND_NULL) reading->carries[row] = true;
     if (wanted->values)
         return ss_column_append(wanted->values, value, &reading->rows->arena)
                    ? SS_OK

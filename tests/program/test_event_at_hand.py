@@ -135,6 +135,18 @@ class EventAtHand(harness.StoreTest):
         mixed = self.run_ok(*get, "--with-event", "pay.user=b", "--with-event", "pay.note=x").json()["rows"][0]["features"]
         self.assertEqual((mixed["n_1h"], mixed["users"], mixed["n_5"]), (1, 2, 2), "it is in the shop's view alone")
 
+    def test_a_value_that_reads_as_null_is_given_all_the_same(self):
+        self.make_store(DEFINITIONS.replace("note: string", "note: float64").replace("note = 'x'", "note = 1"))
+        self.write_csv("pay.csv", HEADER, [["e1", "a", 1, "5.00", "1", "2026-01-01T00:00:00Z"]])
+        self.run_ok("ingest", "pay", "pay.csv")
+        answer = self.run_ok("--json", "get", "fraud", "user=a", "shop=1", "--with-event", "pay.note=nan").json()
+        self.write_csv("spine.csv", ["user", "shop", "amount", "t", "pay.note"], [["a", 1, "", answer["t"], "nan"]])
+        self.run_ok("train", "fraud", "--spine", "spine.csv", "--time", "t", "--with-event", "pay", "-o", "out.csv")
+        features = answer["rows"][0]["features"]
+        self.assertEqual(features["n_5"], 1)
+        for name, value in features.items():
+            self.assertEqual(self.read_csv("out.csv")[0][name], "" if value is None else str(value), name)
+
     def test_mistakes_are_told(self):
         self.make_store(DEFINITIONS)
         get = ["get", "fraud", "user=a", "shop=1", "--with-event"]

@@ -340,7 +340,7 @@ static void a_pattern_counts_with_its_limits(void **state)
         "all\"}}\n");
     const char *text = definitions->views[0].canonical.data;
     assert_non_null(strstr(text, "(regexp_matches:bool pcre2 10."));
-    assert_non_null(strstr(text, " match 1000000 depth 20000 x:string '^#a+$':string)"));
+    assert_non_null(strstr(text, " text 8192 steps 100000000 depth 20000 x:string '^#a+$':string)"));
     ss_definitions_destroy(definitions);
 }
 

@@ -146,11 +146,50 @@ static void damaged_tiles_are_never_taken_where_the_general_path_refuses(void **
     assert_true(taken > 1000 && refused > 1000);
 }
 
+// Sums of nothing but zeros have no window yet: whatever a damaged tile says must not place it out of reach.
+static void exponents_out_of_reach_are_refused(void **unused)
+{
+    (void)unused;
+    struct samples samples = samples_begin("fold exponents", 33);
+    for (int trial = 0; trial < 4000; trial++) {
+        struct ss_arena arena = {0};
+        struct ss_group_state straight = {0}, inlined = {0}, good = {0};
+        const struct ss_group_kind kept = {
+            .type = {SS_FLOAT64}, .has_argument = true, .parts = SS_PART_N | SS_PART_S1 | SS_PART_S2};
+        struct ss_buffer bytes = {0}, ones = {0};
+        bool damaged = false;
+        for (int i = 0; i < 4; i++) {
+            const struct ss_group_event zero = {0, 1, {.present = true}, {0}};
+            const struct ss_group_event one = {0, 1, {.present = true, .f64 = 1}, {0}};
+            assert_true(ss_group_add(&straight, &kept, &zero, &arena));
+            assert_true(ss_group_add(&inlined, &kept, &zero, &arena));
+            assert_true(ss_group_add(&good, &kept, &one, &arena));
+        }
+        ss_buffer_varint(&bytes, 4);
+        for (int i = 0; i < 2; i++) { // two sums of one byte each, their exponents anywhere
+            ss_buffer_varint(&bytes, 2);
+            ss_buffer_zigzag(&bytes, (int64_t)samples_below(&samples, 16384) - 8192);
+            ss_buffer_byte(&bytes, 1);
+        }
+        ss_group_encode(&good, &kept, &ones);
+        merge_both(&straight, &inlined, &kept, &kept, &bytes, &arena, &damaged);
+        if (!damaged) {
+            merge_both(&straight, &inlined, &kept, &kept, &ones, &arena, &damaged);
+            assert_false(damaged);
+            assert_same_bytes(&straight, &inlined, &kept);
+        }
+        ss_buffer_release(&bytes);
+        ss_buffer_release(&ones);
+        ss_arena_release(&arena);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tiles_merged_inline_give_the_bits_of_the_general_path),
         cmocka_unit_test(damaged_tiles_are_never_taken_where_the_general_path_refuses),
+        cmocka_unit_test(exponents_out_of_reach_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

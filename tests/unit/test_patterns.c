@@ -58,6 +58,19 @@ static void searches_that_reach_a_limit_are_null(void **state)
 {
     (void)state;
     static const struct value_case cases[] = {
+        // Length: 8 KiB are searched, one byte more is not.
+        {"regexp_matches(replace(replace(replace(replace('xxxxxxxx', 'x', 'yyyyyyyy'), 'y', 'zzzzzzzz'), "
+         "'z', "
+         "'aaaaaaaa'), 'aa', 'aaaa'), 'b$')",
+         "bool false"},
+        {"regexp_matches(concat('a', replace(replace(replace(replace('xxxxxxxx', 'x', 'yyyyyyyy'), 'y', "
+         "'zzzzzzzz'), 'z', 'aaaaaaaa'), 'aa', 'aaaa')), 'b$')",
+         "bool null"},
+        // From every place at once: 1,000 places share the steps.
+        {"regexp_matches(replace(replace(replace('xxxxxxxxxx', 'x', 'yyyyyyyyyy'), 'y', 'zzzzzzzzzz'), 'z', "
+         "'a'), "
+         "'(?:a|a){17}[bc]')",
+         "bool null"},
         // Steps: 2^40 ways to divide the digits.
         {"regexp_matches(concat(replace('xxxxxxxxxxxxxxxxxxxx', 'x', '11'), 'a'), '^(\\d+)*$')", "bool null"},
         {"regexp_extract(concat(replace('xxxxxxxxxxxxxxxxxxxx', 'x', '11'), 'a'), '^(\\d+)*$')",
@@ -72,14 +85,16 @@ static void searches_that_reach_a_limit_are_null(void **state)
          "'z', "
          "'aaaaaaaaaa'), 'a', 'aaaaaaaaaa'), '^(?:a|b)*$')",
          "bool null"},
-        // Size.
-        {"regexp_replace(replace(replace(replace('xxxxxxxxxx', 'x', 'yyyyyyyyyy'), 'y', 'zzzzzzzzzz'), 'z', "
-         "'aaaaaaaaaa'), 'a', '0123456789012345678901234567890123456789012345678901234567890123456789012345"
-         "678901234567890123456789') is null",
+        // Size: 5,000 times 209 bytes fit 1 MiB.
+        {"regexp_replace(replace(replace(replace('xxxxx', 'x', 'yyyyyyyyyy'), 'y', 'zzzzzzzzzz'), 'z', "
+         "'aaaaaaaaaa'), 'a', '0123456789012345678901234567890123456789012345678901234567890123456789 "
+         "0123456789012345678901234567890123456789012345678901234567890123456789 "
+         "012345678901234567890123456789012345678901234567890123456789012345678') is null",
          "bool false"},
-        {"regexp_replace(replace(replace(replace('xxxxxxxxxx', 'x', 'yyyyyyyyyy'), 'y', 'zzzzzzzzzz'), 'z', "
-         "'aaaaaaaaaa'), 'a', '0123456789012345678901234567890123456789012345678901234567890123456789012345"
-         "67890123456789012345678901234567') is null",
+        {"regexp_replace(replace(replace(replace('xxxxx', 'x', 'yyyyyyyyyy'), 'y', 'zzzzzzzzzz'), 'z', "
+         "'aaaaaaaaaa'), 'a', '0123456789012345678901234567890123456789012345678901234567890123456789 "
+         "0123456789012345678901234567890123456789012345678901234567890123456789 "
+         "0123456789012345678901234567890123456789012345678901234567890123456789') is null",
          "bool true"},
     };
     CHECK_VALUES(cases);
