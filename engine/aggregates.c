@@ -256,8 +256,34 @@ void ss_aggregate_names(const char *names[SS_AGG_TOTAL])
     for (int i = 0; i < SS_AGG_TOTAL; i++) names[i] = rules[i].name;
 }
 
+// What others call them.
+static const char *const known_elsewhere[][2] = {
+    {"avg", "mean"},
+    {"average", "mean"},
+    {"std", "stddev"},
+    {"stdev", "stddev"},
+    {"variance", "var"},
+    {"approx_count_distinct", "count_distinct"},
+    {"nunique", "count_distinct"},
+    {"percentile", "quantile"},
+    {"p50", "median"},
+    {"p95", "quantile"},
+    {"p99", "quantile"},
+    {"argmin", "min_by"},
+    {"argmax", "max_by"},
+    {"arg_min", "min_by"},
+    {"arg_max", "max_by"},
+    {"bool_and", "all"},
+    {"bool_or", "any"},
+    {"latest", "last"},
+    {"array_agg", "last_k"},
+    {"histogram", "count_by"},
+};
+
 const char *ss_nearest_aggregate(struct ss_bytes name)
 {
+    for (size_t i = 0; i < sizeof known_elsewhere / sizeof *known_elsewhere; i++)
+        if (ss_bytes_equal(name, ss_bytes_of(known_elsewhere[i][0]))) return known_elsewhere[i][1];
     const char *names[SS_AGG_TOTAL];
     ss_aggregate_names(names);
     return ss_nearest_name(name, names, SS_AGG_TOTAL);

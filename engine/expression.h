@@ -4,8 +4,8 @@
 //   or | and | not | comparison (= <> != < <= > >=, is [not] null, [not] in (..), [not] between a and b)
 //   | + - | * / div mod | unary - | postfix | primary
 //   primary: literal | name[.name] | function(args) | aggregate(args [where expr]) suffixes | case | ( expr )
-//   suffixes of an aggregate call: over DURATION [last N] | over all | over last N | within DURATION
-//   | hop DURATION | hop exact
+//   suffixes of an aggregate call: over DURATION | over all | last N, with an over before or after it |
+//   within DURATION | hop DURATION | hop exact
 //   literals: 12, 12.5, 1e3, 'text' ('' is a quote), true, false, null, timestamp '2026-01-31T10:00:00Z',
 //   duration literals 5m, 1h30m (an int64 of µs)
 // Keywords and function names are case-insensitive; names of columns and features are not.

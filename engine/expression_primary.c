@@ -187,31 +187,27 @@ static bool parse_duration(struct ss_parser *parser, const char *what, int64_t *
     return ss_duration_parse(token.text, duration_us);
 }
 
-// last N, where it stands.
+#define SUFFIXES 4
+
+// N; the word `last` is taken.
 static bool parse_last(struct ss_parser *parser, struct ss_node *node)
 {
-    if (!ss_token_is(&parser->token, "last")) return true;
-    const struct ss_token word = ss_parser_take(parser);
-    node->last_place = ss_parser_place(parser, word.offset);
     if (parser->token.kind != SS_TOKEN_INT64)
         return ss_parser_expected(parser, "a number of events after 'last'");
     const struct ss_token number = ss_parser_take(parser);
-    if (ss_int64_parse(number.text, &node->last_n) && node->last_n >= 1 && node->last_n <= SS_MAX_LAST)
-        return true;
-    return ss_parser_fail(parser, number.offset, "expected 1 to %d events after 'last', got %.*s",
-                          SS_MAX_LAST, (int)(number.text.size < 24 ? number.text.size : 24),
-                          number.text.data);
+    if (!ss_int64_parse(number.text, &node->last_n) || node->last_n < 1 || node->last_n > SS_MAX_LAST)
+        return ss_parser_fail(parser, number.offset, "expected 1 to %d events after 'last', got %.*s",
+                              SS_MAX_LAST, (int)(number.text.size < 24 ? number.text.size : 24),
+                              number.text.data);
+    return true;
 }
 
-// all | last N | DURATION [last N]; the word `over` is taken.
+// all | DURATION, or nothing before `last`; the word `over` is taken.
 static bool parse_over(struct ss_parser *parser, struct ss_node *node)
 {
     node->over_us = SS_OVER_ALL;
-    if (ss_parser_accept(parser, "all")) return true;
-    if (ss_token_is(&parser->token, "last")) return parse_last(parser, node);
-    return parse_duration(parser, "a duration such as 7d, 'all' or 'last 100' after 'over'",
-                          &node->over_us) &&
-           parse_last(parser, node);
+    if (ss_parser_accept(parser, "all") || ss_token_is(&parser->token, "last")) return true;
+    return parse_duration(parser, "a duration such as 7d, 'all' or 'last 100' after 'over'", &node->over_us);
 }
 
 static bool parse_suffix(struct ss_parser *parser, struct ss_node *node, const struct ss_token *word)
@@ -227,6 +223,10 @@ static bool parse_suffix(struct ss_parser *parser, struct ss_node *node, const s
         return ss_parser_accept(parser, "exact") ||
                parse_duration(parser, "a duration such as 1h, or 'exact', after 'hop'", &node->hop_us);
     }
+    if (ss_token_is(word, "last")) {
+        node->last_place = place;
+        return parse_last(parser, node);
+    }
     node->within_place = place;
     if (node->fn != SS_AGG_LAST)
         return ss_parser_fail(parser, word->offset, "'within' goes with last only; %s takes 'over'",
@@ -235,19 +235,19 @@ static bool parse_suffix(struct ss_parser *parser, struct ss_node *node, const s
 }
 
 // The suffix that the next token starts, or NULL.
-static bool *find_suffix(const struct ss_parser *parser, bool seen[3])
+static bool *find_suffix(const struct ss_parser *parser, bool seen[SUFFIXES])
 {
-    static const char *const words[3] = {"over", "hop", "within"};
-    for (size_t i = 0; i < 3; i++) {
+    static const char *const words[SUFFIXES] = {"over", "hop", "within", "last"};
+    for (size_t i = 0; i < SUFFIXES; i++) {
         if (ss_token_is(&parser->token, words[i])) return &seen[i];
     }
     return NULL;
 }
 
-// over, hop, within: in any order, each once.
+// over, hop, within, last: in any order, each once.
 static bool parse_suffixes(struct ss_parser *parser, struct ss_node *node)
 {
-    bool all_seen[3] = {false, false, false};
+    bool all_seen[SUFFIXES] = {false};
     bool *seen;
     while ((seen = find_suffix(parser, all_seen))) {
         const struct ss_token word = ss_parser_take(parser);
@@ -257,7 +257,9 @@ static bool parse_suffixes(struct ss_parser *parser, struct ss_node *node)
         *seen = true;
         if (!parse_suffix(parser, node, &word)) return false;
     }
-    return true;
+    if (node->last_n == 0 || node->over_us != SS_OVER_NONE) return true;
+    return ss_parser_fail(parser, node->last_place.offset - parser->place.offset,
+                          "'last' goes with 'over': write over last %d", (int)node->last_n);
 }
 
 static bool check_arity(struct ss_parser *parser, const struct ss_node *node, size_t count)
