@@ -16,7 +16,7 @@
 
 #define SS_PATTERN_TEXT_MAX_BYTES (8 << 10) // a longer text is not searched
 #define SS_PATTERN_STEPS          100000000 // in all, of one text
-#define SS_PATTERN_DEPTH_LIMIT    20000      // choices that it keeps open
+#define SS_PATTERN_DEPTH_LIMIT    20000     // choices that it keeps open
 #define SS_PATTERN_HEAP_KIB       65536
 #define SS_PATTERN_MAX_GROUPS     99
 

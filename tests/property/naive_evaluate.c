@@ -247,8 +247,7 @@ static struct cell operate(const struct expression *expression, const struct sco
 static struct cell branch(const struct expression *expression, const struct scope *scope)
 {
     struct cell cells[CHILDREN] = {{0}};
-    for (int i = 0; i < expression->child_count; i++)
-        cells[i] = naive_evaluate(expression->child[i], scope);
+    for (int i = 0; i < expression->child_count; i++) cells[i] = naive_evaluate(expression->child[i], scope);
     return operate(expression, scope, cells);
 }
 
