@@ -7,6 +7,12 @@
 
 #define SS_NEVER_US INT64_MAX
 
+// A run of a batch's rows that are of one entity.
+struct ss_entity_span {
+    struct ss_bytes key; // encoded (key.h)
+    int32_t first, end; // rows [first, end)
+};
+
 // Up to SS_BATCH_ROWS events of one source. A delete carries the columns of the event that it takes back.
 struct ss_event_batch {
     int32_t length;
@@ -19,6 +25,9 @@ struct ss_event_batch {
     uint64_t *target_seq;        // of a delete: the seq of the event it takes back
     uint64_t *deleted_seq;       // of an insert: the seq of its delete, 0: none
     int64_t *deleted_arrival_us; // of an insert: the arrival of its delete, SS_NEVER_US: none
+    // In reads by entity: whose the rows are, ascending by key. An entity may go on in the next batch.
+    const struct ss_entity_span *spans;
+    int32_t span_count;
 };
 
 struct ss_event_reader {

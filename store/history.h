@@ -8,6 +8,7 @@
 #ifndef SS_STORE_HISTORY_H
 #define SS_STORE_HISTORY_H
 
+#include "engine/base/pool.h"
 #include "engine/event_batch.h"
 
 struct ss_history;
@@ -16,6 +17,7 @@ struct ss_history_options {
     bool sync; // true: fsync at every commit (synchronous=FULL). false: tests only
     void (*fault_point)(void *context, const char *name); // NULL, or called at named points
     void *fault_context;
+    struct ss_pool *pool; // borrowed. Large appends and compactions are packed on it; NULL: on the caller's thread
 };
 
 // Creates the database file with its schema. Fails if it exists.
@@ -24,6 +26,9 @@ enum ss_status ss_history_create(const char *path, const struct ss_history_optio
 // Missing file SS_NOT_FOUND, newer format SS_VERSION, damage SS_DAMAGED, each naming the path and what to do.
 enum ss_status ss_history_open(const char *path, bool writable, const struct ss_history_options *options,
                                struct ss_history **history, struct ss_error *error);
+// Another handle of the same file, for reading on another thread.
+enum ss_status ss_history_open_again(const struct ss_history *history, struct ss_history **another,
+                                     struct ss_error *error);
 void ss_history_close(struct ss_history *history); // NULL is fine
 
 // ---- Commits. seq runs from 1 over the whole store without holes.
@@ -115,9 +120,22 @@ enum ss_status ss_history_read_seq(struct ss_history *history, const struct ss_s
                                    uint64_t upto, const bool *columns, struct ss_event_reader **reader,
                                    struct ss_error *error);
 
-// Inserts with from <= event_time < to and seq <= s, ordered by (key parts, event_time, seq): of one entity
-// (key: its parts, none null), or of all with no null part (key NULL). Deletes are in deleted_seq and
-// deleted_arrival_us. Columns: the row program's inputs and the key columns.
+// What a scan by entity reads: inserts with from <= event_time < to and seq <= s of the entities with
+// low <= key <= high, ordered by (key, event_time, seq). Events with a null part in the key are in no entity.
+struct ss_entity_scan {
+    const struct ss_view *view; // whose source and entity are meant
+    const bool *columns;        // source->column_count + 1 flags: which columns of the batches to fill; those
+                                // that views of this entity need (ss_history_prepare knows them) may be asked
+    struct ss_bytes low, high;  // encoded keys, borrowed; size 0: from the first on, up to the last
+    int64_t from_us, to_us;
+    uint64_t s;
+};
+// Deletes are in deleted_seq and deleted_arrival_us; the batches have spans.
+enum ss_status ss_history_scan(struct ss_history *history, const struct ss_entity_scan *scan,
+                               struct ss_event_reader **reader, struct ss_error *error);
+
+// The same of one entity (key: its parts, none null), or of all (key NULL). Columns: the row program's inputs
+// and the key columns.
 enum ss_status ss_history_read_entity(struct ss_history *history, const struct ss_view *view,
                                       const struct ss_value *key, int64_t from_us, int64_t to_us, uint64_t s,
                                       struct ss_event_reader **reader, struct ss_error *error);

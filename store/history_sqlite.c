@@ -284,6 +284,12 @@ out:
     return status;
 }
 
+enum ss_status ss_history_open_again(const struct ss_history *history, struct ss_history **another,
+                                     struct ss_error *error)
+{
+    return ss_history_open(history->path, false, &history->options, another, error);
+}
+
 static void remove_files(const char *path)
 {
     static const char *const endings[] = {"", "-wal", "-shm", "-journal"};
