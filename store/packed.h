@@ -35,7 +35,7 @@ struct ss_packed {
     int32_t count;                    // rows
     int32_t value_count;              // rows that are not null
     const uint8_t *validity;          // bit set: a value; NULL: value_count is count or 0
-    const int32_t *ranks;             // where there is validity: the values before each 1024 rows
+    const int32_t *ranks;             // where there is validity: the values before each 64 rows
     struct ss_packed_frames integers; // per value: itself, a double's mantissa or key, a code, a length
     const uint8_t *scales;            // of float64: one per 1024 values ..
     int32_t scale_step;               // .. (1), or one for all (0)

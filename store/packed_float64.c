@@ -100,6 +100,8 @@ static bool block_valid(unsigned scale, const int64_t *integers, int32_t count)
 static bool doubles_valid(const struct ss_packed *packed)
 {
     int64_t integers[PACKED_FRAME_ROWS];
+    if (packed->scale_step == 0 && *packed->scales < SS_SCALAR_RAW)
+        return ss_frames_within(&packed->integers, -MANTISSA_END + 1, MANTISSA_END - 1);
     for (int32_t i = 0; i < ss_packed_frame_count(packed->value_count); i++) {
         const int32_t first = i * PACKED_FRAME_ROWS, left = packed->value_count - first;
         const int32_t length = left < PACKED_FRAME_ROWS ? left : PACKED_FRAME_ROWS;
