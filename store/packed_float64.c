@@ -38,10 +38,10 @@ static bool scale_by(const int64_t *doubles_bits, int32_t count, unsigned scale,
     unsigned inexact = 0;
     for (int32_t i = 0; i < count; i++) {
         const double value = double_of(doubles_bits[i]);
-        const double scaled = value * power;
-        const double rounded = scaled + ROUNDER;
-        inexact |= !(fabs(scaled) < (double)MANTISSA_END - 1) | ((rounded - ROUNDER) / power != value);
-        mantissas[i] = bits_of(rounded) - ROUNDER_BITS;
+        const double shifted = value * power + ROUNDER;
+        const double mantissa = shifted - ROUNDER;
+        inexact |= !(fabs(mantissa) < (double)MANTISSA_END) | (mantissa / power != value);
+        mantissas[i] = (int64_t)((uint64_t)bits_of(shifted) - (uint64_t)ROUNDER_BITS);
     }
     return !inexact;
 }

@@ -252,6 +252,71 @@ static void extreme_integers_come_back(void **state)
     ss_buffer_release(&bytes);
 }
 
+static void doubles_at_the_ends_of_what_is_decimal_come_back(void **state)
+{
+    (void)state;
+    static const double ends[] = {0x1p50 - 1,
+                                  0x1p50,
+                                  0x1p51,
+                                  0x1p52,
+                                  0x1p53 + 2,
+                                  0x1p54,
+                                  1e16,
+                                  1e17,
+                                  0x1.8p52,
+                                  1e22,
+                                  1.7976931348623157e308,
+                                  5e-324,
+                                  1e-6,
+                                  1.000001e-6,
+                                  1e-7,
+                                  1125899906.842623,
+                                  0.1 + 0.2,
+                                  0,
+                                  1.0 / 3,
+                                  99999.99,
+                                  1e9 + 0.000001};
+    const int32_t count = sizeof ends / sizeof *ends;
+    for (int32_t length = 1; length <= count; length++)
+        for (int32_t first = 0; first + length <= count; first++) {
+            struct ss_arena arena = {0};
+            struct ss_column column;
+            struct samples samples = {(uint64_t)first};
+            assert_true(ss_column_init(&column, (struct ss_type){.id = SS_FLOAT64}, 2 * count, &arena));
+            for (int32_t i = 0; i < 2 * length; i++) {
+                const double value = ends[first + i / 2];
+                const struct ss_value signed_value = {.present = true,
+                                                      .f64 = i % 2 && value > 0 ? -value : value};
+                assert_true(ss_column_append(&column, signed_value, &arena));
+            }
+            check_column(&samples, &column, &arena);
+            ss_arena_release(&arena);
+        }
+}
+
+static void each_1024_doubles_have_a_scale_of_their_own(void **state)
+{
+    (void)state;
+    struct samples samples = samples_begin(__func__, 6);
+    struct ss_arena arena = {0};
+    struct ss_column column;
+    struct ss_buffer bytes = {0};
+    assert_true(ss_column_init(&column, (struct ss_type){.id = SS_FLOAT64}, 3000, &arena));
+    for (int32_t i = 0; i < 3000; i++) {
+        const double cents = samples_double(&samples, SAMPLES_CENTS);
+        const double value = i < 1024   ? cents
+                             : i < 2048 ? samples_double(&samples, SAMPLES_EXTREME)
+                                        : cents * 100;
+        const struct ss_value any = {.present = true, .f64 = i < 2048 ? value : (double)(int64_t)value};
+        assert_true(ss_column_append(&column, any, &arena));
+    }
+    check_column(&samples, &column, &arena);
+    ss_packed_column(&column, 0, 3000, &bytes);
+    assert_true(bytes.size < 1024 * 8 + 2000 * 24 / 8);
+    ss_buffer_release(&bytes);
+    ss_arena_release(&arena);
+}
+
 static void a_constant_column_takes_a_few_bytes(void **state)
 {
     (void)state;
@@ -584,6 +649,8 @@ int main(void)
         cmocka_unit_test(integers_of_every_width_come_back),
         cmocka_unit_test(each_1024_integers_have_a_width_of_their_own),
         cmocka_unit_test(extreme_integers_come_back),
+        cmocka_unit_test(doubles_at_the_ends_of_what_is_decimal_come_back),
+        cmocka_unit_test(each_1024_doubles_have_a_scale_of_their_own),
         cmocka_unit_test(a_constant_column_takes_a_few_bytes),
         cmocka_unit_test(the_smaller_of_text_and_dictionary_is_kept),
         cmocka_unit_test(a_flipped_bit_and_missing_bytes_are_refused),
