@@ -1,12 +1,12 @@
 // Packed columns: what is around the values (docs/FORMAT.md "Packed columns").
 //
-//   offset  size
-//   0       1          version = 1
-//   1       1          form: what the values are (enum form), + 128 where some rows are null
-//   2       1 .. 5     varint row count
-//                      only with 128: a bit per row, least significant first, set: a value; the last byte's
-//                      rest 0 the values of the rows that are not null, by the form
-//   end - 8 8          XXH3-64 of all before
+//   size
+//   1         version = 1
+//   1         form: what the values are (enum form), + 128 where some rows are null
+//   1 .. 5    varint count of rows
+//   count / 8 with 128 only: a bit per row, set: a value; the last byte's rest is 0
+//   any       the values of the rows that are not null, by the form
+//   8         XXH3-64 of all before
 //
 // Null rows take no room among the values: a row's value is found by its rank, the number of bits set before.
 

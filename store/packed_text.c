@@ -1,9 +1,8 @@
 // Packed text: strings, bytes, lists and vectors (docs/FORMAT.md "Packed columns").
 //
-//   plain       varint size of data, lengths of the values (frames), data: the values one after the other
-//   dictionary  varint number of entries, varint size of data, lengths of the entries (frames), data: the
-//   different values in
-//               the order in which they are first seen, codes of the values (frames): the index of the entry
+//   plain       varint size of the data, lengths of the values (frames), data: one value after the other
+//   dictionary  varint number of entries, then as above, but of the different values in the order in which
+//               they are first seen; codes of the values (frames): the index of each one's entry
 //
 // The dictionary is written where it is smaller.
 
@@ -41,8 +40,10 @@ static void write_plain(const struct ss_column *column, const int32_t *rows, int
 {
     ss_buffer_varint(bytes, size);
     ss_frames_write(lengths, count, bytes);
-    for (int32_t i = 0; i < count; i++)
-        ss_buffer_append(bytes, column->data + column->offsets[rows[i]], (size_t)lengths[i]);
+    for (int32_t i = 0; i < count; i++) {
+        const struct ss_bytes text = text_at(column, rows[i]);
+        ss_buffer_append(bytes, text.data, text.size);
+    }
 }
 
 // The different values while they are found.

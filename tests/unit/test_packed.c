@@ -351,6 +351,25 @@ static void the_smaller_of_text_and_dictionary_is_kept(void **state)
     ss_arena_release(&arena);
 }
 
+// Then a column has no data at all.
+static void empty_texts_come_back(void **state)
+{
+    (void)state;
+    struct samples samples = {1};
+    for (size_t t = 0; t < TYPE_COUNT; t++) {
+        struct ss_arena arena = {0};
+        struct ss_column column;
+        if (!ss_type_is_text(types[t]) || types[t].id == SS_VECTOR) continue;
+        assert_true(ss_column_init(&column, types[t], 100, &arena));
+        for (int32_t i = 0; i < 100; i++) {
+            const struct ss_value empty = {.present = i % 3 != 0, .text = {i % 3 ? "" : NULL, 0}};
+            assert_true(ss_column_append(&column, empty, &arena));
+        }
+        check_column(&samples, &column, &arena);
+        ss_arena_release(&arena);
+    }
+}
+
 static enum ss_packed_open open_exactly(struct ss_bytes bytes, struct ss_type type, int32_t count)
 {
     struct ss_arena arena = {0};
@@ -653,6 +672,7 @@ int main(void)
         cmocka_unit_test(each_1024_doubles_have_a_scale_of_their_own),
         cmocka_unit_test(a_constant_column_takes_a_few_bytes),
         cmocka_unit_test(the_smaller_of_text_and_dictionary_is_kept),
+        cmocka_unit_test(empty_texts_come_back),
         cmocka_unit_test(a_flipped_bit_and_missing_bytes_are_refused),
         cmocka_unit_test(bytes_that_end_early_are_refused_whatever_their_checksum),
         cmocka_unit_test(what_is_no_value_of_the_type_is_refused),
