@@ -1,12 +1,12 @@
 // Packed columns: what is around the values (docs/FORMAT.md "Packed columns").
 //
-//   offset  size
-//   0       1          version = 1
-//   1       1          form: what the values are (enum form), + 128 where some rows are null
-//   2       1 .. 5     varint row count
-//                      only with 128: a bit per row, least significant first, set: a value; the last byte's
-//                      rest 0 the values of the rows that are not null, by the form
-//   end - 8 8          XXH3-64 of all before
+//   size
+//   1         version = 1
+//   1         form: what the values are (enum form), + 128 where some rows are null
+//   1 .. 5    varint count of rows
+//   count / 8 with 128 only: a bit per row, set: a value; the last byte's rest is 0
+//   any       the values of the rows that are not null, by the form
+//   8         XXH3-64 of all before
 //
 // Null rows take no room among the values: a row's value is found by its rank, the number of bits set before.
 
@@ -115,11 +115,7 @@ static void write_text(const struct selection *selection, const int32_t *rows, i
                        struct ss_buffer *bytes)
 {
     struct ss_buffer values = {0};
-    const bool dictionary = ss_dictionary_write(selection->column, rows, count, &values);
-    if (!dictionary) {
-        ss_buffer_clear(&values);
-        ss_text_write(selection->column, rows, count, &values);
-    }
+    const bool dictionary = ss_text_write(selection->column, rows, count, &values);
     write_head(dictionary ? FORM_DICTIONARY : FORM_TEXT, selection, count < selection->count, bytes);
     ss_buffer_append(bytes, values.data, values.size);
     bytes->failed |= values.failed;
@@ -180,16 +176,17 @@ static enum ss_packed_open open_validity(struct ss_reader *reader, struct ss_are
 {
     packed->validity = ss_read_span(reader, ((size_t)packed->count + 7) / 8);
     if (!packed->validity) return SS_PACKED_DAMAGED;
-    int32_t *ranks = ss_arena_array(arena, (size_t)ss_packed_frame_count(packed->count) + 1, sizeof *ranks);
+    if (packed->count % 8 && packed->validity[packed->count / 8] >> packed->count % 8)
+        return SS_PACKED_DAMAGED;
+    const int32_t word_count = packed->count / 64 + (packed->count % 64 != 0);
+    int32_t *ranks = ss_arena_array(arena, (size_t)word_count + 1, sizeof *ranks);
     if (!ranks) return SS_PACKED_NO_MEMORY;
+    for (int32_t word = 0; word < word_count; word++)
+        ranks[word + 1] = ranks[word] + __builtin_popcountll(validity_word(packed, word));
     packed->ranks = ranks;
-    packed->value_count = 0;
-    for (int32_t word = 0; 64 * (int64_t)word < packed->count; word++) {
-        if (word % (PACKED_FRAME_ROWS / 64) == 0) *ranks++ = packed->value_count;
-        packed->value_count += __builtin_popcountll(validity_word(packed, word));
-    }
-    return packed->value_count == 0 || packed->value_count == packed->count ? SS_PACKED_DAMAGED
-                                                                            : SS_PACKED_OK;
+    packed->value_count = ranks[word_count];
+    const bool some = packed->value_count > 0 && packed->value_count < packed->count;
+    return some ? SS_PACKED_OK : SS_PACKED_DAMAGED;
 }
 
 static bool integers_valid(const struct ss_packed *packed)
@@ -262,78 +259,102 @@ enum ss_packed_open ss_packed_open_integers(struct ss_bytes bytes, int32_t count
 
 // ---- reading
 
-int32_t ss_packed_rank(const struct ss_packed *packed, int32_t row)
+// The number of values before a row.
+static int32_t rank_of(const struct ss_packed *packed, int32_t row)
 {
     if (!packed->validity) return packed->value_count ? row : 0;
-    if (row == packed->count) return packed->value_count;
-    const int32_t end = row / 64;
-    int32_t word = row / PACKED_FRAME_ROWS * (PACKED_FRAME_ROWS / 64);
-    int32_t rank = packed->ranks[row / PACKED_FRAME_ROWS];
-    for (; word < end; word++) rank += __builtin_popcountll(validity_word(packed, word));
     const uint64_t before = (UINT64_C(1) << (row % 64)) - 1;
-    return rank + __builtin_popcountll(validity_word(packed, end) & before);
+    return packed->ranks[row / 64] + __builtin_popcountll(validity_word(packed, row / 64) & before);
 }
 
-void ss_packed_spread(const struct ss_packed *packed, int32_t first, int32_t count, int64_t under_null,
-                      void *values)
+struct ss_packed_run ss_packed_run_of(const struct ss_packed *packed, int32_t first, int32_t count)
 {
-    char *at = values;
-    int32_t taken = ss_packed_rank(packed, first + count) - ss_packed_rank(packed, first);
-    if (taken == count) return;
-    for (int32_t i = count - 1; i >= 0; i--) {
-        const bool present = taken > 0 && ss_bit_get(packed->validity, first + i);
+    const int32_t index = rank_of(packed, first);
+    return (struct ss_packed_run){index, rank_of(packed, first + count) - index};
+}
+
+void ss_packed_spread(const struct ss_packed *packed, int32_t first, int32_t count, int32_t value_count,
+                      int64_t under_null, void *values)
+{
+    // From the end on, until the rest is in place.
+    for (int32_t i = count - 1, taken = value_count; taken <= i; i--) {
+        const bool present = packed->validity && ss_bit_get(packed->validity, first + i);
+        int64_t value;
         taken -= present;
-        const char *from = present ? at + 8 * (size_t)taken : (const char *)&under_null;
-        memcpy(at + 8 * (size_t)i, from, 8);
+        memcpy(&value, (char *)values + 8 * (size_t)taken, sizeof value);
+        value = under_null ^ ((value ^ under_null) & -(int64_t)present);
+        memcpy((char *)values + 8 * (size_t)i, &value, sizeof value);
     }
+}
+
+// 8 bits from any bit on.
+static uint8_t bits_at(const uint8_t *bits, int32_t at)
+{
+    return (uint8_t)((bits[at / 8] | (unsigned)bits[at / 8 + 1] << 8) >> (at % 8));
+}
+
+// Copies `count` bits to `to` from bit `at` on. May look at the byte behind the last of `bits`.
+static void copy_bits(uint8_t *to, int32_t at, const uint8_t *bits, int32_t first, int32_t count)
+{
+    const int32_t end = at + count;
+    for (; at < end && at % 8; at++, first++) ss_bit_set(to, at, ss_bit_get(bits, first));
+    for (; end - at >= 8; at += 8, first += 8) to[at / 8] = bits_at(bits, first);
+    for (; at < end; at++, first++) ss_bit_set(to, at, ss_bit_get(bits, first));
+}
+
+static void fill_bits(uint8_t *to, int32_t at, int32_t count, bool bit)
+{
+    const int32_t end = at + count;
+    for (; at < end && at % 8; at++) ss_bit_set(to, at, bit);
+    if (at < end) memset(to + at / 8, bit ? 255 : 0, ((size_t)(end - at) + 7) / 8);
 }
 
 // Up to 1024 bools.
-static void append_bits(const struct ss_packed *packed, int32_t first, int32_t count,
-                        struct ss_column *column)
+static void append_bits(const struct ss_packed *packed, int32_t first, int32_t count, uint8_t *to, int32_t at)
 {
-    int64_t values[PACKED_FRAME_ROWS];
-    const int32_t rank = ss_packed_rank(packed, first);
-    ss_frames_read(&packed->integers, rank, ss_packed_rank(packed, first + count) - rank, values);
-    ss_packed_spread(packed, first, count, 0, values);
-    for (int32_t i = 0; i < count; i++) ss_bit_set(column->bits, column->length + i, values[i] != 0);
-}
-
-static void append_bools(const struct ss_packed *packed, int32_t first, int32_t count,
-                         struct ss_column *column)
-{
-    struct ss_column at = *column;
-    for (int32_t done = 0, length; done < count; done += length) {
-        length = count - done < PACKED_FRAME_ROWS ? count - done : PACKED_FRAME_ROWS;
-        append_bits(packed, first + done, length, &at);
-        at.length += length;
+    int64_t values[PACKED_FRAME_ROWS + 7];
+    uint8_t bits[PACKED_FRAME_ROWS / 8 + 1];
+    const struct ss_packed_run run = ss_packed_run_of(packed, first, count);
+    ss_frames_read(&packed->integers, run.index, run.value_count, values);
+    ss_packed_spread(packed, first, count, run.value_count, 0, values);
+    memset(values + count, 0, 7 * sizeof *values);
+    for (int32_t i = 0; i < count; i += 8) {
+        const int64_t *of = values + i;
+        bits[i / 8] = (uint8_t)(of[0] | of[1] << 1 | of[2] << 2 | of[3] << 3 | of[4] << 4 | of[5] << 5 |
+                                of[6] << 6 | of[7] << 7);
     }
+    copy_bits(to, at, bits, 0, count);
 }
 
 static void append_numbers(const struct ss_packed *packed, int32_t first, int32_t count,
                            struct ss_column *column)
 {
-    const int32_t rank = ss_packed_rank(packed, first);
-    const int32_t present = ss_packed_rank(packed, first + count) - rank;
-    if (packed->type.id == SS_BOOL) {
-        append_bools(packed, first, count, column);
-    } else if (packed->type.id == SS_FLOAT64) {
-        ss_doubles_read(packed, rank, present, column->f64 + column->length);
-        ss_packed_spread(packed, first, count, 0, column->f64 + column->length);
+    const struct ss_packed_run run = ss_packed_run_of(packed, first, count);
+    if (packed->type.id == SS_FLOAT64) {
+        ss_doubles_read(packed, run.index, run.value_count, column->f64 + column->length);
+        ss_packed_spread(packed, first, count, run.value_count, 0, column->f64 + column->length);
     } else {
-        ss_frames_read(&packed->integers, rank, present, column->i64 + column->length);
-        ss_packed_spread(packed, first, count, 0, column->i64 + column->length);
+        ss_frames_read(&packed->integers, run.index, run.value_count, column->i64 + column->length);
+        ss_packed_spread(packed, first, count, run.value_count, 0, column->i64 + column->length);
+    }
+}
+
+static void append_bools(const struct ss_packed *packed, int32_t first, int32_t count,
+                         struct ss_column *column)
+{
+    for (int32_t done = 0, length; done < count; done += length) {
+        length = count - done < PACKED_FRAME_ROWS ? count - done : PACKED_FRAME_ROWS;
+        append_bits(packed, first + done, length, column->bits, column->length + done);
     }
 }
 
 static void append_validity(const struct ss_packed *packed, int32_t first, int32_t count,
                             struct ss_column *column)
 {
-    for (int32_t i = 0; i < count; i++) {
-        const bool present =
-            packed->validity ? ss_bit_get(packed->validity, first + i) : packed->value_count > 0;
-        ss_bit_set(column->validity, column->length + i, present);
-    }
+    if (packed->validity)
+        copy_bits(column->validity, column->length, packed->validity, first, count);
+    else
+        fill_bits(column->validity, column->length, count, packed->value_count > 0);
 }
 
 bool ss_packed_append(const struct ss_packed *packed, int32_t first, int32_t count, struct ss_column *column,
@@ -341,7 +362,9 @@ bool ss_packed_append(const struct ss_packed *packed, int32_t first, int32_t cou
 {
     SS_ASSERT(first >= 0 && count >= 0 && first <= packed->count - count);
     SS_ASSERT(column->length <= column->capacity - count);
-    if (!ss_type_is_text(packed->type))
+    if (packed->type.id == SS_BOOL)
+        append_bools(packed, first, count, column);
+    else if (!ss_type_is_text(packed->type))
         append_numbers(packed, first, count, column);
     else if (!ss_text_append(packed, first, count, column, arena))
         return false;

@@ -1,14 +1,15 @@
 // Packed columns: columns as the bytes that a segment's BLOBs hold (docs/FORMAT.md "Packed columns").
 //
-// Opening checks the checksum, every bound and every value once, so that reads need no checks; a run of rows
-// is then read from anywhere. Times as integers, prices and names take one to three bytes each.
+// Opening checks the checksum, every bound and every value once, so that reads need no checks; runs of rows
+// are then read from anywhere. Prices and names take one to three bytes each, times five. What is opened may
+// be read by many threads.
 #ifndef SS_STORE_PACKED_H
 #define SS_STORE_PACKED_H
 
 #include "engine/base/column.h"
 
-// Appends the packed bytes of the column's rows [first, first + count), of any type, nulls too. Out of
-// memory, or text of 2^31 bytes or more: bytes->failed.
+// Appends the packed bytes of the column's rows [first, first + count), of any type, nulls too; at most
+// 2^30 of them. Out of memory, or text of 2^31 bytes or more: bytes->failed.
 void ss_packed_column(const struct ss_column *column, int32_t first, int32_t count, struct ss_buffer *bytes);
 // The same of rows in another order: rows[i] is the row of the column that comes i-th.
 void ss_packed_column_rows(const struct ss_column *column, const int32_t *rows, int32_t count,
@@ -35,7 +36,7 @@ struct ss_packed {
     int32_t count;                    // rows
     int32_t value_count;              // rows that are not null
     const uint8_t *validity;          // bit set: a value; NULL: value_count is count or 0
-    const int32_t *ranks;             // where there is validity: the values before each 1024 rows
+    const int32_t *ranks;             // where there is validity: the values before each 64 rows
     struct ss_packed_frames integers; // per value: itself, a double's mantissa or key, a code, a length
     const uint8_t *scales;            // of float64: one per 1024 values ..
     int32_t scale_step;               // .. (1), or one for all (0)

@@ -38,10 +38,10 @@ static bool scale_by(const int64_t *doubles_bits, int32_t count, unsigned scale,
     unsigned inexact = 0;
     for (int32_t i = 0; i < count; i++) {
         const double value = double_of(doubles_bits[i]);
-        const double scaled = value * power;
-        const double rounded = scaled + ROUNDER;
-        inexact |= !(fabs(scaled) < (double)MANTISSA_END - 1) | ((rounded - ROUNDER) / power != value);
-        mantissas[i] = bits_of(rounded) - ROUNDER_BITS;
+        const double shifted = value * power + ROUNDER;
+        const double mantissa = shifted - ROUNDER;
+        inexact |= !(fabs(mantissa) < (double)MANTISSA_END) | (mantissa / power != value);
+        mantissas[i] = (int64_t)((uint64_t)bits_of(shifted) - (uint64_t)ROUNDER_BITS);
     }
     return !inexact;
 }
@@ -100,6 +100,8 @@ static bool block_valid(unsigned scale, const int64_t *integers, int32_t count)
 static bool doubles_valid(const struct ss_packed *packed)
 {
     int64_t integers[PACKED_FRAME_ROWS];
+    if (packed->scale_step == 0 && *packed->scales < SS_SCALAR_RAW)
+        return ss_frames_within(&packed->integers, -MANTISSA_END + 1, MANTISSA_END - 1);
     for (int32_t i = 0; i < ss_packed_frame_count(packed->value_count); i++) {
         const int32_t first = i * PACKED_FRAME_ROWS, left = packed->value_count - first;
         const int32_t length = left < PACKED_FRAME_ROWS ? left : PACKED_FRAME_ROWS;

@@ -7,7 +7,7 @@
 #include <endian.h>
 #include <string.h>
 
-#define PACKED_FRAME_ROWS 1024 // also of a scale, of a rank, and the most that are decoded at a time
+#define PACKED_FRAME_ROWS 1024 // also of a scale, and the most that are decoded at a time
 
 // The 8 bytes at `at` as an integer. Whatever starts before the checksum ends within it.
 static inline uint64_t ss_packed_load(const uint8_t *at)
@@ -39,10 +39,8 @@ enum ss_packed_open ss_doubles_open(struct ss_reader *reader, struct ss_arena *a
 void ss_doubles_read(const struct ss_packed *packed, int32_t first, int32_t count, double *values);
 
 // packed_text.c
-// The text of a column's rows. False: there is no dictionary, which would be no smaller, or no memory.
-bool ss_dictionary_write(const struct ss_column *column, const int32_t *rows, int32_t count,
-                         struct ss_buffer *bytes);
-void ss_text_write(const struct ss_column *column, const int32_t *rows, int32_t count,
+// The text of a column's rows, none of them null. True: as a dictionary.
+bool ss_text_write(const struct ss_column *column, const int32_t *rows, int32_t count,
                    struct ss_buffer *bytes);
 enum ss_packed_open ss_text_open(struct ss_reader *reader, bool dictionary, struct ss_arena *arena,
                                  struct ss_packed *packed);
@@ -50,11 +48,14 @@ bool ss_text_append(const struct ss_packed *packed, int32_t first, int32_t count
                     struct ss_arena *arena);
 
 // packed.c
-// The number of values before a row.
-int32_t ss_packed_rank(const struct ss_packed *packed, int32_t row);
+// The values of a run of rows, which are one after the other.
+struct ss_packed_run {
+    int32_t index, value_count;
+};
+struct ss_packed_run ss_packed_run_of(const struct ss_packed *packed, int32_t first, int32_t count);
 // The values of rows [first, first + count), 8 bytes each and one after the other, move to their rows; a
 // null's place gets `under_null`.
-void ss_packed_spread(const struct ss_packed *packed, int32_t first, int32_t count, int64_t under_null,
-                      void *values);
+void ss_packed_spread(const struct ss_packed *packed, int32_t first, int32_t count, int32_t value_count,
+                      int64_t under_null, void *values);
 
 #endif

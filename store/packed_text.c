@@ -1,11 +1,10 @@
 // Packed text: strings, bytes, lists and vectors (docs/FORMAT.md "Packed columns").
 //
-//   plain       varint size of data, lengths of the values (frames), data: the values one after the other
-//   dictionary  varint number of entries, varint size of data, lengths of the entries (frames), data: the
-//   different values in
-//               the order in which they are first seen, codes of the values (frames): the index of the entry
+//   plain       varint size of the data, lengths of the values (frames), data: one value after the other
+//   dictionary  varint number of entries, then as above, but of the different values in the order in which
+//               they are first seen; codes of the values (frames): the index of each one's entry
 //
-// The smaller of the two is written; the plain one where they are alike.
+// The dictionary is written where it is smaller.
 
 #include "store/packed_internal.h"
 
@@ -24,25 +23,27 @@ static struct ss_bytes text_at(const struct ss_column *column, int32_t row)
 
 // ---- writing
 
-void ss_text_write(const struct ss_column *column, const int32_t *rows, int32_t count,
-                   struct ss_buffer *bytes)
+// The lengths of the text of rows (malloc) and their sum; NULL when out of memory.
+static int64_t *measure(const struct ss_column *column, const int32_t *rows, int32_t count, uint64_t *size)
 {
-    int64_t *lengths = malloc(((size_t)count + 1) * sizeof *lengths);
-    uint64_t size = 0;
+    int64_t *lengths = malloc((size_t)count * sizeof *lengths);
+    *size = 0;
     for (int32_t i = 0; lengths && i < count; i++) {
         lengths[i] = column->offsets[rows[i] + 1] - column->offsets[rows[i]];
-        size += (uint64_t)lengths[i];
+        *size += (uint64_t)lengths[i];
     }
-    if (!lengths || size > INT32_MAX) {
-        bytes->failed = true;
-        free(lengths);
-        return;
-    }
+    return lengths;
+}
+
+static void write_plain(const struct ss_column *column, const int32_t *rows, int32_t count,
+                        const int64_t *lengths, uint64_t size, struct ss_buffer *bytes)
+{
     ss_buffer_varint(bytes, size);
     ss_frames_write(lengths, count, bytes);
-    for (int32_t i = 0; i < count; i++)
-        ss_buffer_append(bytes, column->data + column->offsets[rows[i]], (size_t)lengths[i]);
-    free(lengths);
+    for (int32_t i = 0; i < count; i++) {
+        const struct ss_bytes text = text_at(column, rows[i]);
+        ss_buffer_append(bytes, text.data, text.size);
+    }
 }
 
 // The different values while they are found.
@@ -71,7 +72,7 @@ static bool prepare(struct dictionary *dictionary, int32_t count)
     const size_t rows = (size_t)count;
     size_t slots = 16;
     while (slots < 2 * rows) slots *= 2;
-    dictionary->lengths = malloc(rows * sizeof *dictionary->lengths);
+    dictionary->lengths = calloc(rows, sizeof *dictionary->lengths);
     dictionary->codes = malloc(rows * sizeof *dictionary->codes);
     dictionary->entries = malloc(rows * sizeof *dictionary->entries);
     dictionary->hashes = malloc(rows * sizeof *dictionary->hashes);
@@ -104,41 +105,44 @@ static int32_t code_of(struct dictionary *dictionary, struct ss_bytes text)
     return entry;
 }
 
-static bool is_smaller(const struct dictionary *dictionary, const struct ss_column *column,
-                       const int32_t *rows, int32_t count)
+// Of what write_entries appends but for its two varints, which take at most as much more than the plain
+// form's one as is counted here.
+static size_t entries_size(const struct dictionary *dictionary, int32_t count)
 {
-    int64_t *lengths = malloc((size_t)count * sizeof *lengths);
-    uint64_t size = 0;
-    if (!lengths) return false;
-    for (int32_t i = 0; i < count; i++) {
-        lengths[i] = column->offsets[rows[i] + 1] - column->offsets[rows[i]];
-        size += (uint64_t)lengths[i];
-    }
-    const size_t plain = size + ss_frames_size(lengths, count);
-    free(lengths);
-    return dictionary->size + ss_frames_size(dictionary->lengths, dictionary->entry_count) +
-               ss_frames_size(dictionary->codes, count) + 3 <
-           plain;
+    return 5 + dictionary->size + ss_frames_size(dictionary->lengths, dictionary->entry_count) +
+           ss_frames_size(dictionary->codes, count);
 }
 
-bool ss_dictionary_write(const struct ss_column *column, const int32_t *rows, int32_t count,
-                         struct ss_buffer *bytes)
+static void write_entries(const struct dictionary *dictionary, int32_t count, struct ss_buffer *bytes)
+{
+    ss_buffer_varint(bytes, (uint64_t)dictionary->entry_count);
+    ss_buffer_varint(bytes, dictionary->size);
+    ss_frames_write(dictionary->lengths, dictionary->entry_count, bytes);
+    for (int32_t i = 0; i < dictionary->entry_count; i++)
+        ss_buffer_append(bytes, dictionary->entries[i], (size_t)dictionary->lengths[i]);
+    ss_frames_write(dictionary->codes, count, bytes);
+}
+
+bool ss_text_write(const struct ss_column *column, const int32_t *rows, int32_t count,
+                   struct ss_buffer *bytes)
 {
     struct dictionary dictionary = {0};
-    bool smaller = prepare(&dictionary, count);
-    if (!smaller) bytes->failed = true;
-    for (int32_t i = 0; smaller && i < count; i++)
-        dictionary.codes[i] = code_of(&dictionary, text_at(column, rows[i]));
-    smaller = smaller && dictionary.size <= INT32_MAX && is_smaller(&dictionary, column, rows, count);
-    if (smaller) {
-        ss_buffer_varint(bytes, (uint64_t)dictionary.entry_count);
-        ss_buffer_varint(bytes, dictionary.size);
-        ss_frames_write(dictionary.lengths, dictionary.entry_count, bytes);
-        for (int32_t i = 0; i < dictionary.entry_count; i++)
-            ss_buffer_append(bytes, dictionary.entries[i], (size_t)dictionary.lengths[i]);
-        ss_frames_write(dictionary.codes, count, bytes);
+    uint64_t size;
+    bool smaller = false;
+    int64_t *lengths = measure(column, rows, count, &size);
+    if (!lengths || !prepare(&dictionary, count) || size > INT32_MAX) {
+        bytes->failed = true;
+        goto out;
     }
+    for (int32_t i = 0; i < count; i++) dictionary.codes[i] = code_of(&dictionary, text_at(column, rows[i]));
+    smaller = entries_size(&dictionary, count) < size + ss_frames_size(lengths, count);
+    if (smaller)
+        write_entries(&dictionary, count, bytes);
+    else
+        write_plain(column, rows, count, lengths, size, bytes);
+out:
     release(&dictionary);
+    free(lengths);
     return smaller;
 }
 
@@ -238,10 +242,10 @@ static int32_t start_of(const struct ss_packed *packed, int32_t index)
 static int32_t read_rows(const struct ss_packed *packed, int32_t first, int32_t count, int64_t under_null,
                          int64_t *values)
 {
-    const int32_t index = ss_packed_rank(packed, first);
-    ss_frames_read(&packed->integers, index, ss_packed_rank(packed, first + count) - index, values);
-    ss_packed_spread(packed, first, count, under_null, values);
-    return index;
+    const struct ss_packed_run run = ss_packed_run_of(packed, first, count);
+    ss_frames_read(&packed->integers, run.index, run.value_count, values);
+    ss_packed_spread(packed, first, count, run.value_count, under_null, values);
+    return run.index;
 }
 
 // Up to 1024 rows, offsets[0] set.
