@@ -26,7 +26,8 @@ struct ss_history_options {
     void (*fault_point)(void *context, const char *name); // NULL, or called at named points
     void *fault_context;
     struct ss_history_sizes sizes;
-    struct ss_pool *pool; // borrowed. Large appends and compactions are packed on it; NULL: on the caller's thread
+    struct ss_pool
+        *pool; // borrowed. Large appends and compactions are packed on it; NULL: on the caller's thread
 };
 
 // Creates the database file with its schema. Fails if it exists.

@@ -162,7 +162,8 @@ static const struct ss_column *stored_of(struct bulk *bulk, const struct ss_colu
 {
     if (bulk->stored_count == bulk->rows->length) return column;
     struct ss_column *kept = ss_arena_alloc(&bulk->arena, sizeof *kept);
-    if (!kept || !ss_column_init(kept, column->type, bulk->stored_count ? bulk->stored_count : 1, &bulk->arena))
+    if (!kept ||
+        !ss_column_init(kept, column->type, bulk->stored_count ? bulk->stored_count : 1, &bulk->arena))
         return NULL;
     for (int32_t row = 0; row < bulk->rows->length; row++)
         if (bulk->outcomes[row] == SS_ROW_STORED &&
@@ -196,7 +197,7 @@ static enum ss_status gather(struct bulk *bulk, struct history_rows *rows, struc
         columns[bulk->positions[i]] = stored_of(bulk, &from->columns[i]);
         if (!columns[bulk->positions[i]]) return ss_fail_memory(error, "the rows of a batch");
     }
-    *rows = (struct history_rows){count, event_time_us, arrival_us, seq, bulk->identity ? identity : NULL,
+    *rows = (struct history_rows){count,  event_time_us, arrival_us, seq, bulk->identity ? identity : NULL,
                                   columns};
     return SS_OK;
 }
@@ -220,11 +221,8 @@ enum ss_status ss_history_append_bulk(struct ss_history *history, const struct s
                                       enum ss_row_outcome *outcomes, struct ss_error *error)
 {
     enum ss_status status;
-    struct bulk bulk = {.history = history,
-                        .rows = rows,
-                        .table = table,
-                        .positions = positions,
-                        .outcomes = outcomes};
+    struct bulk bulk = {
+        .history = history, .rows = rows, .table = table, .positions = positions, .outcomes = outcomes};
     SS_TRY(ss_history_flush(history, table, error)); // what waits has smaller seqs
     SS_TRY(ss_history_refresh_segments(history, error));
     SS_TRY_GOTO(settle(&bulk, error), out);

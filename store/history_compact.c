@@ -1,9 +1,9 @@
 // Compaction: runs of an index become one.
 //
 // Every flush adds a run to each index. When as many runs of like size have come together as `fanout` says,
-// they are merged; so an event is rewritten a few times in all, and a scan meets few runs. One transaction per
-// merge: the new segments come, the old ones go. Killed at any point the file holds the one or the other. The
-// log is left alone.
+// they are merged; so an event is rewritten a few times in all, and a scan meets few runs. One transaction
+// per merge: the new segments come, the old ones go. Killed at any point the file holds the one or the other.
+// The log is left alone.
 //
 // Memory: one segment of each run, and one that is being made.
 
@@ -91,8 +91,9 @@ static bool start_segment(struct merge *merge)
     merge->seq = ss_arena_array(arena, room, sizeof *merge->seq);
     merge->columns = ss_arena_array(arena, columns + 1, sizeof *merge->columns);
     const struct ss_column **pointers = ss_arena_array(arena, columns + 1, sizeof *pointers);
-    merge->sorted = (struct history_sorted){.keys = ss_arena_array(arena, room, sizeof *merge->sorted.keys),
-                                            .starts = ss_arena_array(arena, room, sizeof *merge->sorted.starts)};
+    merge->sorted =
+        (struct history_sorted){.keys = ss_arena_array(arena, room, sizeof *merge->sorted.keys),
+                                .starts = ss_arena_array(arena, room, sizeof *merge->sorted.starts)};
     if (!merge->event_time_us || !merge->arrival_us || !merge->seq || !merge->columns || !pointers ||
         !merge->sorted.keys || !merge->sorted.starts)
         return false;
@@ -103,7 +104,8 @@ static bool start_segment(struct merge *merge)
             return false;
         pointers[position] = &merge->columns[position];
     }
-    merge->rows = (struct history_rows){0, merge->event_time_us, merge->arrival_us, merge->seq, NULL, pointers};
+    merge->rows =
+        (struct history_rows){0, merge->event_time_us, merge->arrival_us, merge->seq, NULL, pointers};
     return true;
 }
 
@@ -194,10 +196,8 @@ static enum ss_status merge_runs(struct ss_history *history, const struct histor
                                  const struct history_index *index, const int64_t *runs, size_t run_count,
                                  struct ss_error *error)
 {
-    struct merge merge = {.history = history,
-                          .table = table,
-                          .index = index,
-                          .capacity = ss_history_segment_rows(history)};
+    struct merge merge = {
+        .history = history, .table = table, .index = index, .capacity = ss_history_segment_rows(history)};
     enum ss_status status = write_merged(&merge, runs, run_count, error);
     if (status == SS_OK) status = drop_runs(&merge, runs, run_count, error);
     ss_arena_release(&merge.arena);
@@ -273,11 +273,16 @@ static enum ss_status reindex(struct ss_history *history, bool all, bool *did, s
 enum ss_status ss_history_compact(struct ss_history *history, enum ss_compaction what, struct ss_error *error)
 {
     bool did;
-    if (what != SS_COMPACT_NEEDED || history->table_count == 0) SS_TRY(ss_history_load_tables(history, error));
+    if (what == SS_COMPACT_NEEDED) {
+        SS_TRY(ss_history_refresh_segments(history, error));
+        if (history->segments.generation == history->compacted_generation) return SS_OK;
+    }
+    if (what != SS_COMPACT_NEEDED || history->table_count == 0)
+        SS_TRY(ss_history_load_tables(history, error));
     if (what != SS_COMPACT_NEEDED) SS_TRY(in_transaction(history, flush_all, true, &did, error));
     if (what == SS_COMPACT_REINDEX) SS_TRY(in_transaction(history, reindex, true, &did, error));
-    do
-        SS_TRY(in_transaction(history, merge_one, what != SS_COMPACT_NEEDED, &did, error));
+    do SS_TRY(in_transaction(history, merge_one, what != SS_COMPACT_NEEDED, &did, error));
     while (did);
+    history->compacted_generation = history->segments.generation;
     return SS_OK;
 }

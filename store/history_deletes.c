@@ -1,8 +1,8 @@
 // Deletes: a table of their own, deletes_<id>, for every source with event_id.
 //
 //   deletes_<id>  seq INTEGER PRIMARY KEY, event_time_us, arrival_us, event_id,
-//                 target_seq: of the insert that it takes back; 0: it came first, and takes back what never comes
-//                 deletes_<id>_identity: unique on (event_time_us, event_id)
+//                 target_seq: of the insert that it takes back; 0: it came first, and takes back what never
+//                 comes deletes_<id>_identity: unique on (event_time_us, event_id)
 //
 // Segments are never rewritten because of a delete: readers look in a table in memory whether an insert has
 // one. It is read once per handle, and then what has come since.

@@ -1,7 +1,7 @@
 // Rows of the log by identity and by seq.
 //
-// An event is (source, event_time, event_id). Only segments whose times span the event's are looked at, and of
-// each a sorted list of hashes; a hash that matches is settled by the values themselves.
+// An event is (source, event_time, event_id). Only segments whose times span the event's are looked at, and
+// of each a sorted list of hashes; a hash that matches is settled by the values themselves.
 
 #include "store/history_internal.h"
 
@@ -115,8 +115,8 @@ enum ss_status ss_history_find_event(struct ss_history *history, const struct hi
                                      struct ss_error *error)
 {
     size_t count;
-    const struct ss_type type =
-        table->id_position < 0 ? (struct ss_type){.id = SS_TIMESTAMP} : table->column_types[table->id_position];
+    const struct ss_type type = table->id_position < 0 ? (struct ss_type){.id = SS_TIMESTAMP}
+                                                       : table->column_types[table->id_position];
     const uint64_t hash = ss_history_identity_hash(event_time_us, type, id);
     const struct history_segment *log = ss_history_segments_of(history, table->id, 0, &count);
     *place = (struct history_place){0};

@@ -1,12 +1,13 @@
 // Indexes by entity: which events an entity has, in the order of their times.
 //
-//   entity_indexes  id, source, keys ("_0_3": the key parts are c0 and c3), columns ("_1_2": what its segments
+//   entity_indexes  id, source, keys ("_0_3": the key parts are c0 and c3), columns ("_1_2": what its
+//   segments
 //                   hold besides times and seqs; the key parts are in the entities)
 //
 // An index is a copy of the columns that views of one entity read, sorted by (key, event_time, seq): in
-// segments, and for what is in staging a plain index of SQLite. (Measured against a list of rows per entity that
-// points into the log: reading all entities of ten million events decodes every segment of the log once per
-// range of keys then, or holds all of it in memory.)
+// segments, and for what is in staging a plain index of SQLite. (Measured against a list of rows per entity
+// that points into the log: reading all entities of ten million events decodes every segment of the log once
+// per range of keys then, or holds all of it in memory.)
 //
 // A view that reads more than its index holds makes the index anew from the log.
 
@@ -76,7 +77,8 @@ enum ss_status ss_history_load_indexes(struct ss_history *history, struct histor
     sqlite3_stmt *statement;
     bool row;
     SS_TRY(ss_history_statement(
-        history, "SELECT id, keys, columns, count(*) OVER () FROM entity_indexes WHERE source = ?1 ORDER BY id",
+        history,
+        "SELECT id, keys, columns, count(*) OVER () FROM entity_indexes WHERE source = ?1 ORDER BY id",
         &statement, error));
     sqlite3_bind_int64(statement, 1, table->id);
     for (;;) {
@@ -150,8 +152,9 @@ static enum ss_status note_index(struct ss_history *history, const struct histor
 {
     sqlite3_stmt *statement;
     SS_TRY(ss_history_statement(history,
-                                index ? "UPDATE entity_indexes SET columns = ?3 WHERE source = ?1 AND keys = ?2"
-                                      : "INSERT INTO entity_indexes(source, keys, columns) VALUES(?1, ?2, ?3)",
+                                index
+                                    ? "UPDATE entity_indexes SET columns = ?3 WHERE source = ?1 AND keys = ?2"
+                                    : "INSERT INTO entity_indexes(source, keys, columns) VALUES(?1, ?2, ?3)",
                                 &statement, error));
     sqlite3_bind_int64(statement, 1, table->id);
     sqlite3_bind_text(statement, 2, (const char *)keys->data, -1, SQLITE_STATIC);
@@ -208,7 +211,8 @@ static bool init_log_rows(struct log_rows *log, int32_t capacity)
     if (!log->event_time_us || !log->arrival_us || !log->seq || !log->columns || !log->pointers) return false;
     for (size_t i = 0; i < columns; i++) {
         if (!log->wanted[i]) continue;
-        if (!ss_column_init(&log->columns[i], log->table->column_types[i], capacity, &log->arena)) return false;
+        if (!ss_column_init(&log->columns[i], log->table->column_types[i], capacity, &log->arena))
+            return false;
         log->pointers[i] = &log->columns[i];
     }
     log->rows = (struct history_rows){0, log->event_time_us, log->arrival_us, log->seq, NULL, log->pointers};

@@ -49,8 +49,8 @@ struct history_table {
     struct ss_type *column_types;
     size_t index_count;
     struct history_index *indexes;
-    int id_position;         // of the event_id: -1 where it is the event_time column
-    bool has_identity;       // does the source have an event_id?
+    int id_position;   // of the event_id: -1 where it is the event_time column
+    bool has_identity; // does the source have an event_id?
     const char *id_name;
     struct history_table_cache *cache;
 };
@@ -65,9 +65,9 @@ struct history_segment {
     int64_t id, index, run;
     int64_t source;
     int32_t row_count;
-    uint64_t first_seq, last_seq; // least and greatest
-    int64_t first_us, last_us;    // event_time, least and greatest
-    int64_t lateness_us;          // greatest arrival - event_time
+    uint64_t first_seq, last_seq;        // least and greatest
+    int64_t first_us, last_us;           // event_time, least and greatest
+    int64_t lateness_us;                 // greatest arrival - event_time
     struct ss_bytes first_key, last_key; // of an index
 };
 
@@ -117,6 +117,7 @@ struct ss_history {
     size_t table_count;
     struct history_table *tables;
     struct history_segments segments;
+    int64_t compacted_generation; // of the list of segments when nothing was left to merge
     bool in_transaction, is_reading;
     struct ss_commit newest; // in a transaction: the newest before it
     uint64_t next_seq;       // in a transaction
@@ -193,8 +194,8 @@ struct history_segment *ss_history_segments_of(const struct ss_history *history,
 enum ss_status ss_history_pin_segment(struct ss_history *history, const struct history_segment *segment,
                                       struct segment_data **data, struct ss_error *error);
 void ss_history_unpin_segment(struct ss_history *history, struct segment_data *data); // NULL is fine
-// A blob of it, opened; *packed NULL: the segment has none in this slot (all rows are null there). Valid while
-// pinned. Within a read.
+// A blob of it, opened; *packed NULL: the segment has none in this slot (all rows are null there). Valid
+// while pinned. Within a read.
 enum ss_status ss_history_open_blob(struct ss_history *history, struct segment_data *data, int slot,
                                     struct ss_type type, const struct ss_packed **packed,
                                     struct ss_error *error);

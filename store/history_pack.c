@@ -29,7 +29,7 @@ struct packing {
     const struct history_table *table;
     const struct history_rows *rows;
     int32_t segment_rows;
-    size_t log_count; // segments of the log
+    size_t log_count;              // segments of the log
     struct history_sorted *sorted; // of each index that is made
     size_t *first_segment;         // of each of these, and the end of the last
     const struct history_index *const *indexes;
@@ -85,7 +85,8 @@ static enum ss_status pack_fixed(const struct packing *packing, bool in_log, con
     int64_t *values = malloc((size_t)count * 3 * sizeof *values);
     if (!values) return ss_fail_memory(error, "a segment");
     int64_t *times = values, *lateness = values + count, *seqs = values + 2 * count;
-    segment->first_us = segment->first_seq = INT64_MAX;
+    segment->first_us = INT64_MAX;
+    segment->first_seq = UINT64_MAX;
     segment->last_us = INT64_MIN;
     for (int32_t i = 0; i < count; i++) {
         const int32_t row = order ? order[i] : first + i;
@@ -213,8 +214,7 @@ static void pack_entities(const struct history_sorted *sorted, int32_t first, in
     const struct ss_bytes first_key = sorted->keys[low];
     for (int32_t e = low; e < sorted->entity_count && sorted->starts[e] < first + count; e++) {
         const int32_t from = sorted->starts[e] < first ? first : sorted->starts[e];
-        pack_entity(before, sorted->keys[e], least(sorted->starts[e + 1], first + count) - from,
-                               bytes);
+        pack_entity(before, sorted->keys[e], least(sorted->starts[e + 1], first + count) - from, bytes);
         before = sorted->keys[e];
     }
     ss_buffer_fixed64(bytes, ss_hash64(bytes->data, bytes->size));

@@ -280,9 +280,9 @@ static enum ss_status next_delete(struct seq_reader *reader, struct delete_row *
     sqlite3_bind_int64(statement, 2, (int64_t)reader->upto);
     SS_TRY(ss_history_step(reader->history, statement, &row, "reading deletes", error));
     if (!row) return SS_OK;
-    *next = (struct delete_row){(uint64_t)sqlite3_column_int64(statement, 0),
-                                (uint64_t)sqlite3_column_int64(statement, 1),
-                                sqlite3_column_int64(statement, 2)};
+    *next =
+        (struct delete_row){(uint64_t)sqlite3_column_int64(statement, 0),
+                            (uint64_t)sqlite3_column_int64(statement, 1), sqlite3_column_int64(statement, 2)};
     ss_history_done(statement);
     return SS_OK;
 }
@@ -302,8 +302,7 @@ static enum ss_status append_target(struct seq_reader *reader, uint64_t target_s
     SS_TRY(staged_statement(reader, "seq = ?1", &statement, error));
     sqlite3_bind_int64(statement, 1, (int64_t)target_seq);
     SS_TRY(ss_history_step(reader->history, statement, &row, "reading a deleted event", error));
-    if (!row)
-        return ss_history_fail_row(reader->history, "a delete names an event that is not there", error);
+    if (!row) return ss_history_fail_row(reader->history, "a delete names an event that is not there", error);
     status = take_staged_row(reader, statement, error);
     ss_history_done(statement);
     return status;
@@ -350,7 +349,7 @@ static enum ss_status take_rows(struct seq_reader *reader, struct ss_error *erro
     while (reader->batch.length < SS_BATCH_ROWS) {
         const uint64_t before = waiting.seq == UINT64_MAX ? reader->upto + 1 : waiting.seq;
         const struct history_segment *segment = next_segment(reader);
-        if (segment && segment->first_seq < before) {
+        if (segment && segment->first_seq < before && reader->last_seq + 1 < before) {
             SS_TRY(take_segment(reader, segment, before, error));
             continue;
         }
@@ -378,7 +377,8 @@ static void mark_deletes(struct seq_reader *reader)
 
 static enum ss_status fill_batch(struct seq_reader *reader, struct ss_error *error)
 {
-    SS_TRY(ss_history_require_table(reader->history, reader->source, &reader->table, reader->positions, error));
+    SS_TRY(
+        ss_history_require_table(reader->history, reader->source, &reader->table, reader->positions, error));
     SS_TRY(ss_history_refresh_segments(reader->history, error));
     SS_TRY(take_rows(reader, error));
     SS_TRY(ss_history_refresh_deletes(reader->history, reader->table, error));

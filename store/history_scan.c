@@ -1,13 +1,13 @@
 // Reading history by entity: events in the order of (key, event_time, seq).
 //
-// Every run of the index is sorted so, and so is what a query gives of staging; a scan merges them. Each has a
-// cursor that stands on one entity; of the cursors at the least key the one with the least (event_time, seq)
-// gives rows up to the head of the next one, a slice at a time. Where an entity is in one run alone, or runs
-// lie apart in time, a slice is all of it.
+// Every run of the index is sorted so, and so is what a query gives of staging; a scan merges them. Each has
+// a cursor that stands on one entity; of the cursors at the least key the one with the least (event_time,
+// seq) gives rows up to the head of the next one, a slice at a time. Where an entity is in one run alone, or
+// runs lie apart in time, a slice is all of it.
 //
-// A scan holds no read transaction between calls. What a call needs of the file it reads in one; when the list
-// of segments has changed since (a flush, a compaction), the cursors are set anew behind the last row given
-// out. Deletes after the scan's own seq are left out, so all batches show one state.
+// A scan holds no read transaction between calls. What a call needs of the file it reads in one; when the
+// list of segments has changed since (a flush, a compaction), the cursors are set anew behind the last row
+// given out. Deletes after the scan's own seq are left out, so all batches show one state.
 
 #include "store/history_internal.h"
 
@@ -16,9 +16,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HEAD_ROWS    256 // times and seqs of a cursor that are unpacked at once
-#define STAGED_ROWS  512 // of staging, a page
-#define FIRST_PAGE_ROWS 64 // of one entity: most have few events
+#define HEAD_ROWS       256 // times and seqs of a cursor that are unpacked at once
+#define STAGED_ROWS     512 // of staging, a page
+#define FIRST_PAGE_ROWS 64  // of one entity: most have few events
 
 enum wanted_from { FROM_TIMES, FROM_KEY, FROM_SEGMENT };
 
@@ -58,7 +58,7 @@ struct staged_page { // rows of staging, in order
 struct scan {
     struct ss_event_reader reader; // first: the handle that is given out
     struct ss_history *history;
-    const char *source; // its name
+    const char *source;  // its name
     size_t column_count; // of the batches, without the event_time
     const struct ss_type *column_types;
     struct ss_arena kept; // as long as the scan
@@ -219,7 +219,8 @@ static enum ss_status next_segment(struct scan *scan, struct run_cursor *cursor,
     const struct history_segment *segments =
         ss_history_segments_of(scan->history, scan->table_id, scan->index_id, &count);
     const struct history_segment *at = segments, *end = segments + count;
-    while (at < end && (at->run < cursor->run || (at->run == cursor->run && at->id <= cursor->data->segment.id)))
+    while (at < end &&
+           (at->run < cursor->run || (at->run == cursor->run && at->id <= cursor->data->segment.id)))
         at++;
     return open_segment(scan, cursor, at, end, at < end ? at->first_key : (struct ss_bytes){0}, error);
 }
@@ -280,7 +281,8 @@ static enum ss_status set_cursors(struct scan *scan, struct ss_error *error)
 
 static void append_key_columns(const struct scan *scan, const char *after, struct ss_buffer *sql)
 {
-    for (size_t i = 0; i < scan->key_count; i++) ss_buffer_format(sql, "c%d%s", scan->key_positions[i], after);
+    for (size_t i = 0; i < scan->key_count; i++)
+        ss_buffer_format(sql, "c%d%s", scan->key_positions[i], after);
 }
 
 static void append_parameters(size_t first, size_t count, struct ss_buffer *sql)
@@ -307,8 +309,7 @@ static void append_where(const struct scan *scan, struct ss_buffer *sql)
                      keys + 4, keys + 5);
     if (scan->one_entity || keys == 0 || !scan->high.size) return;
     ss_buffer_text(sql, " AND (");
-    for (size_t i = 0; i < keys; i++)
-        ss_buffer_format(sql, i == 0 ? "c%d" : ", c%d", scan->key_positions[i]);
+    for (size_t i = 0; i < keys; i++) ss_buffer_format(sql, i == 0 ? "c%d" : ", c%d", scan->key_positions[i]);
     ss_buffer_text(sql, ") <= (");
     append_parameters(keys + 6, keys, sql);
     ss_buffer_text(sql, ")");
@@ -326,7 +327,8 @@ static enum ss_status prepare_staged(struct scan *scan, struct ss_error *error)
     ss_buffer_text(&sql, " ORDER BY ");
     append_key_columns(scan, ", ", &sql);
     ss_buffer_format(&sql, "event_time_us, seq LIMIT %d", STAGED_ROWS);
-    const enum ss_status status = ss_history_statement_of(scan->history, &sql, &scan->staged.statement, error);
+    const enum ss_status status =
+        ss_history_statement_of(scan->history, &sql, &scan->staged.statement, error);
     ss_buffer_release(&sql);
     return status;
 }
@@ -522,7 +524,8 @@ static enum ss_status append_derived(struct scan *scan, struct ss_bytes key, int
                     column, (struct ss_value){.present = true, .i64 = batch->event_time_us[first + row]},
                     &scan->page);
         } else if (wanted->from == FROM_KEY) {
-            if (!decoded && ss_key_decode(scan->key_types, scan->key_count, key, &scan->page, parts) != SS_KEY_READ)
+            if (!decoded &&
+                ss_key_decode(scan->key_types, scan->key_count, key, &scan->page, parts) != SS_KEY_READ)
                 return ss_history_fail_row(scan->history, "a key of a segment is none", error);
             decoded = true;
             ok = append_repeated(column, parts[wanted->position], count, &scan->page);
@@ -548,8 +551,9 @@ static enum ss_status append_run(struct scan *scan, struct run_cursor *cursor, i
     for (size_t i = 0; i < scan->wanted_count; i++) {
         struct ss_column *column = &batch->columns[scan->wanted[i].column];
         if (scan->wanted[i].from != FROM_SEGMENT) continue;
-        if (!(cursor->columns[i] ? ss_packed_append(cursor->columns[i], cursor->row, count, column, &scan->page)
-                                 : append_repeated(column, (struct ss_value){0}, count, &scan->page)))
+        if (!(cursor->columns[i]
+                  ? ss_packed_append(cursor->columns[i], cursor->row, count, column, &scan->page)
+                  : append_repeated(column, (struct ss_value){0}, count, &scan->page)))
             return ss_fail_memory(error, "a page of history");
     }
     cursor->row += count;
@@ -692,8 +696,7 @@ static enum ss_status fill_batch(struct scan *scan, struct ss_error *error)
     }
     const struct history_table *table;
     SS_TRY(ss_history_find_table(history, scan->source, &table, error));
-    if (!table || table->id != scan->table_id)
-        return ss_history_fail_row(history, "a source is gone", error);
+    if (!table || table->id != scan->table_id) return ss_history_fail_row(history, "a source is gone", error);
     SS_TRY(ss_history_refresh_deletes(history, table, error));
     mark_deletes(scan, table);
     return SS_OK;
@@ -875,7 +878,8 @@ static enum ss_status init_runs(struct scan *scan, const struct history_table *t
     scan->column_types =
         ss_arena_copy(&scan->kept, table->column_types, table->column_count * sizeof *table->column_types);
     scan->wanted = ss_arena_array(&scan->kept, index->column_count + 1, sizeof *scan->wanted);
-    if (!scan->runs || !scan->column_types || !scan->wanted) return ss_fail_memory(error, "a scan of history");
+    if (!scan->runs || !scan->column_types || !scan->wanted)
+        return ss_fail_memory(error, "a scan of history");
     for (size_t i = 0; i < index->column_count; i++)
         want(scan, (size_t)index->columns[i], FROM_SEGMENT, index->columns[i]);
     return set_order(scan, table, index, error);

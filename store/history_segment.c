@@ -1,13 +1,15 @@
 // Segments: up to SEGMENT_ROWS_MAX inserts of one source, a packed BLOB per column.
 //
-//   segments   id (never used twice), source, index_id, run, row_count, first_seq, last_seq, first_us, last_us,
+//   segments   id (never used twice), source, index_id, run, row_count, first_seq, last_seq, first_us,
+//   last_us,
 //              lateness_us, first_key, last_key
 //   blobs      id = segment << 16 | slot, bytes: a packed column (packed.h) of row_count rows
 //
 //   slot 0     event_time_us
 //   slot 1     arrival_us - event_time_us
 //   slot 2     seq - first_seq - row in the log, seq - first_seq in an index
-//   slot 3     of an index, the entities:  { varint shared, varint size, bytes, varint rows } ..., XXH3-64 of it
+//   slot 3     of an index, the entities:  { varint shared, varint size, bytes, varint rows } ..., XXH3-64 of
+//   it
 //              a key is `shared` bytes of the one before it, then `size` of its own
 //   slot 4     of the log of a source with event_id: hash << 16 | row, ascending; hash: the high 32 bits of
 //              XXH3-64 of (event_time_us, value bytes)
@@ -62,9 +64,10 @@ enum ss_status ss_history_fail_segment(const struct ss_history *history,
                    history->path, (long long)segment->id, source_name(history, segment->source),
                    segment->index ? "sorted by entity" : "the log", (unsigned long long)segment->first_seq,
                    (unsigned long long)segment->last_seq, slot_name(history, segment, slot), what,
-                   segment->index ? "the log still holds its events: 'selfsame compact --reindex' sorts them anew"
-                                  : "restore it from a backup, or save the other rows and columns with "
-                                    "'selfsame dump --history'");
+                   segment->index
+                       ? "the log still holds its events: 'selfsame compact --reindex' sorts them anew"
+                       : "restore it from a backup, or save the other rows and columns with "
+                         "'selfsame dump --history'");
 }
 
 // ---- The list
@@ -81,8 +84,7 @@ static enum ss_status read_generation(struct ss_history *history, int64_t *gener
 {
     sqlite3_stmt *statement;
     bool row;
-    SS_TRY(
-        ss_history_statement(history, "SELECT value FROM segment_generation", &statement, error));
+    SS_TRY(ss_history_statement(history, "SELECT value FROM segment_generation", &statement, error));
     SS_TRY(ss_history_step(history, statement, &row, "reading whether segments have changed", error));
     *generation = row ? sqlite3_column_int64(statement, 0) : 0;
     ss_history_done(statement);
@@ -93,8 +95,8 @@ static bool take_key(struct ss_history *history, sqlite3_stmt *statement, int co
 {
     const void *bytes = sqlite3_column_blob(statement, column);
     const int size = sqlite3_column_bytes(statement, column);
-    *key = (struct ss_bytes){
-        ss_arena_copy(&history->segments.arena, bytes ? bytes : "", (size_t)size), (size_t)size};
+    *key = (struct ss_bytes){ss_arena_copy(&history->segments.arena, bytes ? bytes : "", (size_t)size),
+                             (size_t)size};
     return key->data != NULL;
 }
 
@@ -417,7 +419,8 @@ static enum ss_status read_entities(struct ss_history *history, struct segment_d
         char *keys = ss_arena_alloc(&data->arena, key_bytes + 1);
         if (!entities || !keys) return ss_fail_memory(error, "the entities of a segment");
         for (size_t i = 0; sound && i < count; i++)
-            sound = read_entity(&reader, i ? &entities[i - 1] : NULL, segment->row_count, &entities[i], &keys);
+            sound =
+                read_entity(&reader, i ? &entities[i - 1] : NULL, segment->row_count, &entities[i], &keys);
         sound = sound && entities[count].first == segment->row_count;
         data->entities = entities;
     }

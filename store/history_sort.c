@@ -170,8 +170,8 @@ bool ss_history_sort(const struct ss_type *types, const struct ss_column *const 
     struct history_sorted made = {0};
     struct key_table table = {0};
     int32_t *keys_of_rows = malloc(((size_t)row_count + 1) * sizeof *keys_of_rows), *rank = NULL;
-    bool ok = keys_of_rows &&
-              number_keys(types, parts, part_count, row_count, &table, keys_of_rows, &made.arena);
+    bool ok =
+        keys_of_rows && number_keys(types, parts, part_count, row_count, &table, keys_of_rows, &made.arena);
     if (ok) rank = malloc((table.count + 1) * sizeof *rank);
     ok = ok && rank && rank_keys(&table, &made, rank) &&
          deal_rows(event_time_us, row_count, keys_of_rows, rank, &made);

@@ -2,6 +2,7 @@
 #ifndef SS_STORE_HISTORY_SORT_H
 #define SS_STORE_HISTORY_SORT_H
 
+#include "engine/definitions.h"
 #include "engine/key.h"
 
 struct history_sorted {

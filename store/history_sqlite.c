@@ -48,7 +48,8 @@ static const char schema[] =
     "CREATE TABLE entity_indexes(id INTEGER PRIMARY KEY, source INTEGER NOT NULL, keys TEXT NOT NULL,"
     " columns TEXT NOT NULL, UNIQUE(source, keys));"
     "CREATE TABLE segments(id INTEGER PRIMARY KEY AUTOINCREMENT, source INTEGER NOT NULL,"
-    " index_id INTEGER NOT NULL, run INTEGER NOT NULL, row_count INTEGER NOT NULL, first_seq INTEGER NOT NULL,"
+    " index_id INTEGER NOT NULL, run INTEGER NOT NULL, row_count INTEGER NOT NULL, first_seq INTEGER NOT "
+    "NULL,"
     " last_seq INTEGER NOT NULL, first_us INTEGER NOT NULL, last_us INTEGER NOT NULL,"
     " lateness_us INTEGER NOT NULL, first_key BLOB NOT NULL, last_key BLOB NOT NULL);"
     "CREATE TABLE blobs(id INTEGER PRIMARY KEY, bytes BLOB NOT NULL);"
@@ -255,10 +256,11 @@ static enum ss_status check_format(struct ss_history *history, struct ss_error *
             "history '%s': format %lld is newer than this program's %d; use the program that wrote it",
             history->path, (long long)version, FORMAT_VERSION);
     if (version == 1)
-        return ss_fail(error, SS_VERSION,
-                       "history '%s': format 1 was that of a version which was never released, and this program "
-                       "reads %d; load its events again",
-                       history->path, FORMAT_VERSION);
+        return ss_fail(
+            error, SS_VERSION,
+            "history '%s': format 1 was that of a version which was never released, and this program "
+            "reads %d; load its events again",
+            history->path, FORMAT_VERSION);
     if (version != FORMAT_VERSION) return ss_history_fail_row(history, "its format has no version", error);
     return SS_OK;
 }

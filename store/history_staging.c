@@ -1,8 +1,8 @@
 // Staging: the newest inserts of a source, row by row in events_<id>, and their way into segments.
 //
-// Small commits stay there. A commit that finds enough rows waiting moves all of them, in the order of seq, to
-// the log and to a run of each index, in its own transaction. So every row of staging has a greater seq than
-// every row of the log, and is in no segment.
+// Small commits stay there. A commit that finds enough rows waiting moves all of them, in the order of seq,
+// to the log and to a run of each index, in its own transaction. So every row of staging has a greater seq
+// than every row of the log, and is in no segment.
 
 #include "store/history_internal.h"
 
@@ -76,7 +76,8 @@ static bool init_staged(struct staged *staged, int32_t capacity)
         !staged->columns || !staged->pointers)
         return false;
     for (size_t i = 0; i < columns; i++) {
-        if (!ss_column_init(&staged->columns[i], staged->table->column_types[i], capacity, arena)) return false;
+        if (!ss_column_init(&staged->columns[i], staged->table->column_types[i], capacity, arena))
+            return false;
         staged->pointers[i] = &staged->columns[i];
     }
     staged->rows = (struct history_rows){.event_time_us = staged->event_time_us,
@@ -94,7 +95,8 @@ static enum ss_status take_staged(struct ss_history *history, sqlite3_stmt *stat
     const int32_t row = staged->rows.count;
     const struct ss_type timestamp = {.id = SS_TIMESTAMP};
     struct ss_value time, arrival, value, id = {0};
-    if (row == staged->capacity) return ss_history_fail_row(history, "a source has more rows than it had", error);
+    if (row == staged->capacity)
+        return ss_history_fail_row(history, "a source has more rows than it had", error);
     if (!ss_history_value(statement, 1, timestamp, &time) || !time.present ||
         !ss_history_value(statement, 2, timestamp, &arrival) || !arrival.present || arrival.i64 < time.i64)
         return ss_history_fail_row(history, "an event's time is none", error);
@@ -108,7 +110,8 @@ static enum ss_status take_staged(struct ss_history *history, sqlite3_stmt *stat
             return ss_fail_memory(error, "the rows of a source");
         if ((int)i == table->id_position) id = value;
     }
-    const struct ss_type id_type = table->id_position < 0 ? timestamp : table->column_types[table->id_position];
+    const struct ss_type id_type =
+        table->id_position < 0 ? timestamp : table->column_types[table->id_position];
     if (table->has_identity)
         staged->identity[row] =
             ss_history_identity_hash(time.i64, id_type, table->id_position < 0 ? time : id);
@@ -157,14 +160,15 @@ enum ss_status ss_history_flush(struct ss_history *history, const struct history
     int64_t count;
     SS_TRY(ss_history_count_staged(history, table, &count, error));
     if (count == 0) return SS_OK;
-    if (count > INT32_MAX / 2) return ss_fail(error, SS_LIMIT, "source '%s': too many rows wait", table->source);
+    if (count > INT32_MAX / 2)
+        return ss_fail(error, SS_LIMIT, "source '%s': too many rows wait", table->source);
     SS_TRY_GOTO(init_staged(&staged, (int32_t)count) ? SS_OK : ss_fail_memory(error, "the rows of a source"),
                 out);
     SS_TRY_GOTO(all_indexes(table, &staged.arena, &indexes, error), out);
     SS_TRY_GOTO(read_staged(history, &staged, error), out);
-    SS_TRY_GOTO(ss_history_write_segments(history, table, &staged.rows, true, indexes, table->index_count,
-                                          error),
-                out);
+    SS_TRY_GOTO(
+        ss_history_write_segments(history, table, &staged.rows, true, indexes, table->index_count, error),
+        out);
     SS_TRY_GOTO(statement_of(history, table, "DELETE FROM ", "", &statement, error), out);
     SS_TRY_GOTO(ss_history_run(history, statement, "emptying the staging of a source", error), out);
     table->cache->staged_rows = 0;

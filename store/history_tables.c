@@ -289,13 +289,15 @@ static enum ss_status create_table(struct ss_history *history, const struct ss_s
     ss_buffer_clear(sql);
     SS_TRY(ss_history_run(history, statement, "adding a source", error));
     const long long id = sqlite3_last_insert_rowid(history->db);
-    ss_buffer_format(sql, "CREATE TABLE events_%lld(seq INTEGER PRIMARY KEY, event_time_us, arrival_us);", id);
+    ss_buffer_format(sql, "CREATE TABLE events_%lld(seq INTEGER PRIMARY KEY, event_time_us, arrival_us);",
+                     id);
     if (source->event_id_column >= 0)
-        ss_buffer_format(sql,
-                         "CREATE TABLE deletes_%lld(seq INTEGER PRIMARY KEY, event_time_us, arrival_us, event_id,"
-                         " target_seq);"
-                         "CREATE UNIQUE INDEX deletes_%lld_identity ON deletes_%lld(event_time_us, event_id);",
-                         id, id, id);
+        ss_buffer_format(
+            sql,
+            "CREATE TABLE deletes_%lld(seq INTEGER PRIMARY KEY, event_time_us, arrival_us, event_id,"
+            " target_seq);"
+            "CREATE UNIQUE INDEX deletes_%lld_identity ON deletes_%lld(event_time_us, event_id);",
+            id, id, id);
     return ss_history_execute_buffer(history, sql, error);
 }
 
@@ -320,7 +322,8 @@ static enum ss_status add_identity_index(struct ss_history *history, const struc
                                          struct ss_buffer *sql, struct ss_error *error)
 {
     if (!table->has_identity) return SS_OK;
-    ss_buffer_format(sql, "CREATE UNIQUE INDEX IF NOT EXISTS events_%lld_identity ON events_%lld(event_time_us",
+    ss_buffer_format(sql,
+                     "CREATE UNIQUE INDEX IF NOT EXISTS events_%lld_identity ON events_%lld(event_time_us",
                      (long long)table->id, (long long)table->id);
     if (table->id_position >= 0) ss_buffer_format(sql, ", c%d", table->id_position);
     ss_buffer_text(sql, ")");

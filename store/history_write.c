@@ -113,7 +113,8 @@ static enum ss_status find_staged(const struct append *append, int32_t row, bool
     const struct ss_source *source = append->rows->source;
     sqlite3_bind_int64(append->find_row, 1, append->rows->event_time_us[row]);
     if (append->table->id_position >= 0)
-        ss_history_bind(append->find_row, 2, source->columns[source->event_id_column].type, id_of(append, row));
+        ss_history_bind(append->find_row, 2, source->columns[source->event_id_column].type,
+                        id_of(append, row));
     return ss_history_step(append->history, append->find_row, found, "looking for an event", error);
 }
 
@@ -132,7 +133,8 @@ static enum ss_status compare_staged(const struct append *append, int32_t row, e
         struct ss_value stored;
         if (!is_compared(append, i)) continue;
         if (!ss_history_value(append->find_row, (int)i + 1, source->columns[i].type, &stored))
-            status = ss_history_fail_row(append->history, "a stored value is not of its column's type", error);
+            status =
+                ss_history_fail_row(append->history, "a stored value is not of its column's type", error);
         else if (!ss_value_equal(source->columns[i].type, stored, value_at(append, (int)i, row)))
             *outcome = SS_ROW_CONFLICT;
     }
@@ -185,7 +187,7 @@ static enum ss_status append_insert(struct append *append, int32_t row, enum ss_
 {
     struct ss_history *history = append->history;
     struct history_place place = {0};
-    bool deleted = false, stored;
+    bool deleted = false, stored = false;
     uint64_t seq;
     *outcome = SS_ROW_STORED;
     if (append->table->has_identity) {
