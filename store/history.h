@@ -122,6 +122,7 @@ enum ss_compaction {
 };
 enum ss_status ss_history_compact(struct ss_history *history, enum ss_compaction what,
                                   struct ss_error *error);
+int64_t ss_history_bulk_rows(const struct ss_history *history); // an append of so many is a large one
 
 // ---- Tables follow definitions. Idempotent. A column of a known source may be added (null in old rows) but
 // not change its type or identity: SS_CONFLICT with both. Entities of the views given get the index that

@@ -27,10 +27,14 @@ struct bulk {
     int32_t stored_count;
 };
 
+int64_t ss_history_bulk_rows(const struct ss_history *history)
+{
+    return history->options.sizes.bulk_rows > 0 ? history->options.sizes.bulk_rows : BULK_ROWS;
+}
+
 bool ss_history_is_bulk(const struct ss_history *history, const struct ss_append *rows)
 {
-    const int32_t least = history->options.sizes.bulk_rows > 0 ? history->options.sizes.bulk_rows : BULK_ROWS;
-    if (rows->length < least) return false;
+    if (rows->length < ss_history_bulk_rows(history)) return false;
     for (int32_t row = 0; rows->is_delete && row < rows->length; row++)
         if (rows->is_delete[row]) return false;
     return true;

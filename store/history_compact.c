@@ -13,9 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FANOUT     8
-#define RUNS_MOST  64 // that are merged at once
-#define LEVEL_ROWS 65536
+#define FANOUT      8
+#define RUNS_MOST   64 // that are merged at once
+#define LEVEL_ROWS  65536
+#define LEVELS_MOST 2 // above, runs are merged only when that is asked for
 
 struct run {
     int64_t run;
@@ -56,7 +57,7 @@ static size_t choose_runs(const struct ss_history *history, const struct history
 {
     struct run runs[RUNS_MOST];
     const size_t run_count = list_runs(segments, count, runs, RUNS_MOST);
-    for (int level = 0; level < 16; level++) {
+    for (int level = 0; level < LEVELS_MOST; level++) {
         size_t taken = 0;
         for (size_t i = 0; i < run_count; i++)
             if (all || level_of(history, runs[i].row_count) == level) chosen[taken++] = runs[i].run;

@@ -55,6 +55,12 @@ struct staged_page { // rows of staging, in order
     struct ss_column *columns; // of each wanted one
 };
 
+struct front { // what a cursor, or staging, stands on
+    struct ss_bytes key;
+    struct place head;
+    struct run_cursor *cursor; // NULL: staging
+};
+
 struct scan {
     struct ss_event_reader reader; // first: the handle that is given out
     struct ss_history *history;
@@ -79,6 +85,8 @@ struct scan {
     size_t cursor_count;
     struct run_cursor *cursors;
     struct staged_page staged;
+    size_t front_count;
+    struct front *fronts; // a heap
     bool started, ended;
     struct ss_key last_key; // of the last row given out
     struct place last;
@@ -110,8 +118,10 @@ static void leave_cursors(struct scan *scan)
     for (size_t i = 0; i < scan->cursor_count; i++)
         ss_history_unpin_segment(scan->history, scan->cursors[i].data);
     free(scan->cursors);
+    free(scan->fronts);
     scan->cursors = NULL;
-    scan->cursor_count = 0;
+    scan->fronts = NULL;
+    scan->cursor_count = scan->front_count = 0;
 }
 
 static struct place head(struct run_cursor *cursor)
@@ -259,7 +269,8 @@ static enum ss_status set_cursors(struct scan *scan, struct ss_error *error)
     leave_cursors(scan);
     for (size_t i = 0; i < count; i++) runs += i == 0 || segments[i].run != segments[i - 1].run;
     scan->cursors = calloc(runs + 1, sizeof *scan->cursors + scan->wanted_count * sizeof(void *));
-    if (!scan->cursors) return ss_fail_memory(error, "a scan of history");
+    scan->fronts = calloc(runs + 1, sizeof *scan->fronts);
+    if (!scan->cursors || !scan->fronts) return ss_fail_memory(error, "a scan of history");
     const struct ss_packed **columns = (const struct ss_packed **)(scan->cursors + runs + 1);
     for (size_t i = 0; i < count; i++) {
         if ((i > 0 && segments[i].run == segments[i - 1].run) || !is_run_of(scan, segments[i].run)) continue;
@@ -579,59 +590,76 @@ static enum ss_status append_staged(struct scan *scan, struct ss_error *error)
     return append_derived(scan, staged->keys[row], first, 1, error);
 }
 
-// ---- Merging
+// ---- Merging: a heap of what the cursors and staging stand on, the least (key, event_time, seq) first
 
-struct front { // what stands at the least key
-    struct ss_bytes key;
-    struct run_cursor *cursor; // with the least head; NULL: staging, or nothing is left
-    struct place head;
-    bool has_next;
-    struct place next; // the head of the one behind it, at the same key
-    bool is_staged;
-};
-
-static void consider(struct front *front, struct ss_bytes key, struct place at, struct run_cursor *cursor)
+static bool is_less(const struct front *a, const struct front *b)
 {
-    const int order = front->key.data ? ss_bytes_compare(key, front->key) : -1;
-    if (order > 0) return;
-    const bool first = order < 0 || is_behind(front->head, at);
-    if (order == 0) {
-        const struct place other = first ? front->head : at;
-        if (!front->has_next || is_behind(front->next, other)) front->next = other;
-        front->has_next = true;
-    } else {
-        front->has_next = false;
-    }
-    if (!first) return;
-    front->key = key;
-    front->head = at;
-    front->cursor = cursor;
-    front->is_staged = !cursor;
+    const int keys = ss_bytes_compare(a->key, b->key);
+    return keys ? keys < 0 : is_behind(b->head, a->head);
 }
 
-static struct front find_front(struct scan *scan)
+static void sift_down(struct scan *scan, size_t at)
 {
-    struct front front = {0};
-    for (size_t i = 0; i < scan->cursor_count; i++) {
-        struct run_cursor *cursor = &scan->cursors[i];
-        if (cursor->data) consider(&front, cursor_key(cursor), head(cursor), cursor);
+    struct front *fronts = scan->fronts;
+    const struct front moved = fronts[at];
+    for (size_t child; (child = 2 * at + 1) < scan->front_count; at = child) {
+        if (child + 1 < scan->front_count && is_less(&fronts[child + 1], &fronts[child])) child++;
+        if (!is_less(&fronts[child], &moved)) break;
+        fronts[at] = fronts[child];
+    }
+    fronts[at] = moved;
+}
+
+static bool stand(struct scan *scan, struct front *front)
+{
+    if (front->cursor) {
+        if (!front->cursor->data) return false;
+        front->key = cursor_key(front->cursor);
+        front->head = head(front->cursor);
+        return true;
     }
     const struct staged_page *staged = &scan->staged;
-    if (staged->at < staged->count)
-        consider(&front, staged->keys[staged->at], staged->places[staged->at], NULL);
-    return front;
+    if (staged->at == staged->count) return false;
+    front->key = staged->keys[staged->at];
+    front->head = staged->places[staged->at];
+    return true;
+}
+
+static void make_heap(struct scan *scan)
+{
+    scan->front_count = 0;
+    for (size_t i = 0; i <= scan->cursor_count; i++) {
+        struct front front = {.cursor = i < scan->cursor_count ? &scan->cursors[i] : NULL};
+        if (stand(scan, &front)) scan->fronts[scan->front_count++] = front;
+    }
+    for (size_t i = scan->front_count / 2; i-- > 0;) sift_down(scan, i);
+}
+
+// The top has moved on.
+static void mend_heap(struct scan *scan)
+{
+    if (!stand(scan, &scan->fronts[0])) scan->fronts[0] = scan->fronts[--scan->front_count];
+    if (scan->front_count) sift_down(scan, 0);
+}
+
+// What stands next after the top, if it is of the same entity.
+static const struct place *next_place(const struct scan *scan)
+{
+    const struct front *fronts = scan->fronts, *next = scan->front_count > 1 ? &fronts[1] : NULL;
+    if (scan->front_count > 2 && is_less(&fronts[2], &fronts[1])) next = &fronts[2];
+    return next && ss_bytes_equal(next->key, fronts[0].key) ? &next->head : NULL;
 }
 
 // How many rows the cursor may give before another one's turn, at most `room`; the rows are among its heads.
-static int32_t slice_of(const struct scan *scan, struct run_cursor *cursor, const struct front *front,
-                        int32_t room)
+static int32_t slice_of(const struct scan *scan, const struct run_cursor *cursor, int32_t room)
 {
     int32_t count = 0;
+    const struct place *next = next_place(scan);
     const int32_t known = cursor->heads_first + cursor->heads_count - cursor->row;
     const int32_t most = known < room ? known : room;
     const struct place *heads = &cursor->heads[cursor->row - cursor->heads_first];
     while (count < most && heads[count].event_time_us < scan->to_us && heads[count].seq <= scan->s &&
-           !(front->has_next && is_behind(heads[count], front->next)))
+           !(next && is_behind(heads[count], *next)))
         count++;
     return count;
 }
@@ -648,23 +676,21 @@ static enum ss_status open_span(struct scan *scan, struct ss_bytes key, struct s
     return SS_OK;
 }
 
-// One slice more, or a row above the scan's seq passed over.
-static enum ss_status merge_slice(struct scan *scan, const struct front *front, struct ss_error *error)
+// One slice more of what is at the top, or a row above the scan's seq passed over.
+static enum ss_status merge_slice(struct scan *scan, struct ss_error *error)
 {
     struct ss_event_batch *batch = &scan->batch;
-    if (front->is_staged) {
-        SS_TRY(open_span(scan, front->key, error));
-        SS_TRY(append_staged(scan, error));
+    struct run_cursor *cursor = scan->fronts[0].cursor;
+    const int32_t count = cursor ? slice_of(scan, cursor, scan->page_rows - batch->length) : 1;
+    if (count) {
+        SS_TRY(open_span(scan, scan->fronts[0].key, error));
+        SS_TRY(cursor ? append_run(scan, cursor, count, error) : append_staged(scan, error));
+        scan->spans[batch->span_count - 1].end = batch->length;
     } else {
-        const int32_t count = slice_of(scan, front->cursor, front, scan->page_rows - batch->length);
-        if (count == 0) {
-            front->cursor->row++;
-            return SS_OK;
-        }
-        SS_TRY(open_span(scan, front->key, error));
-        SS_TRY(append_run(scan, front->cursor, count, error));
+        cursor->row++;
     }
-    scan->spans[batch->span_count - 1].end = batch->length;
+    SS_TRY(cursor ? settle_cursor(scan, cursor, error) : settle_staged(scan, error));
+    mend_heap(scan);
     return SS_OK;
 }
 
@@ -687,13 +713,9 @@ static enum ss_status fill_batch(struct scan *scan, struct ss_error *error)
         scan->generation = -1;
         SS_TRY(set_cursors(scan, error));
         SS_TRY(set_staged(scan, error));
+        make_heap(scan);
     }
-    while (scan->batch.length < scan->page_rows) {
-        const struct front front = find_front(scan);
-        if (!front.key.data) break;
-        SS_TRY(merge_slice(scan, &front, error));
-        SS_TRY(front.is_staged ? settle_staged(scan, error) : settle_cursor(scan, front.cursor, error));
-    }
+    while (scan->batch.length < scan->page_rows && scan->front_count) SS_TRY(merge_slice(scan, error));
     const struct history_table *table;
     SS_TRY(ss_history_find_table(history, scan->source, &table, error));
     if (!table || table->id != scan->table_id) return ss_history_fail_row(history, "a source is gone", error);
