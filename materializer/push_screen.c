@@ -167,9 +167,9 @@ bool ss_screen_push(const struct ss_push *push, const struct ss_definitions *def
 {
     const struct screen screen = {push, clock_us, is_wall, checked, suspect};
     const struct ss_source *source = push->source;
-    if (push->length)
-        memcpy(checked->event_time_us, push->columns[source->event_time_column].i64,
-               (size_t)push->length * sizeof(int64_t));
+    if (push->length == 0) return true; // and there may be no columns
+    memcpy(checked->event_time_us, push->columns[source->event_time_column].i64,
+           (size_t)push->length * sizeof(int64_t));
     suspect_nulls(&screen, source->event_time_column);
     if (source->event_id_column >= 0) suspect_nulls(&screen, source->event_id_column);
     if (source->op_column >= 0) screen_operations(&screen, source->op_column);
