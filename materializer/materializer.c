@@ -103,6 +103,7 @@ enum ss_status ss_materializer_recover(struct ss_materializer *materializer, str
 {
     SS_TRY(settle_history(materializer->store, error));
     SS_TRY(recover_online(materializer, error));
+    materializer->online_is_behind = false;
     return recover_clock(materializer->store, error);
 }
 
