@@ -499,6 +499,12 @@ out:
     return status;
 }
 
+// STOP-GAP, goes with store/history_scan.c.
+void ss_history_reader_set_view(struct ss_event_reader *reader, const struct ss_view *view)
+{
+    ((struct history_reader *)reader)->view = view;
+}
+
 // ---- Distinct keys: from one to the next by the index, however many events a key has
 
 static enum ss_status key_statement(struct ss_history *history, const struct ss_view *view, int *positions,
