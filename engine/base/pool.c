@@ -4,6 +4,7 @@
 #include "engine/base/pool.h"
 
 #include <pthread.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
