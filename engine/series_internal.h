@@ -17,6 +17,7 @@
 #define SS_SERIES_LEAF   16
 #define SS_SERIES_FANOUT 4
 #define SS_SERIES_LEVELS 14 // of blocks: more than 2^31 rows have
+#define SS_SERIES_STRIDE 64 // rows between those whose time is sampled
 
 enum ss_series_lane_id { SS_LANE_PROMPT, SS_LANE_LATE, SS_LANE_DELETED, SS_SERIES_LANES };
 
@@ -37,14 +38,24 @@ struct ss_series_level { // of blocks, whole ones only
     uint64_t *seq;
 };
 
-struct ss_series_tree {                              // of one group in one lane
-    struct ss_group_state *states[SS_SERIES_LEVELS]; // NULL below the group's first level
+// A state of a tree with its sums beside it, where it is of sums and bounds alone: so it can be fetched
+// ahead.
+struct ss_series_node {
+    struct ss_group_state state;
+    struct ss_group_sums sums;
+};
+
+struct ss_series_tree {             // of one group in one lane
+    size_t stride_bytes;            // from one state to the next
+    void *states[SS_SERIES_LEVELS]; // NULL below the group's first level
 };
 
 struct ss_series_lane {
     int32_t begin, end; // rows
     int64_t known_us;   // greatest
     uint64_t seq;
+    int64_t
+        *sampled_us; // event_time of the lane's rows 0, SS_SERIES_STRIDE, 2 SS_SERIES_STRIDE, ..; NULL: none
     int level_count; // 0: no blocks
     struct ss_series_level levels[SS_SERIES_LEVELS];
     struct ss_series_tree *trees; // group_count
@@ -93,6 +104,13 @@ static inline struct ss_value ss_series_value(const struct ss_series *series, in
     else
         value.i64 = series->values[column].words[row]; // the bits of any scalar
     return value;
+}
+
+static inline struct ss_group_state *ss_series_state(const struct ss_series_tree *tree, int level,
+                                                     int32_t block)
+{
+    return (struct ss_group_state *)(void *)((char *)tree->states[level] +
+                                             (size_t)block * tree->stride_bytes);
 }
 
 // ---- Folds of one group over rows of one lane (series_tree.c)

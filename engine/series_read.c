@@ -85,37 +85,30 @@ static void renew_totals(struct ss_series_reader *reader)
 
 // ---- Cuts
 
-// The first row of [low, high) at time_us or later, sought from the end: most windows are short.
-static int32_t search_back(const int64_t *event_time_us, int32_t low, int32_t high, int64_t time_us)
+// The first of items [low, high) at time_us or later. Without a branch that goes by what is found.
+static int32_t search(const int64_t *items_us, int32_t low, int32_t high, int64_t time_us)
 {
-    for (int32_t step = 4; high - low > step; step *= 2) {
-        if (event_time_us[high - step] < time_us) {
-            low = high - step + 1;
-            break;
-        }
-        high -= step;
-        if (step > INT32_MAX / 4) break;
-    }
-    while (low < high) {
-        const int32_t middle = low + (high - low) / 2;
-        if (event_time_us[middle] < time_us)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    int32_t length = high - low;
+    const int64_t *at_us = items_us + low;
+    if (length <= 0) return low;
+    for (; length > 1; length -= length / 2) at_us += at_us[length / 2 - 1] < time_us ? length / 2 : 0;
+    return (int32_t)(at_us - items_us) + (*at_us < time_us);
 }
 
-static int32_t search(const int64_t *event_time_us, int32_t low, int32_t high, int64_t time_us)
+// The first row of [low, high) of the lane at time_us or later. In long lanes, which lie all over memory, the
+// sampled times say about where.
+static int32_t search_lane(const struct ss_series *series, const struct ss_series_lane *lane, int32_t low,
+                           int32_t high, int64_t time_us)
 {
-    while (low < high) {
-        const int32_t middle = low + (high - low) / 2;
-        if (event_time_us[middle] < time_us)
-            low = middle + 1;
-        else
-            high = middle;
+    if (lane->sampled_us && high - low > SS_SERIES_STRIDE) {
+        const int32_t first = (low - lane->begin) / SS_SERIES_STRIDE + 1;
+        const int32_t end = (high - lane->begin - 1) / SS_SERIES_STRIDE + 1;
+        const int32_t sample = search(lane->sampled_us, first, end, time_us); // it or a row before it
+        if (sample < end) high = lane->begin + sample * SS_SERIES_STRIDE;
+        if (sample > first) low = lane->begin + (sample - 1) * SS_SERIES_STRIDE + 1;
+        for (int32_t row = low; row < high; row += 8) __builtin_prefetch(series->event_time_us + row);
     }
-    return low;
+    return search(series->event_time_us, low, high, time_us);
 }
 
 static void find_ends(struct reading *reading)
@@ -125,7 +118,7 @@ static void find_ends(struct reading *reading)
         const struct ss_series_lane *lane = &series->lanes[l];
         reading->end[l] = lane->begin;
         if (lane->begin == lane->end) continue;
-        reading->end[l] = search(series->event_time_us, lane->begin, lane->end, reading->seen_us);
+        reading->end[l] = search_lane(series, lane, lane->begin, lane->end, reading->seen_us);
         reading->is_tested[l] =
             l == SS_LANE_DELETED || lane->known_us >= reading->seen_us || lane->seq > reading->point.s;
     }
@@ -177,7 +170,7 @@ static void cut_window(const struct reading *reading, const struct ss_aggregate 
         const int32_t least = window->last_n ? cut->from[l] : lane->begin;
         cut->from[l] = start_us == INT64_MIN || least == reading->end[l]
                            ? least
-                           : search_back(series->event_time_us, least, reading->end[l], start_us);
+                           : search_lane(series, lane, least, reading->end[l], start_us);
     }
 }
 

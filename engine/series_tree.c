@@ -102,17 +102,32 @@ static int32_t rows_of(int level) // in a block
 // What stands for a block whose rows are all seen. False: out of memory.
 static bool merge_block(const struct ss_series_fold *fold, int level, int32_t block)
 {
-    const struct ss_group_state *states = fold->lane->trees[fold->group].states[level];
-    if (states) return ss_group_merge(fold->total, &fold->kind, &states[block], fold->arena);
+    const struct ss_series_tree *tree = &fold->lane->trees[fold->group];
+    if (tree->states[level])
+        return ss_group_merge(fold->total, &fold->kind, ss_series_state(tree, level, block), fold->arena);
     fold->total->n += (uint64_t)rows_of(level); // all rows count, and nothing else is asked
     return true;
 }
 
-static bool take_block(const struct ss_series_fold *fold, int least, int level, int32_t block)
+static inline bool sees_block(const struct ss_series_fold *fold, int level, int32_t block)
 {
     const struct ss_series_level *of = &fold->lane->levels[level];
-    if (!fold->is_tested || (of->known_us[block] < fold->seen_us && of->seq[block] <= fold->s))
-        return merge_block(fold, level, block);
+    if (!fold->is_tested) return true;
+    return block < of->count && of->known_us[block] < fold->seen_us && of->seq[block] <= fold->s;
+}
+
+// Rows of a block that the span has in part.
+static bool take_rows(const struct ss_series_fold *fold, int level, int32_t block, int32_t from, int32_t to)
+{
+    struct ss_series_fold part = *fold;
+    if (from == to) return true;
+    part.is_tested = !sees_block(fold, level, block);
+    return ss_series_fold_rows(&part, from, to);
+}
+
+static bool take_block(const struct ss_series_fold *fold, int least, int level, int32_t block)
+{
+    if (sees_block(fold, level, block)) return merge_block(fold, level, block);
     if (level == least) {
         const int32_t from = fold->lane->begin + block * rows_of(level);
         return ss_series_fold_rows(fold, from, from + rows_of(level));
@@ -133,25 +148,55 @@ static int least_level(const struct ss_series_fold *fold)
                : of->tree_level;
 }
 
+struct cover { // blocks that a span is made of, but for rows at both ends
+    int count;
+    struct {
+        int level;
+        int32_t block;
+    } blocks[(2 * SS_SERIES_LEVELS + 2) * SS_SERIES_FANOUT];
+};
+
+static inline void cover_block(const struct ss_series_fold *fold, int level, int32_t block,
+                               struct cover *cover)
+{
+    const struct ss_series_tree *tree = &fold->lane->trees[fold->group];
+    if (tree->states[level]) {
+        const char *state = (const char *)ss_series_state(tree, level, block);
+        for (size_t byte = 0; byte < tree->stride_bytes; byte += 64) __builtin_prefetch(state + byte);
+    }
+    cover->blocks[cover->count].level = level;
+    cover->blocks[cover->count++].block = block;
+}
+
+// The blocks [low, high) of a level and what they make up of higher ones. Memory is asked for them all before
+// the first is taken.
+static void cover_blocks(const struct ss_series_fold *fold, int level, int32_t low, int32_t high,
+                         struct cover *cover)
+{
+    cover->count = 0;
+    for (; low < high; level++) {
+        const bool is_top = level + 1 == fold->lane->level_count;
+        for (; low < high && (is_top || low % SS_SERIES_FANOUT); low++) cover_block(fold, level, low, cover);
+        for (; low < high && high % SS_SERIES_FANOUT; high--) cover_block(fold, level, high - 1, cover);
+        low /= SS_SERIES_FANOUT;
+        high /= SS_SERIES_FANOUT;
+    }
+}
+
 bool ss_series_fold_span(const struct ss_series_fold *fold, int32_t from, int32_t to)
 {
     const int32_t begin = fold->lane->begin, top = fold->lane->level_count;
     const int32_t least = top ? least_level(fold) : top;
     if (least >= top || to - from < rows_of(least)) return ss_series_fold_rows(fold, from, to);
     const int32_t rows = rows_of(least);
-    int32_t low = (from - begin + rows - 1) / rows, high = (to - begin) / rows;
+    const int32_t low = (from - begin + rows - 1) / rows, high = (to - begin) / rows;
+    struct cover cover;
     if (low >= high) return ss_series_fold_rows(fold, from, to);
-    if (!ss_series_fold_rows(fold, begin + high * rows, to)) return false;
-    if (!ss_series_fold_rows(fold, from, begin + low * rows)) return false;
-    for (int level = least; low < high; level++) {
-        const bool is_top = level + 1 == top;
-        for (; low < high && (is_top || low % SS_SERIES_FANOUT); low++)
-            if (!take_block(fold, least, level, low)) return false;
-        for (; low < high && high % SS_SERIES_FANOUT; high--)
-            if (!take_block(fold, least, level, high - 1)) return false;
-        low /= SS_SERIES_FANOUT;
-        high /= SS_SERIES_FANOUT;
-    }
+    cover_blocks(fold, least, low, high, &cover);
+    if (!take_rows(fold, least, high, begin + high * rows, to)) return false;
+    if (!take_rows(fold, least, low - 1, from, begin + low * rows)) return false;
+    for (int i = 0; i < cover.count; i++)
+        if (!take_block(fold, least, cover.blocks[i].level, cover.blocks[i].block)) return false;
     return true;
 }
 
@@ -180,33 +225,45 @@ static bool make_level(struct ss_series *series, struct ss_series_lane *lane, in
 static bool make_states(struct ss_series *series, const struct ss_series_lane *lane, int group, int level)
 {
     const struct ss_series_group *of = &series->plan->groups[group];
+    const uint32_t sums = SS_PART_N | SS_GROUP_SUM_PARTS;
     struct ss_series_tree *tree = &lane->trees[group];
-    const int32_t count = lane->levels[level].count;
     struct ss_series_fold fold = {.series = series,
                                   .lane = lane,
                                   .group = group,
                                   .kind = ss_total_kind(series->view, group, of->tree_parts),
                                   .arena = &series->trees};
-    struct ss_group_state *states = ss_arena_array(&series->trees, (size_t)count, sizeof *states);
-    if (!states) return false;
-    for (int32_t block = 0; block < count; block++) {
+    const bool has_sums = !(of->tree_parts & ~sums) && (of->tree_parts & SS_GROUP_SUM_PARTS);
+    tree->stride_bytes = has_sums ? sizeof(struct ss_series_node) : sizeof(struct ss_group_state);
+    tree->states[level] =
+        ss_arena_array(&series->trees, (size_t)lane->levels[level].count, tree->stride_bytes);
+    if (!tree->states[level]) return false;
+    for (int32_t block = 0; block < lane->levels[level].count; block++) {
         const int32_t from = lane->begin + block * rows_of(level);
-        fold.total = &states[block];
+        fold.total = ss_series_state(tree, level, block);
+        if (has_sums) fold.total->sums = &((struct ss_series_node *)(void *)fold.total)->sums;
         if (level == of->tree_level && !ss_series_fold_rows(&fold, from, from + rows_of(level))) return false;
         for (int32_t i = 0; level > of->tree_level && i < SS_SERIES_FANOUT; i++)
             if (!ss_group_merge(fold.total, &fold.kind,
-                                &tree->states[level - 1][block * SS_SERIES_FANOUT + i], fold.arena))
+                                ss_series_state(tree, level - 1, block * SS_SERIES_FANOUT + i), fold.arena))
                 return false;
     }
-    tree->states[level] = states;
     return true;
+}
+
+static bool sample_times(struct ss_series *series, struct ss_series_lane *lane)
+{
+    const int32_t count = (lane->end - lane->begin + SS_SERIES_STRIDE - 1) / SS_SERIES_STRIDE;
+    lane->sampled_us = ss_arena_array(&series->trees, (size_t)count, sizeof *lane->sampled_us);
+    for (int32_t i = 0; lane->sampled_us && i < count; i++)
+        lane->sampled_us[i] = series->event_time_us[lane->begin + i * SS_SERIES_STRIDE];
+    return lane->sampled_us != NULL;
 }
 
 bool ss_series_build(struct ss_series *series, struct ss_series_lane *lane)
 {
     const struct ss_series_plan *plan = series->plan;
     lane->trees = ss_arena_array(&series->trees, (size_t)plan->group_count, sizeof *lane->trees);
-    if (!lane->trees) return false;
+    if (!lane->trees || !sample_times(series, lane)) return false;
     int32_t count = (lane->end - lane->begin) / SS_SERIES_LEAF;
     int level = 0;
     for (; count > 0 && level < SS_SERIES_LEVELS; level++, count /= SS_SERIES_FANOUT) {

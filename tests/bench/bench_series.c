@@ -4,7 +4,9 @@
 //   short    24 windows (count, sum, mean, min, max, stddev of one float64 over 1h, 1d, 7d, 30d, hop exact),
 //   an
 //            entity of about 17 events in 30 days
-//   hot      the same over an entity of 500,000 events in 180 days
+//   few      the same, 10 reads of each entity
+//   hot      the same over an entity of 500,000 events in 180 days, at random times
+//   hot rise at rising times
 //
 // Events are 0 to 2 s late and 1 % of them a day. Medians of five.
 
@@ -29,7 +31,7 @@ static const char head[] =
 
 struct workload {
     const char *name;
-    bool is_windows;
+    bool is_windows, is_rising; // reads: in order of t, or random
     int32_t event_count;
     int entity_count, read_count; // reads of each entity
 };
@@ -133,8 +135,10 @@ static struct measured measure(const struct workload *workload, const struct ss_
         must(ss_series_seal(series, false, workload->read_count, NULL) == SS_OK);
         const double made = now_ns();
         for (int i = 0; i < workload->read_count; i++) {
-            const struct ss_read_point point = {
-                START_US + (int64_t)samples_below(&samples, (uint64_t)SPAN_US), UINT64_MAX, false};
+            const int64_t rising_us = SPAN_US / workload->read_count * i;
+            const int64_t random_us = (int64_t)samples_below(&samples, (uint64_t)SPAN_US);
+            const struct ss_read_point point = {START_US + (workload->is_rising ? rising_us : random_us),
+                                                UINT64_MAX, false};
             must(ss_series_read(series, reader, point, NULL, values, expired, &found, NULL) == SS_OK);
         }
         measured.made_ns += made - start;
@@ -175,10 +179,11 @@ static void run(const struct workload *workload)
 
 int main(int argc, char **argv)
 {
-    static const struct workload workloads[] = {{"lasts", false, 100, 200, 1000},
-                                                {"short", true, 100, 200, 200},
-                                                {"few", true, 100, 2000, 10},
-                                                {"hot", true, 500000, 1, 50000}};
+    static const struct workload workloads[] = {{"lasts", false, false, 100, 200, 1000},
+                                                {"short", true, false, 100, 200, 200},
+                                                {"few", true, false, 100, 2000, 10},
+                                                {"hot", true, false, 500000, 1, 50000},
+                                                {"hot rise", true, true, 500000, 1, 50000}};
     printf("%-8s %10s %14s %12s\n", "", "events", "ns per event", "ns per read");
     for (size_t i = 0; i < sizeof workloads / sizeof *workloads; i++)
         if (argc < 2 || strcmp(argv[1], workloads[i].name) == 0) run(&workloads[i]);
