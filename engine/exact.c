@@ -191,9 +191,27 @@ bool ss_exact_add_limbs(struct ss_exact *number, const uint64_t *limbs, size_t c
     return add_words(number, low, words, (uint32_t)count + 1, subtract, arena);
 }
 
+// Windows of the same four limbs, as most numbers have.
+static inline bool add_alike(struct ss_exact *number, const struct ss_exact *other, struct ss_arena *arena)
+{
+    uint64_t *const limbs = number->small;
+    const uint64_t *const words = other->small;
+    const uint128 first = (uint128)limbs[0] + words[0];
+    const uint128 second = (uint128)limbs[1] + words[1] + (uint64_t)(first >> 64);
+    const uint128 third = (uint128)limbs[2] + words[2] + (uint64_t)(second >> 64);
+    limbs[0] = (uint64_t)first;
+    limbs[1] = (uint64_t)second;
+    limbs[2] = (uint64_t)third;
+    limbs[3] += words[3] + (uint64_t)(third >> 64);
+    return settle(number, arena);
+}
+
 bool ss_exact_merge(struct ss_exact *number, const struct ss_exact *other, struct ss_arena *arena)
 {
     if (other->count == 0) return true;
+    if (number->low == other->low && number->count == SS_EXACT_INLINE_LIMBS &&
+        other->count == SS_EXACT_INLINE_LIMBS && !number->wide && !other->wide)
+        return add_alike(number, other, arena);
     const int32_t high = other->low + other->count;
     if (!window_holds(number, other->low, high) && !reserve(number, other->low, high, arena)) return false;
     const uint64_t *words = ss_exact_limbs(other);

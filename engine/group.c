@@ -344,10 +344,26 @@ static bool merge_members(struct ss_group_state *state, const struct ss_group_ki
     return true;
 }
 
+// Sums and bounds of scalars, both wide.
+static inline bool merge_sums(struct ss_group_state *state, uint32_t parts,
+                              const struct ss_group_state *other, struct ss_arena *arena)
+{
+    struct ss_group_sums *const sums = state->sums;
+    const struct ss_group_sums *const more = other->sums;
+    state->n += other->n;
+    if ((parts & SS_PART_MIN) && more->min.key < sums->min.key) sums->min.key = more->min.key;
+    if ((parts & SS_PART_MAX) && more->max.key > sums->max.key) sums->max.key = more->max.key;
+    return (!(parts & SS_PART_S1) || ss_exact_merge(&sums->s1, &more->s1, arena)) &&
+           (!(parts & SS_PART_S2) || ss_exact_merge(&sums->s2, &more->s2, arena));
+}
+
 bool ss_group_merge(struct ss_group_state *state, const struct ss_group_kind *kind,
                     const struct ss_group_state *other, struct ss_arena *arena)
 {
     const uint32_t parts = kind->parts;
+    if (!(parts & ~(SS_PART_N | (uint32_t)SS_GROUP_SUM_PARTS)) && keeps_raw(kind, parts) &&
+        state->n > SS_GROUP_RAW && other->n > SS_GROUP_RAW)
+        return merge_sums(state, parts, other, arena);
     if ((parts & SS_GROUP_END_PARTS) && other->ends) {
         if (!ss_group_ensure_ends(state, arena)) return false;
         if (parts & SS_PART_FIRST) ss_group_merge_end(&state->ends->first, false, &other->ends->first);
