@@ -25,7 +25,6 @@
 
 #define CHUNK_BYTES  (256u << 10)
 #define WINDOW_BYTES (SS_CSV_ROW_MAX + 2 * CHUNK_BYTES)
-#define PROBLEM_SIZE 96
 
 struct ss_csv_reader {
     char *name;
@@ -43,7 +42,7 @@ struct ss_csv_reader {
     struct ss_csv_cell *cells; // data is an offset into `text` until the row ends
     size_t cell_capacity, field_count;
     bool row_ended, failed;
-    char problem[PROBLEM_SIZE];
+    char problem[SS_CSV_PROBLEM_SIZE];
     char raw[SS_CSV_RAW_MAX]; // of a row that was passed over
     // The header.
     struct ss_arena arena;
@@ -182,15 +181,23 @@ static void finish_cells(struct ss_csv_reader *reader)
     }
 }
 
+const char ss_csv_too_long[] = "longer than 1 MiB";
+const char ss_csv_stray[] = "a quote stands where none may";
+const char ss_csv_cut_off[] = "cut: a quote is not closed before the end of the file";
+
+const char *ss_csv_wrong_count(size_t want, size_t got, char problem[SS_CSV_PROBLEM_SIZE])
+{
+    snprintf(problem, SS_CSV_PROBLEM_SIZE, "expected %zu field%s, got %zu", want, want == 1 ? "" : "s", got);
+    return problem;
+}
+
 static const char *problem_of(struct ss_csv_reader *reader, bool stray, bool cut, bool too_long)
 {
-    if (too_long) return "longer than 1 MiB";
-    if (stray) return "a quote stands where none may";
-    if (cut) return "cut: a quote is not closed before the end of the file";
+    if (too_long) return ss_csv_too_long;
+    if (stray) return ss_csv_stray;
+    if (cut) return ss_csv_cut_off;
     if (!reader->has_header || reader->field_count == reader->name_count) return NULL;
-    snprintf(reader->problem, PROBLEM_SIZE, "expected %zu field%s, got %zu", reader->name_count,
-             reader->name_count == 1 ? "" : "s", reader->field_count);
-    return reader->problem;
+    return ss_csv_wrong_count(reader->name_count, reader->field_count, reader->problem);
 }
 
 static void deliver(struct ss_csv_reader *reader, struct ss_csv_row *row, size_t raw_end, const char *problem)
@@ -433,4 +440,9 @@ const char *ss_csv_reader_name(const struct ss_csv_reader *reader)
 uint64_t ss_csv_reader_offset(const struct ss_csv_reader *reader)
 {
     return reader->taken - (reader->end - reader->fed);
+}
+
+uint64_t ss_csv_reader_line(const struct ss_csv_reader *reader)
+{
+    return reader->line;
 }

@@ -11,6 +11,11 @@
 #define SS_CSV_ROW_MAX (1u << 20) // bytes of one row; a longer one is a bad row
 #define SS_CSV_RAW_MAX 1000       // bytes of a bad row's text that are shown
 
+// Why a row is none, as csv_scan.h says it too; besides "expected 3 fields, got 2".
+extern const char ss_csv_too_long[], ss_csv_stray[], ss_csv_cut_off[];
+#define SS_CSV_PROBLEM_SIZE 96
+const char *ss_csv_wrong_count(size_t want, size_t got, char problem[SS_CSV_PROBLEM_SIZE]); // returns it
+
 struct ss_csv_cell {
     struct ss_bytes text;
     bool null; // an unquoted empty field; "" is an empty string
@@ -48,5 +53,6 @@ enum ss_status ss_csv_reader_next(struct ss_csv_reader *reader, struct ss_csv_ro
 const char *
 ss_csv_reader_name(const struct ss_csv_reader *reader); // for messages: the path, or "standard input"
 uint64_t ss_csv_reader_offset(const struct ss_csv_reader *reader); // bytes of the file taken so far
+uint64_t ss_csv_reader_line(const struct ss_csv_reader *reader);   // the line that starts there
 
 #endif
