@@ -13,8 +13,6 @@
 
 #include "materializer/join.h"
 
-#include "engine/base/planted.h"
-
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,7 +36,7 @@ struct scan {
     int32_t hot_rows; // an entity with more of them is spread over the pool
     bool key_by_key;
     int64_t to_us;
-    uint64_t s, least_s;
+    uint64_t s;
 };
 
 // A worker on its way through a range of keys.
@@ -93,9 +91,10 @@ static enum ss_status finish_key(struct walk *walk, struct ss_error *error)
 {
     const struct scan *scan = walk->scan;
     const struct ss_view_group *group = scan->group;
+    const int32_t reads = scan->grouped.starts[walk->key + 1] - scan->grouped.starts[walk->key];
     for (size_t i = 0; walk->has_events && i < group->count; i++)
-        SS_TRY(ss_series_seal(walk->worker->views[group->views[i]].series, scan->least_s,
-                              scan->join->spine->as_of_event_time, error));
+        SS_TRY(ss_series_seal(walk->worker->views[group->views[i]].series, scan->join->spine->as_of_event_time,
+                              reads, error));
     SS_TRY(read_entity(walk, error));
     for (size_t i = 0; walk->has_events && i < group->count; i++)
         ss_series_clear(walk->worker->views[group->views[i]].series);
@@ -243,13 +242,11 @@ static void find_bounds(struct scan *scan)
 {
     const struct ss_join *join = scan->join;
     scan->to_us = SS_TIME_MIN_US;
-    scan->least_s = UINT64_MAX;
     for (int64_t row = join->first; row < join->first + join->length; row++) {
-        const int64_t t_us = ss_join_time(join, row) + SS_PLANTED(inclusive_bound);
+        const int64_t t_us = ss_join_time(join, row);
         const uint64_t s = ss_join_seq(join, row);
         if (t_us > scan->to_us) scan->to_us = t_us;
         if (s > scan->s) scan->s = s;
-        if (s < scan->least_s) scan->least_s = s;
     }
 }
 

@@ -6,8 +6,6 @@
 
 #include "materializer/join.h"
 
-#include "engine/base/planted.h"
-
 #include <stdlib.h>
 #include <string.h>
 
@@ -168,8 +166,8 @@ static enum ss_status read_view(struct ss_join *join, struct ss_join_worker *wor
     SS_TRY(make_at_hand(join, v, rows, count, &worker->batch, &at_hand, error));
     for (int32_t i = 0; i < count; i++) {
         const int64_t row = join->first + rows[i];
-        const struct ss_read_point point = {ss_join_time(join, row) + SS_PLANTED(inclusive_bound),
-                                            ss_join_seq(join, row), join->spine->as_of_event_time};
+        const struct ss_read_point point = {ss_join_time(join, row), ss_join_seq(join, row),
+                                            join->spine->as_of_event_time};
         struct ss_event event;
         const bool carries = ss_view_at_hand_event(&at_hand, i, point.t_us, &event);
         bool found;
