@@ -14,13 +14,18 @@
 #include <string.h>
 
 #define LEAST_PART_ROWS 16384
+#define KEY_BATCH       32
 #define NO_KEY          UINT32_MAX // of a row: a part of its key is null
 
+struct known_key {
+    uint64_t hash;
+    struct ss_bytes key;
+};
+
 struct key_table { // different keys by hash; ids count from 0
-    struct ss_bytes *keys;
-    uint64_t *hashes;
+    struct known_key *keys;
     uint32_t count, capacity;
-    uint32_t *slots; // id + 1, 0: free; slot_mask + 1 of them, more than twice as many as keys
+    uint32_t *slots; // id + 1, 0: free; slot_mask + 1 of them, twice as many as there is room for keys
     uint32_t slot_mask;
 };
 
@@ -46,20 +51,17 @@ struct grouping {
 static void release_table(struct key_table *table)
 {
     free(table->keys);
-    free(table->hashes);
     free(table->slots);
     *table = (struct key_table){0};
 }
 
 static bool grow_table(struct key_table *table)
 {
-    const uint32_t capacity = table->capacity ? 2 * table->capacity : 1024, slot_count = 4 * capacity;
-    struct ss_bytes *keys = realloc(table->keys, capacity * sizeof *keys);
+    const uint32_t capacity = table->capacity ? 2 * table->capacity : 1024, slot_count = 2 * capacity;
+    struct known_key *keys = realloc(table->keys, capacity * sizeof *keys);
     if (keys) table->keys = keys;
-    uint64_t *hashes = realloc(table->hashes, capacity * sizeof *hashes);
-    if (hashes) table->hashes = hashes;
     uint32_t *slots = calloc(slot_count, sizeof *slots);
-    if (!keys || !hashes || !slots) {
+    if (!keys || !slots) {
         free(slots);
         return false;
     }
@@ -68,7 +70,7 @@ static bool grow_table(struct key_table *table)
     table->slot_mask = slot_count - 1;
     table->capacity = capacity;
     for (uint32_t id = 0; id < table->count; id++) {
-        uint32_t slot = (uint32_t)hashes[id] & table->slot_mask;
+        uint32_t slot = (uint32_t)keys[id].hash & table->slot_mask;
         while (slots[slot]) slot = (slot + 1) & table->slot_mask;
         slots[slot] = id + 1;
     }
@@ -84,41 +86,67 @@ static bool find_key(struct key_table *table, struct ss_bytes key, uint64_t hash
     uint32_t slot = (uint32_t)hash & table->slot_mask;
     for (; table->slots[slot]; slot = (slot + 1) & table->slot_mask) {
         *id = table->slots[slot] - 1;
-        if (table->hashes[*id] == hash && ss_bytes_equal(table->keys[*id], key)) return true;
+        if (table->keys[*id].hash == hash && ss_bytes_equal(table->keys[*id].key, key)) return true;
     }
     if (arena) key.data = ss_arena_copy(arena, key.data, key.size);
     if (!key.data) return false;
     *id = table->count++;
-    table->keys[*id] = key;
-    table->hashes[*id] = hash;
+    table->keys[*id] = (struct known_key){hash, key};
     table->slots[slot] = *id + 1;
     return true;
 }
 
 // ---- 1. Ids within a part
 
+// A few rows' keys, so that what the table needs of memory is on its way before it is looked at.
+struct key_batch {
+    int32_t length;
+    struct ss_key keys[KEY_BATCH]; // size 0: a part is null
+    uint64_t hashes[KEY_BATCH];
+};
+
+static enum ss_status encode_keys(const struct grouping *grouping, const struct key_table *table,
+                                  int64_t first, struct key_batch *batch, struct ss_error *error)
+{
+    const struct ss_entity *entity = grouping->entity;
+    struct ss_value parts[SS_MAX_KEYS];
+    for (int32_t i = 0; i < batch->length; i++) {
+        const int64_t row = grouping->first + first + i;
+        struct ss_key *key = &batch->keys[i];
+        for (size_t part = 0; part < entity->key_count; part++)
+            parts[part] = ss_column_get(grouping->columns[part], (int32_t)row);
+        if (ss_key_encode(entity->key_types, parts, entity->key_count, key) == SS_KEY_TOO_LONG)
+            return ss_fail(error, SS_INVALID,
+                           "spine row %lld: the key of entity '%s' is longer than %d bytes when encoded",
+                           (long long)(row + 1), entity->name, SS_KEY_MAX);
+        batch->hashes[i] = ss_hash64(key->bytes, key->size);
+        if (table->slots) __builtin_prefetch(&table->slots[(uint32_t)batch->hashes[i] & table->slot_mask]);
+    }
+    for (int32_t i = 0; table->slots && i < batch->length; i++) {
+        const uint32_t id = table->slots[(uint32_t)batch->hashes[i] & table->slot_mask];
+        if (id) __builtin_prefetch(&table->keys[id - 1]);
+    }
+    return SS_OK;
+}
+
 static enum ss_status identify_rows(void *context, size_t index, size_t slot, struct ss_error *error)
 {
     struct grouping *grouping = context;
     struct part *part = &grouping->parts[index];
-    const struct ss_entity *entity = grouping->entity;
-    struct ss_value parts[SS_MAX_KEYS];
-    struct ss_key key;
+    const int64_t end = part->first + part->length;
+    struct key_batch batch;
     (void)slot;
-    for (int64_t row = part->first; row < part->first + part->length; row++) {
-        for (size_t i = 0; i < entity->key_count; i++)
-            parts[i] = ss_column_get(grouping->columns[i], (int32_t)(grouping->first + row));
-        const enum ss_key_result result = ss_key_encode(entity->key_types, parts, entity->key_count, &key);
-        grouping->ids[row] = NO_KEY;
-        if (result == SS_KEY_NULL_PART) continue;
-        if (result == SS_KEY_TOO_LONG)
-            return ss_fail(error, SS_INVALID,
-                           "spine row %lld: the key of entity '%s' is longer than %d bytes when encoded",
-                           (long long)(grouping->first + row + 1), entity->name, SS_KEY_MAX);
-        const struct ss_bytes bytes = {(const char *)key.bytes, key.size};
-        if (!find_key(&part->table, bytes, ss_hash64(bytes.data, bytes.size),
-                      &grouping->grouped->arenas[index], &grouping->ids[row]))
-            return ss_fail_memory(error, "the keys of a spine");
+    for (int64_t first = part->first; first < end; first += KEY_BATCH) {
+        batch.length = (int32_t)(end - first < KEY_BATCH ? end - first : KEY_BATCH);
+        SS_TRY(encode_keys(grouping, &part->table, first, &batch, error));
+        for (int32_t i = 0; i < batch.length; i++) {
+            const struct ss_bytes key = {(const char *)batch.keys[i].bytes, batch.keys[i].size};
+            uint32_t *id = &grouping->ids[first + i];
+            *id = NO_KEY;
+            if (key.size &&
+                !find_key(&part->table, key, batch.hashes[i], &grouping->grouped->arenas[index], id))
+                return ss_fail_memory(error, "the keys of a spine");
+        }
     }
     return SS_OK;
 }
@@ -132,12 +160,12 @@ struct ordered {
 
 static size_t shared_prefix(const struct key_table *table)
 {
-    size_t shared = table->count ? table->keys[0].size : 0;
+    size_t shared = table->count ? table->keys[0].key.size : 0;
     for (uint32_t id = 1; id < table->count; id++) {
-        const struct ss_bytes key = table->keys[id];
+        const struct ss_bytes key = table->keys[id].key;
         if (key.size < shared) shared = key.size;
         size_t same = 0;
-        while (same < shared && key.data[same] == table->keys[0].data[same]) same++;
+        while (same < shared && key.data[same] == table->keys[0].key.data[same]) same++;
         shared = same;
     }
     return shared;
@@ -170,8 +198,8 @@ static void radix_sort(struct ordered *items, struct ordered *spare, uint32_t co
 static int by_bytes(const void *a, const void *b, void *context)
 {
     const struct key_table *table = context;
-    return ss_bytes_compare(table->keys[((const struct ordered *)a)->id],
-                            table->keys[((const struct ordered *)b)->id]);
+    return ss_bytes_compare(table->keys[((const struct ordered *)a)->id].key,
+                            table->keys[((const struct ordered *)b)->id].key);
 }
 
 static bool sort_keys(const struct key_table *table, struct ss_entity_rows *grouped, uint32_t *ranks)
@@ -181,14 +209,14 @@ static bool sort_keys(const struct key_table *table, struct ss_entity_rows *grou
     if (!items) return false;
     const size_t at = shared_prefix(table);
     for (uint32_t id = 0; id < count; id++)
-        items[id] = (struct ordered){prefix_from(table->keys[id], at), id};
+        items[id] = (struct ordered){prefix_from(table->keys[id].key, at), id};
     if (count) radix_sort(items, items + count, count);
     for (uint32_t first = 0, end; first < count; first = end) {
         for (end = first + 1; end < count && items[end].prefix == items[first].prefix;) end++;
         if (end - first > 1) qsort_r(items + first, end - first, sizeof *items, by_bytes, (void *)table);
     }
     for (uint32_t rank = 0; rank < count; rank++) {
-        grouped->keys[rank] = table->keys[items[rank].id];
+        grouped->keys[rank] = table->keys[items[rank].id].key;
         ranks[items[rank].id] = rank;
     }
     free(items);
@@ -207,7 +235,7 @@ static enum ss_status rank_parts(struct grouping *grouping, struct ss_error *err
         part->ranks = calloc((size_t)part->table.count + 1, sizeof *part->ranks);
         ok = part->ranks != NULL;
         for (uint32_t id = 0; ok && id < part->table.count; id++)
-            ok = find_key(&all, part->table.keys[id], part->table.hashes[id], NULL, &part->ranks[id]);
+            ok = find_key(&all, part->table.keys[id].key, part->table.keys[id].hash, NULL, &part->ranks[id]);
     }
     struct ss_entity_rows *grouped = grouping->grouped;
     if (ok) {

@@ -19,6 +19,7 @@
 #define TASKS_PER_THREAD 8
 #define LEAST_TASK_ROWS  2048
 #define HOT_PART_ROWS    4096
+#define FETCHED_ROWS     64
 #define EVENTS_PER_KEY \
     1000 // history with more events than this for every key asked for is not scanned through
 
@@ -72,6 +73,16 @@ static enum ss_status read_hot_part(void *context, size_t index, size_t slot, st
     return status;
 }
 
+// The times of the next entity's rows, which stand here and there in the spine, are fetched ahead.
+static void fetch_ahead(const struct scan *scan, size_t key)
+{
+    const int32_t *starts = scan->grouped.starts, *rows = scan->grouped.rows;
+    const int64_t *t_us = scan->join->spine->t_us + scan->join->first;
+    int32_t end = starts[key + 1];
+    if (end - starts[key] > FETCHED_ROWS) end = starts[key] + FETCHED_ROWS;
+    for (int32_t i = starts[key]; i < end; i++) __builtin_prefetch(&t_us[rows[i]]);
+}
+
 static enum ss_status read_entity(struct walk *walk, struct ss_error *error)
 {
     struct scan *scan = walk->scan;
@@ -79,6 +90,7 @@ static enum ss_status read_entity(struct walk *walk, struct ss_error *error)
     const int32_t *rows = scan->grouped.rows + starts[walk->key];
     const int32_t count = starts[walk->key + 1] - starts[walk->key];
     const struct ss_series *const *series = walk->has_events ? walk->series : NULL;
+    if (walk->key + 1 < walk->end) fetch_ahead(scan, walk->key + 1);
     if (count <= scan->hot_rows)
         return ss_join_read(scan->join, scan->group, walk->worker, series, rows, count, error);
     struct hot hot = {scan, series, rows, count};
@@ -93,8 +105,8 @@ static enum ss_status finish_key(struct walk *walk, struct ss_error *error)
     const struct ss_view_group *group = scan->group;
     const int32_t reads = scan->grouped.starts[walk->key + 1] - scan->grouped.starts[walk->key];
     for (size_t i = 0; walk->has_events && i < group->count; i++)
-        SS_TRY(ss_series_seal(walk->worker->views[group->views[i]].series, scan->join->spine->as_of_event_time,
-                              reads, error));
+        SS_TRY(ss_series_seal(walk->worker->views[group->views[i]].series,
+                              scan->join->spine->as_of_event_time, reads, error));
     SS_TRY(read_entity(walk, error));
     for (size_t i = 0; walk->has_events && i < group->count; i++)
         ss_series_clear(walk->worker->views[group->views[i]].series);
