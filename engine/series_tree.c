@@ -77,8 +77,8 @@ static bool fold_any(const struct ss_series_fold *fold, const uint8_t *marks, in
     for (int32_t row = from; row < to; row++) {
         if (!takes_row(fold, marks, row)) continue;
         struct ss_group_event event = {series->event_time_us[row], series->seq[row]};
-        if (of->argument >= 0) event.value = ss_series_value(series, of->argument, row);
-        if (of->second >= 0) event.second = ss_series_value(series, of->second, row);
+        if (of->argument >= 0) ss_series_value(series, of->argument, row, &event.value);
+        if (of->second >= 0) ss_series_value(series, of->second, row, &event.second);
         if (!ss_group_add(fold->total, &fold->kind, &event, fold->arena)) return false;
     }
     return true;
