@@ -159,20 +159,46 @@ static bool add_texts(struct ss_series *series, struct ss_bytes *texts, const st
     return true;
 }
 
+// Of 8 rows from `row` on: a byte each, 0 or 1.
+static inline uint64_t eight_bits(const uint8_t *bits, int32_t row)
+{
+    const unsigned shift = (unsigned)row & 7;
+    uint64_t word = bits[row >> 3];
+    if (shift) word = (word | (uint64_t)bits[(row >> 3) + 1] << 8) >> shift & 0xff;
+    word = (word * UINT64_C(0x0101010101010101)) & UINT64_C(0x8040201008040201);
+    return ((word + UINT64_C(0x7f7f7f7f7f7f7f7f)) & UINT64_C(0x8080808080808080)) >> 7;
+}
+
+// Of a group that every row is in: those with an argument count.
+static void add_argument_marks(uint8_t *marks, const struct ss_column *argument, const struct incoming *rows)
+{
+    const uint64_t null = UINT64_C(0x0101010101010101) * SS_SERIES_NULL;
+    int32_t i = 0;
+    _Static_assert(SS_SERIES_COUNTS == SS_SERIES_NULL + 1, "a mark is one more where there is a value");
+    for (; i + 8 <= rows->count; i += 8) {
+        const uint64_t eight = null + eight_bits(argument->validity, rows->first + i);
+        memcpy(marks + i, &eight, sizeof eight);
+    }
+    for (; i < rows->count; i++)
+        marks[i] = (uint8_t)(SS_SERIES_NULL + ss_bit_get(argument->validity, rows->first + i));
+}
+
 // As ss_event_prepare has it.
 static void add_marks(uint8_t *marks, const struct ss_group *group, const struct incoming *rows)
 {
     const struct ss_column *filter = group->filter >= 0 ? &rows->outputs[group->filter] : NULL;
     const struct ss_column *argument = group->argument >= 0 ? &rows->outputs[group->argument] : NULL;
     const struct ss_column *second = group->has_second ? &rows->outputs[group->second] : NULL;
+    if (!filter && !second) {
+        add_argument_marks(marks, argument, rows);
+        return;
+    }
     for (int32_t i = 0; i < rows->count; i++) {
         const int32_t row = rows->first + i;
         const bool passes = !filter || (ss_bit_get(filter->validity, row) && ss_bit_get(filter->bits, row));
         const bool counts = !argument || ss_bit_get(argument->validity, row);
-        const bool has_second = !second || ss_bit_get(second->validity, row);
-        const enum ss_series_mark mark = counts ? SS_SERIES_COUNTS : SS_SERIES_NULL;
-        const bool is_out = !passes || !has_second || (second && !counts);
-        marks[i] = (uint8_t)(is_out ? SS_SERIES_OUT : mark);
+        const bool is_out = !passes || (second && !(counts && ss_bit_get(second->validity, row)));
+        marks[i] = is_out ? SS_SERIES_OUT : counts ? SS_SERIES_COUNTS : SS_SERIES_NULL;
     }
 }
 
@@ -219,10 +245,11 @@ static enum ss_status add_run(struct ss_series *series, const struct incoming *r
     }
     for (int g = 0; g < series->plan->group_count; g++)
         if (series->marks[g]) add_marks(series->marks[g] + at, &series->view->groups[g], rows);
+    memset(series->lane_of + at, SS_LANE_PROMPT, (size_t)rows->count);
     for (int32_t i = 0; i < rows->count; i++) {
-        const bool is_deleted = batch->deleted_seq[rows->first + i] != 0;
-        series->lane_of[at + i] = is_deleted ? SS_LANE_DELETED : SS_LANE_PROMPT;
-        if (is_deleted && !add_deletion(series, batch, rows->first + i))
+        if (batch->deleted_seq[rows->first + i] == 0) continue;
+        series->lane_of[at + i] = SS_LANE_DELETED;
+        if (!add_deletion(series, batch, rows->first + i))
             return ss_fail_memory(error, "the events of an entity");
     }
     series->length += rows->count;
@@ -260,35 +287,35 @@ static int lateness_bits(const struct ss_series *series, int32_t row)
 }
 
 // The arrivals turn into the times from which on the rows are known.
-static void make_known(struct ss_series *series, int32_t counts[LATENESS_BITS])
+static void make_known(struct ss_series *series)
 {
-    memset(counts, 0, LATENESS_BITS * sizeof *counts);
-    for (int32_t row = 0; row < series->length; row++) {
+    for (int32_t row = 0; row < series->length; row++)
         if (series->as_of_event_time || series->known_us[row] < series->event_time_us[row])
             series->known_us[row] = series->event_time_us[row];
-        counts[lateness_bits(series, row)]++;
-    }
     for (int32_t d = 0; series->as_of_event_time && d < series->deletion_count; d++)
         series->deletions[d].arrival_us = INT64_MIN;
 }
 
 // Rows whose lateness has more bits than this are late.
-static int prompt_bits(const struct ss_series *series, const int32_t counts[LATENESS_BITS])
+static int prompt_bits(const struct ss_series *series)
 {
-    int32_t late = 0;
+    int32_t counts[LATENESS_BITS] = {0}, late = 0;
     int bits = LATENESS_BITS - 1;
-    if (series->length < ROWS_LATE) return bits;
+    for (int32_t row = 0; row < series->length; row++) counts[lateness_bits(series, row)]++;
     for (; bits > 0 && late + counts[bits] <= series->length / LATE_SHARE; bits--) late += counts[bits];
     return bits;
 }
 
-static void choose_lanes(struct ss_series *series, int bits)
+static void choose_lanes(struct ss_series *series)
 {
-    int32_t counts[SS_SERIES_LANES] = {0}, row = 0;
-    for (; row < series->length; row++) {
-        if (series->lane_of[row] == SS_LANE_PROMPT && lateness_bits(series, row) > bits)
-            series->lane_of[row] = SS_LANE_LATE;
-        counts[series->lane_of[row]]++;
+    int32_t counts[SS_SERIES_LANES] = {series->length - series->deletion_count, 0, series->deletion_count};
+    int32_t row = 0;
+    const int bits = series->length < ROWS_LATE ? LATENESS_BITS : prompt_bits(series);
+    for (; bits < LATENESS_BITS && row < series->length; row++) {
+        if (series->lane_of[row] == SS_LANE_DELETED || lateness_bits(series, row) <= bits) continue;
+        series->lane_of[row] = SS_LANE_LATE;
+        counts[SS_LANE_PROMPT]--;
+        counts[SS_LANE_LATE]++;
     }
     row = 0;
     for (int l = 0; l < SS_SERIES_LANES; l++) {
@@ -355,11 +382,10 @@ static bool is_worth_trees(const struct ss_series *series, const struct ss_serie
 enum ss_status ss_series_seal(struct ss_series *series, bool as_of_event_time, int64_t read_count,
                               struct ss_error *error)
 {
-    int32_t counts[LATENESS_BITS];
     SS_ASSERT(!series->is_sealed);
     series->as_of_event_time = as_of_event_time;
-    make_known(series, counts);
-    choose_lanes(series, prompt_bits(series, counts));
+    make_known(series);
+    choose_lanes(series);
     SS_TRY(part_lanes(series, error));
     for (int l = 0; l < SS_SERIES_LANES; l++) bound_lane(series, &series->lanes[l]);
     for (int l = SS_LANE_PROMPT; l <= SS_LANE_LATE; l++) {

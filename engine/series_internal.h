@@ -95,15 +95,15 @@ static inline bool ss_series_is_text(const struct ss_series *series, int column)
     return ss_type_is_text(series->plan->columns[column].type);
 }
 
-// Of a row that counts in a group with this column.
-static inline struct ss_value ss_series_value(const struct ss_series *series, int column, int32_t row)
+// Of a row that counts in a group with this column. Into a zeroed value.
+static inline void ss_series_value(const struct ss_series *series, int column, int32_t row,
+                                   struct ss_value *value)
 {
-    struct ss_value value = {.present = true};
+    value->present = true;
     if (ss_series_is_text(series, column))
-        value.text = series->values[column].texts[row];
+        value->text = series->values[column].texts[row];
     else
-        value.i64 = series->values[column].words[row]; // the bits of any scalar
-    return value;
+        value->i64 = series->values[column].words[row]; // the bits of any scalar
 }
 
 static inline struct ss_group_state *ss_series_state(const struct ss_series_tree *tree, int level,

@@ -27,7 +27,8 @@ struct ss_series_reader {
     struct ss_group_ends *ends;   // group_count
     struct cut *cuts;             // window_count
     int *order;                   // window_count: cuts, shorter ones first
-    uint32_t *parts;              // window_count, by order: of one group, what this cut and longer ones need
+    uint32_t *parts;              // group_count * window_count, by order: what this cut and longer ones need
+    const int32_t **reached;      // group_count: the cut at which the total is
 };
 
 struct reading {
@@ -57,9 +58,10 @@ enum ss_status ss_series_reader_create(const struct ss_view *view, struct ss_ser
     created->ends = ss_arena_array(arena, view->group_count, sizeof *created->ends);
     created->cuts = ss_arena_array(arena, windows, sizeof *created->cuts);
     created->order = ss_arena_array(arena, windows, sizeof *created->order);
-    created->parts = ss_arena_array(arena, windows, sizeof *created->parts);
+    created->parts = ss_arena_array(arena, windows * view->group_count, sizeof *created->parts);
+    created->reached = ss_arena_array(arena, view->group_count, sizeof *created->reached);
     if (!created->plan || !created->total || !created->ends || !created->cuts || !created->order ||
-        !created->parts) {
+        !created->parts || !created->reached) {
         ss_series_reader_destroy(created);
         return ss_fail_memory(error, "a reader of series");
     }
@@ -232,13 +234,16 @@ static int32_t oldest_row(const struct reading *reading, int lane, const uint8_t
     return -1;
 }
 
-static struct ss_group_end end_of(const struct ss_series *series, int group, int32_t row)
+// Written where it is read from, member by member: a copy of what was just written would wait for it.
+static void set_end(const struct ss_series *series, int group, int32_t row, struct ss_group_end *end)
 {
     const int column = series->plan->groups[group].argument;
-    struct ss_group_end end = {true, series->event_time_us[row], series->seq[row], {0}};
+    end->there = true;
+    end->event_time_us = series->event_time_us[row];
+    end->seq = series->seq[row];
+    end->value = (struct ss_value){0};
     if (column >= 0 && ss_series_mark(series->marks[group], row) == SS_SERIES_COUNTS)
-        end.value = ss_series_value(series, column, row);
-    return end;
+        ss_series_value(series, column, row, &end->value);
 }
 
 // Rows come from the newest cut on: what is last stays, what is first gives way to an older one.
@@ -252,7 +257,7 @@ static void find_last(const struct reading *reading, int group, const int32_t *f
         const int32_t row = newest_row(reading, l, reading->series->marks[group], from[l], to[l]);
         if (row >= 0 && (newest < 0 || is_behind(reading->series, row, newest))) newest = row;
     }
-    if (newest >= 0) ends->last = end_of(reading->series, group, newest);
+    if (newest >= 0) set_end(reading->series, group, newest, &ends->last);
 }
 
 static void find_first(const struct reading *reading, int group, const int32_t *from, const int32_t *to)
@@ -263,7 +268,7 @@ static void find_first(const struct reading *reading, int group, const int32_t *
         const int32_t row = oldest_row(reading, l, reading->series->marks[group], from[l], to[l]);
         if (row >= 0 && (oldest < 0 || is_behind(reading->series, oldest, row))) oldest = row;
     }
-    if (oldest >= 0) reading->reader->ends[group].first = end_of(reading->series, group, oldest);
+    if (oldest >= 0) set_end(reading->series, group, oldest, &reading->reader->ends[group].first);
 }
 
 // ---- Totals
@@ -324,23 +329,41 @@ static enum ss_status read_step(const struct reading *reading, const struct ss_s
     return SS_OK;
 }
 
-static enum ss_status read_group(const struct reading *reading, int group, struct ss_error *error)
+// Makes each total ready: with the event at hand, and what it has to keep for the cuts from each one on.
+static bool begin_totals(const struct reading *reading)
 {
     struct ss_series_reader *reader = reading->reader;
-    const struct ss_series_step *steps = reader->plan->groups[group].steps;
-    const int32_t *to = reading->end;
-    uint32_t parts = 0;
-    for (int i = reader->plan->window_count; i-- > 0;)
-        reader->parts[i] = parts |= steps[reader->order[i]].parts;
-    if (!begin_total(reading, group, parts)) return ss_fail_memory(error, "the value of a window");
-    for (int i = 0; i < reader->plan->window_count; i++) {
-        const struct ss_series_step *step = &steps[reader->order[i]];
-        if (!step->aggregate_count) continue;
-        const int32_t *from = reader->cuts[reader->order[i]].from;
-        if (!extend_total(reading, group, reader->parts[i], from, to))
+    const struct ss_series_plan *plan = reader->plan;
+    for (int r = 0; r < plan->read_count; r++) {
+        const int group = plan->reads[r];
+        uint32_t *parts = reader->parts + (size_t)group * (size_t)plan->window_count, needed = 0;
+        for (int i = plan->window_count; i-- > 0;)
+            parts[i] = needed |= plan->groups[group].steps[reader->order[i]].parts;
+        reader->reached[group] = reading->end;
+        if (!begin_total(reading, group, needed)) return false;
+    }
+    return true;
+}
+
+// All totals go on to the cut before the first is read: what was just written is slow to read.
+static enum ss_status read_cut(const struct reading *reading, int i, struct ss_error *error)
+{
+    struct ss_series_reader *reader = reading->reader;
+    const struct ss_series_plan *plan = reader->plan;
+    const int window = reader->order[i];
+    const int32_t *from = reader->cuts[window].from;
+    for (int r = 0; r < plan->read_count; r++) {
+        const int group = plan->reads[r];
+        if (!plan->groups[group].steps[window].aggregate_count) continue;
+        const uint32_t parts = reader->parts[group * plan->window_count + i];
+        if (!extend_total(reading, group, parts, from, reader->reached[group]))
             return ss_fail_memory(error, "the value of a window");
-        SS_TRY(read_step(reading, step, group, reader->parts[i], error));
-        to = from;
+        reader->reached[group] = from;
+    }
+    for (int r = 0; r < plan->read_count; r++) {
+        const int group = plan->reads[r];
+        const uint32_t parts = reader->parts[group * plan->window_count + i];
+        SS_TRY(read_step(reading, &plan->groups[group].steps[window], group, parts, error));
     }
     return SS_OK;
 }
@@ -371,8 +394,8 @@ enum ss_status ss_series_read(const struct ss_series *series, struct ss_series_r
     renew_totals(reader);
     find_ends(&reading);
     find_cuts(&reading);
-    for (int i = 0; i < reader->plan->read_count; i++)
-        SS_TRY(read_group(&reading, reader->plan->reads[i], error));
+    if (!begin_totals(&reading)) return ss_fail_memory(error, "the value of a window");
+    for (int i = 0; i < reader->plan->window_count; i++) SS_TRY(read_cut(&reading, i, error));
     *found = finds_any(&reading);
     return SS_OK;
 }

@@ -57,11 +57,15 @@ static bool fold_scalars(const struct ss_series_fold *fold, const uint8_t *marks
 {
     const int64_t *words = fold->series->values[fold->series->plan->groups[fold->group].argument].words;
     const enum ss_type_id type = fold->kind.type.id;
-    for (int32_t row = from; row < to; row++) {
-        if (!takes_row(fold, marks, row)) continue;
-        const struct ss_value value = {.present = true, .i64 = words[row]};
-        const int64_t key = ss_scalar_key(type, &value);
-        if (!ss_group_absorb_key(fold->total, type, fold->kind.parts, key, fold->arena)) return false;
+    int64_t keys[SS_EXACT_TERMS];
+    for (int32_t row = from; row < to;) {
+        uint32_t count = 0;
+        for (; row < to && count < SS_EXACT_TERMS; row++) {
+            const struct ss_value value = {.present = true, .i64 = words[row]};
+            if (takes_row(fold, marks, row)) keys[count++] = ss_scalar_key(type, &value);
+        }
+        if (!ss_group_absorb_keys(fold->total, type, fold->kind.parts, keys, count, fold->arena))
+            return false;
     }
     return true;
 }
@@ -73,8 +77,8 @@ static bool fold_any(const struct ss_series_fold *fold, const uint8_t *marks, in
     for (int32_t row = from; row < to; row++) {
         if (!takes_row(fold, marks, row)) continue;
         struct ss_group_event event = {series->event_time_us[row], series->seq[row]};
-        if (of->argument >= 0) event.value = ss_series_value(series, of->argument, row);
-        if (of->second >= 0) event.second = ss_series_value(series, of->second, row);
+        if (of->argument >= 0) ss_series_value(series, of->argument, row, &event.value);
+        if (of->second >= 0) ss_series_value(series, of->second, row, &event.second);
         if (!ss_group_add(fold->total, &fold->kind, &event, fold->arena)) return false;
     }
     return true;

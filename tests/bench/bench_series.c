@@ -1,6 +1,7 @@
 // ns of CPU time per event of a series that is made, and per read of it:
 //
 //   lasts    6 `last within 30d`, an entity of 100 events
+//   joined   the same, 10 reads of each entity
 //   short    24 windows (count, sum, mean, min, max, stddev of one float64 over 1h, 1d, 7d, 30d, hop exact),
 //   an
 //            entity of about 17 events in 30 days
@@ -179,11 +180,10 @@ static void run(const struct workload *workload)
 
 int main(int argc, char **argv)
 {
-    static const struct workload workloads[] = {{"lasts", false, false, 100, 200, 1000},
-                                                {"short", true, false, 100, 200, 200},
-                                                {"few", true, false, 100, 2000, 10},
-                                                {"hot", true, false, 500000, 1, 50000},
-                                                {"hot rise", true, true, 500000, 1, 50000}};
+    static const struct workload workloads[] = {
+        {"lasts", false, false, 100, 200, 1000}, {"joined", false, false, 100, 2000, 10},
+        {"short", true, false, 100, 200, 200},   {"few", true, false, 100, 2000, 10},
+        {"hot", true, false, 500000, 1, 50000},  {"hot rise", true, true, 500000, 1, 50000}};
     printf("%-8s %10s %14s %12s\n", "", "events", "ns per event", "ns per read");
     for (size_t i = 0; i < sizeof workloads / sizeof *workloads; i++)
         if (argc < 2 || strcmp(argv[1], workloads[i].name) == 0) run(&workloads[i]);
