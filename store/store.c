@@ -37,8 +37,7 @@ static struct ss_history_options history_options(const struct ss_store_options *
                                        .sizes = options->sizes,
                                        .pool = options->pool,
                                        .fault_point = options->fault_point,
-                                       .fault_context = options->fault_context,
-                                       .pool = options->pool};
+                                       .fault_context = options->fault_context};
 }
 
 void ss_store_fault_point(struct ss_store *store, const char *name)

@@ -319,8 +319,9 @@ struct collect {
 };
 
 static enum ss_status collect_rows(void *context, int64_t first_row, const struct ss_answer *answer,
-                                   struct ss_error *error)
+                                   size_t slot, struct ss_error *error)
 {
+    (void)slot;
     struct collect *collect = context;
     if (first_row != collect->next) return ss_fail(error, SS_INVALID, "rows out of order");
     keep_answer(collect->session, answer, (int)first_row, collect->table);
@@ -347,7 +348,7 @@ const char *session_join(struct session *session, const struct queries *queries,
                                    .as_of_event_time = mode.as_of_event_time,
                                    .inclusive = mode.inclusive};
     const enum ss_status status = ss_point_in_time(session->materializer->store->history,
-                                                   session_service(session), &spine, &sink, &session->error);
+                                                   session_service(session), &spine, NULL, &sink, &session->error);
     ss_arena_release(&arena);
     if (status != SS_OK) return failed(session, "join");
     return collect.next == queries->count ? NULL : "join: not every row came out";
