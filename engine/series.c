@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define ROWS_KEPT     (1 << 16) // between entities
+#define ROWS_SAMPLED  1024      // a shorter lane is searched as it is
 #define ROWS_LATE     256       // a shorter series has no late lane
 #define LATE_SHARE    32        // of its rows at most one in so many is late
 #define LATENESS_BITS 65
@@ -390,6 +391,8 @@ enum ss_status ss_series_seal(struct ss_series *series, bool as_of_event_time, i
     for (int l = 0; l < SS_SERIES_LANES; l++) bound_lane(series, &series->lanes[l]);
     for (int l = SS_LANE_PROMPT; l <= SS_LANE_LATE; l++) {
         struct ss_series_lane *lane = &series->lanes[l];
+        if (lane->end - lane->begin >= ROWS_SAMPLED && !ss_series_sample(series, lane))
+            return ss_fail_memory(error, "the times of an entity's events");
         if (is_worth_trees(series, lane, read_count) && !ss_series_build(series, lane))
             return ss_fail_memory(error, "the trees of an entity's events");
     }

@@ -132,6 +132,8 @@ bool ss_series_sees(const struct ss_series *series, const struct ss_series_lane 
 // Adds the rows [from, to) of the lane that are seen. False: out of memory.
 bool ss_series_fold_rows(const struct ss_series_fold *fold, int32_t from, int32_t to); // one by one
 bool ss_series_fold_span(const struct ss_series_fold *fold, int32_t from, int32_t to); // by blocks
+// Notes the times of some of its rows. False: out of memory.
+bool ss_series_sample(struct ss_series *series, struct ss_series_lane *lane);
 // Makes the blocks of the lane and the states that the plan's trees keep. False: out of memory.
 bool ss_series_build(struct ss_series *series, struct ss_series_lane *lane);
 

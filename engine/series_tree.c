@@ -254,7 +254,7 @@ static bool make_states(struct ss_series *series, const struct ss_series_lane *l
     return true;
 }
 
-static bool sample_times(struct ss_series *series, struct ss_series_lane *lane)
+bool ss_series_sample(struct ss_series *series, struct ss_series_lane *lane)
 {
     const int32_t count = (lane->end - lane->begin + SS_SERIES_STRIDE - 1) / SS_SERIES_STRIDE;
     lane->sampled_us = ss_arena_array(&series->trees, (size_t)count, sizeof *lane->sampled_us);
@@ -267,7 +267,7 @@ bool ss_series_build(struct ss_series *series, struct ss_series_lane *lane)
 {
     const struct ss_series_plan *plan = series->plan;
     lane->trees = ss_arena_array(&series->trees, (size_t)plan->group_count, sizeof *lane->trees);
-    if (!lane->trees || !sample_times(series, lane)) return false;
+    if (!lane->trees) return false;
     int32_t count = (lane->end - lane->begin) / SS_SERIES_LEAF;
     int level = 0;
     for (; count > 0 && level < SS_SERIES_LEVELS; level++, count /= SS_SERIES_FANOUT) {
