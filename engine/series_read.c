@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ARENA_BYTES (1 << 18) // of totals and their texts, before they are made anew
+#define ARENA_BYTES (1 << 18) // of what reads leave behind, before totals are made anew
 
 struct cut {
     int32_t from[SS_SERIES_LANES]; // rows from here on, up to the end of what the read sees
@@ -23,6 +23,7 @@ struct ss_series_reader {
     const struct ss_series_plan *plan;
     struct ss_arena plan_arena;
     struct ss_arena arena;        // of the totals
+    size_t base_bytes;            // of the arena, after the first read of totals made anew; 0: not read yet
     struct ss_group_state *total; // group_count
     struct ss_group_ends *ends;   // group_count
     struct cut *cuts;             // window_count
@@ -77,12 +78,14 @@ void ss_series_reader_destroy(struct ss_series_reader *reader)
     free(reader);
 }
 
-// Totals keep their memory from read to read, until texts that they held have made it large.
+// Totals keep their memory from read to read, until what they no longer hold is much more than they need.
 static void renew_totals(struct ss_series_reader *reader)
 {
-    if (reader->arena.used_bytes < ARENA_BYTES) return;
+    if (reader->base_bytes == 0) reader->base_bytes = reader->arena.used_bytes;
+    if (reader->arena.used_bytes < 2 * reader->base_bytes + ARENA_BYTES) return;
     ss_arena_reset(&reader->arena);
     memset(reader->total, 0, reader->view->group_count * sizeof *reader->total);
+    reader->base_bytes = 0;
 }
 
 // ---- Cuts
