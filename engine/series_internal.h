@@ -29,7 +29,9 @@ enum ss_series_mark { // what a row is in a group
 
 struct ss_series_deletion { // of the rows of SS_LANE_DELETED, in their order
     uint64_t seq;
-    int64_t arrival_us; // as-of: INT64_MIN
+    int64_t arrival_us;    // as-of: INT64_MIN
+    uint64_t greatest_seq; // of this one and all before it
+    int64_t latest_us;
 };
 
 struct ss_series_level { // of blocks, whole ones only
