@@ -316,6 +316,5 @@ void ss_history_bind(sqlite3_stmt *statement, int parameter, struct ss_type type
 // False: what is there is no value of the type.
 bool ss_history_value(sqlite3_stmt *statement, int column, struct ss_type type, struct ss_value *value);
 
-void ss_history_reader_set_view(struct ss_event_reader *reader, const struct ss_view *view); // STOP-GAP
 
 #endif
