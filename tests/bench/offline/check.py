@@ -77,7 +77,8 @@ def numbers(path, names):
 
 def check_peer(data, key, path, service, names):
     ours, theirs = numbers(f"{data}/out/check-{service}-as-of-event-time-{key}.csv", names), numbers(path, names)
-    ours = ours.filter(pl.col("row_id").is_in(theirs["row_id"].implode())) if len(theirs) < len(ours) else ours
+    if os.path.basename(path).startswith("pandas-windows"):  # some users only
+        ours = ours.filter(pl.col("row_id").is_in(theirs["row_id"].implode()))
     wrong = {} if ours["row_id"].equals(theirs["row_id"]) else {"row_id": "other rows"}
     for name in names if not wrong else []:
         a, b = ours[name], theirs[name]
