@@ -90,6 +90,7 @@ class Bench:
         self.selfsame = os.path.abspath(os.environ.get("SELFSAME", f"{ROOT}/build/release/selfsame"))
         self.bulk = ["--bulk"] if "--bulk" in subprocess.run([self.selfsame, "ingest", "--help"], capture_output=True, text=True).stdout else []
         self.cells = []
+        self.busy = os.getloadavg()[0]  # before anything of ours runs
         self.failed = False
 
     # Data and stores.
@@ -215,6 +216,7 @@ class Bench:
                 if not cell.over:
                     print(f"{turn + 1}/{self.args.repeats} {cell.what}: {cell.tool} {cell.form}", file=sys.stderr)
                     cell.measure()
+        self.report()
 
     # Do the answers agree?
 
@@ -257,21 +259,23 @@ class Bench:
         return f"{os.cpu_count()} x {model.group(1) if model else platform.processor()}, {memory} GB, {platform.system()} {platform.release()}"
 
     def report(self):
+        """Written after every group of cells, as a run takes long."""
         packages = [line.strip() for line in open(f"{HERE}/requirements.txt")]
         args = self.args
         commit = subprocess.run(["git", "-C", ROOT, "describe", "--always", "--dirty"], capture_output=True, text=True).stdout.strip()
         head = (f"{datetime.date.today()}, {self.machine()}; selfsame {commit}; {', '.join(packages)}\n"
                 f"{args.events:,} events, {args.entities:,} entities, {args.spine:,} spine rows; medians of {args.repeats} "
-                f"(above {SLOW} s: one run); peers without the start of Python; ours as-known, peers the plain join by event time\n")
+                f"(above {SLOW} s: one run); peers without the start of Python; ours as-known, peers the plain join by event time\n"
+                f"load average of the machine at the start {self.busy:.1f}\n")
         text = head + "\n" + self.table()
-        print(text)
         folder = f"{ROOT}/build/bench-offline"
         with open(f"{folder}/results.txt", "w") as file:
             file.write(text + "\n")
         with open(f"{folder}/results.json", "w") as file:
             json.dump({"date": str(datetime.date.today()), "machine": self.machine(), "commit": commit, "packages": packages,
                        "command": sys.argv, "events": args.events, "entities": args.entities, "spine": args.spine,
-                       "cells": [cell.as_json() for cell in self.cells]}, file, indent=1)
+                       "load_average": self.busy, "cells": [cell.as_json() for cell in self.cells]}, file, indent=1)
+        return text
 
     def go(self):
         args = self.args
@@ -288,7 +292,7 @@ class Bench:
                 if "check" in args.only:
                     self.check(shape, key)
         if self.cells:
-            self.report()
+            print("\n" + self.report())
         return 1 if self.failed else 0
 
 
