@@ -103,32 +103,36 @@ static enum ss_status lay_out(struct ss_train_output *output, struct ss_error *e
 
 // ---- Rows
 
-// The value as a cell of SQLite. Text made for it stands in slot->text until the next one, or, for SQLite, in
-// slot->arena. Out of memory: slot->text.failed.
-static struct ss_cell feature_cell(const struct ss_train_output *output, struct slot *slot,
-                                   struct ss_type type, struct ss_value value)
+// Text made for the value at hand; for SQLite it stands in slot->arena. Out of memory: slot->text.failed.
+static struct ss_cell text_cell(const struct ss_train_output *output, struct slot *slot, struct ss_type type,
+                                struct ss_value value)
 {
-    if (!value.present) return (struct ss_cell){.kind = SS_CELL_KIND_NULL};
-    struct ss_cell cell = {SS_CELL_KIND_TEXT, .text = value.text};
-    switch (type.id) {
-    case SS_BOOL: return (struct ss_cell){SS_CELL_KIND_INTEGER, .integer = value.boolean};
-    case SS_INT64: return (struct ss_cell){SS_CELL_KIND_INTEGER, .integer = value.i64};
-    case SS_FLOAT64: return (struct ss_cell){SS_CELL_KIND_REAL, .real = value.f64};
-    case SS_STRING: break;
-    case SS_BYTES: cell.kind = SS_CELL_KIND_BLOB; break;
-    default:
-        if (slot->text.failed) return (struct ss_cell){.kind = SS_CELL_KIND_NULL};
+    struct ss_cell cell = {type.id == SS_BYTES ? SS_CELL_KIND_BLOB : SS_CELL_KIND_TEXT, .text = value.text};
+    if (slot->text.failed) return (struct ss_cell){.kind = SS_CELL_KIND_NULL};
+    if (type.id != SS_STRING && type.id != SS_BYTES) {
         ss_buffer_clear(&slot->text);
         ss_value_format(type, value, &slot->text);
-        cell.text = (struct ss_bytes){(const char *)slot->text.data, slot->text.failed ? 0 : slot->text.size};
+        if (slot->text.failed) return (struct ss_cell){.kind = SS_CELL_KIND_NULL};
+        cell.text = (struct ss_bytes){(const char *)slot->text.data, slot->text.size};
     }
     if (!output->is_table) return cell;
     cell.text.data = ss_arena_copy(&slot->arena, cell.text.data, cell.text.size);
-    if (!cell.text.data) {
-        slot->text.failed = true;
-        cell.text.size = 0;
+    if (cell.text.data) return cell;
+    slot->text.failed = true;
+    return (struct ss_cell){.kind = SS_CELL_KIND_NULL};
+}
+
+// The value as a cell of SQLite; its text is valid until the next one, or, for SQLite, until the block's end.
+static struct ss_cell feature_cell(const struct ss_train_output *output, struct slot *slot,
+                                   const struct ss_column *column, int32_t row)
+{
+    if (!ss_bit_get(column->validity, row)) return (struct ss_cell){.kind = SS_CELL_KIND_NULL};
+    switch (column->type.id) {
+    case SS_BOOL: return (struct ss_cell){SS_CELL_KIND_INTEGER, .integer = ss_bit_get(column->bits, row)};
+    case SS_INT64: return (struct ss_cell){SS_CELL_KIND_INTEGER, .integer = column->i64[row]};
+    case SS_FLOAT64: return (struct ss_cell){SS_CELL_KIND_REAL, .real = column->f64[row]};
+    default: return text_cell(output, slot, column->type, ss_column_get(column, row));
     }
-    return cell;
 }
 
 static void write_spine(const struct ss_train_output *output, struct slot *slot,
@@ -159,7 +163,7 @@ static void write_features(const struct ss_train_output *output, struct slot *sl
     for (size_t f = 0; f < layout->service->feature_count; f++) {
         const struct ss_type type = layout->service->features[f].type;
         const uint8_t status = answer->statuses[f][row];
-        const struct ss_cell cell = feature_cell(output, slot, type, ss_column_get(&answer->columns[f], row));
+        const struct ss_cell cell = feature_cell(output, slot, &answer->columns[f], row);
         ss_buffer_byte(&slot->hashed, status);
         ss_cell_encode(&cell, &slot->hashed);
         if (kept) *kept++ = cell;
