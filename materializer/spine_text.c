@@ -22,25 +22,36 @@ void ss_spine_text_release(struct ss_spine_text *text)
 
 // ---- Cells
 
+// A varint of a size that most texts have is one byte.
+static void encode_text(struct ss_bytes text, struct ss_buffer *buffer)
+{
+    uint8_t *room = text.size < 0x80 ? ss_buffer_room(buffer, 1 + text.size) : NULL;
+    if (!room) {
+        ss_buffer_varint(buffer, text.size);
+        ss_buffer_append(buffer, text.data, text.size);
+        return;
+    }
+    room[0] = (uint8_t)text.size;
+    if (text.size) memcpy(room + 1, text.data, text.size);
+    buffer->size += 1 + text.size;
+}
+
 void ss_cell_encode(const struct ss_cell *cell, struct ss_buffer *buffer)
 {
-    uint64_t bits;
+    uint64_t bits = 0;
     uint8_t *room = ss_buffer_room(buffer, 9);
     if (!room) return;
     room[0] = (uint8_t)cell->kind;
     buffer->size++;
     switch (cell->kind) {
     case SS_CELL_KIND_NULL: break;
-    case SS_CELL_KIND_INTEGER: ss_buffer_fixed64(buffer, (uint64_t)cell->integer); break;
+    case SS_CELL_KIND_INTEGER:
     case SS_CELL_KIND_REAL:
-        memcpy(&bits, &cell->real, sizeof bits);
+        memcpy(&bits, &cell->integer, sizeof bits); // or the real's
         ss_buffer_fixed64(buffer, bits);
         break;
     case SS_CELL_KIND_TEXT:
-    case SS_CELL_KIND_BLOB:
-        ss_buffer_varint(buffer, cell->text.size);
-        ss_buffer_append(buffer, cell->text.data, cell->text.size);
-        break;
+    case SS_CELL_KIND_BLOB: encode_text(cell->text, buffer); break;
     }
 }
 

@@ -14,6 +14,7 @@
 #include "materializer/spine.h"
 #include "materializer/whole_file.h"
 
+#include <endian.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -135,6 +136,14 @@ static struct ss_cell feature_cell(const struct ss_train_output *output, struct 
     }
 }
 
+static void put_byte(struct ss_buffer *buffer, char byte)
+{
+    uint8_t *room = ss_buffer_room(buffer, 1);
+    if (!room) return;
+    *room = (uint8_t)byte;
+    buffer->size++;
+}
+
 static void write_spine(const struct ss_train_output *output, struct slot *slot,
                         const struct ss_train_rows *rows, int32_t row, struct ss_cell *kept)
 {
@@ -150,9 +159,28 @@ static void write_spine(const struct ss_train_output *output, struct slot *slot,
         return;
     }
     for (size_t i = 0; i < count; i++) {
-        if (i) ss_buffer_byte(&slot->lines, ',');
+        if (i) put_byte(&slot->lines, ',');
         ss_csv_write_cell(&cells[i], false, &slot->lines);
     }
+}
+
+// The status and then the cell as ss_cell_encode writes it.
+static void hash_feature(uint8_t status, const struct ss_cell *cell, struct ss_buffer *hashed)
+{
+    uint8_t *room = ss_buffer_room(hashed, 10);
+    if (!room) return;
+    room[0] = status;
+    if (cell->kind == SS_CELL_KIND_TEXT || cell->kind == SS_CELL_KIND_BLOB) {
+        hashed->size++;
+        ss_cell_encode(cell, hashed);
+        return;
+    }
+    uint64_t bits;
+    memcpy(&bits, &cell->integer, sizeof bits); // or the real's
+    bits = htole64(bits);
+    room[1] = (uint8_t)cell->kind;
+    memcpy(room + 2, &bits, sizeof bits);
+    hashed->size += cell->kind == SS_CELL_KIND_NULL ? 2 : 10;
 }
 
 static void write_features(const struct ss_train_output *output, struct slot *slot,
@@ -164,16 +192,15 @@ static void write_features(const struct ss_train_output *output, struct slot *sl
         const struct ss_type type = layout->service->features[f].type;
         const uint8_t status = answer->statuses[f][row];
         const struct ss_cell cell = feature_cell(output, slot, &answer->columns[f], row);
-        ss_buffer_byte(&slot->hashed, status);
-        ss_cell_encode(&cell, &slot->hashed);
+        hash_feature(status, &cell, &slot->hashed);
         if (kept) *kept++ = cell;
-        if (!kept && !first) ss_buffer_byte(&slot->lines, ',');
+        if (!kept && !first) put_byte(&slot->lines, ',');
         if (!kept) ss_csv_write_cell(&cell, type.id == SS_BOOL, &slot->lines);
         first = false;
         if (!layout->with_status) continue;
         const struct ss_bytes name = ss_bytes_of(ss_cell_status_name((enum ss_cell_status)status));
         if (kept) *kept++ = (struct ss_cell){SS_CELL_KIND_TEXT, .text = name};
-        if (!kept) ss_buffer_byte(&slot->lines, ',');
+        if (!kept) put_byte(&slot->lines, ',');
         if (!kept) ss_buffer_append(&slot->lines, name.data, name.size);
     }
 }
@@ -191,7 +218,7 @@ static void write_row(const struct ss_train_output *output, struct slot *slot,
     if (kept)
         memcpy(kept + output->column_count - 2, point, sizeof point);
     else
-        ss_buffer_byte(&slot->lines, '\n');
+        put_byte(&slot->lines, '\n');
     slot->row_count++;
 }
 
