@@ -6,6 +6,7 @@
 #include "materializer/csv_reader.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -144,7 +145,39 @@ bool ss_spine_next(const struct ss_spine_text *text, struct ss_spine_cursor *cur
     return true;
 }
 
-// ---- Plain files
+// ---- Files
+
+static enum ss_status read_whole(int file, const char *path, uint64_t offset, struct ss_buffer *bytes,
+                                 struct ss_error *error)
+{
+    while (true) {
+        uint8_t *room = ss_buffer_room(bytes, REGION_BYTES);
+        if (!room) return ss_fail_memory(error, "a spine's cells");
+        const ssize_t got = pread(file, room, REGION_BYTES, (off_t)(offset + bytes->size));
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return ss_fail(error, SS_IO, "%s: cannot be read: %s", path, strerror(errno));
+        if (got == 0) return SS_OK;
+        bytes->size += (size_t)got;
+    }
+}
+
+enum ss_status ss_spine_file_read(const char *path, uint64_t offset, struct ss_buffer *bytes, bool *is_file,
+                                  struct ss_error *error)
+{
+    struct stat there;
+    struct ss_buffer read = {0};
+    *is_file = strcmp(path, "-") != 0 && stat(path, &there) == 0 && S_ISREG(there.st_mode);
+    if (!*is_file) return SS_OK;
+    const int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0) return ss_fail(error, SS_IO, "%s: cannot be opened: %s", path, strerror(errno));
+    const enum ss_status status = read_whole(file, path, offset, &read, error);
+    close(file);
+    if (status == SS_OK)
+        *bytes = read;
+    else
+        ss_buffer_release(&read);
+    return status;
+}
 
 struct loading {
     struct ss_spine_text *text;
