@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define ROWS_KEPT     (1 << 16) // between entities
+#define ROWS_SAMPLED  1024      // a shorter lane is searched as it is
 #define ROWS_LATE     256       // a shorter series has no late lane
 #define LATE_SHARE    32        // of its rows at most one in so many is late
 #define LATENESS_BITS 65
@@ -209,8 +210,8 @@ static bool add_deletion(struct ss_series *series, const struct ss_event_batch *
         if (!grow_array((void **)&series->deletions, capacity, sizeof *series->deletions)) return false;
         series->deletion_capacity = capacity;
     }
-    series->deletions[series->deletion_count++] =
-        (struct ss_series_deletion){batch->deleted_seq[row], batch->deleted_arrival_us[row]};
+    series->deletions[series->deletion_count++] = (struct ss_series_deletion){
+        .seq = batch->deleted_seq[row], .arrival_us = batch->deleted_arrival_us[row]};
     return true;
 }
 
@@ -292,8 +293,20 @@ static void make_known(struct ss_series *series)
     for (int32_t row = 0; row < series->length; row++)
         if (series->as_of_event_time || series->known_us[row] < series->event_time_us[row])
             series->known_us[row] = series->event_time_us[row];
-    for (int32_t d = 0; series->as_of_event_time && d < series->deletion_count; d++)
-        series->deletions[d].arrival_us = INT64_MIN;
+}
+
+static void make_deletions(struct ss_series *series)
+{
+    uint64_t greatest_seq = 0;
+    int64_t latest_us = INT64_MIN;
+    for (int32_t d = 0; d < series->deletion_count; d++) {
+        struct ss_series_deletion *deletion = &series->deletions[d];
+        if (series->as_of_event_time) deletion->arrival_us = INT64_MIN;
+        if (deletion->seq > greatest_seq) greatest_seq = deletion->seq;
+        if (deletion->arrival_us > latest_us) latest_us = deletion->arrival_us;
+        deletion->greatest_seq = greatest_seq;
+        deletion->latest_us = latest_us;
+    }
 }
 
 // Rows whose lateness has more bits than this are late.
@@ -385,11 +398,14 @@ enum ss_status ss_series_seal(struct ss_series *series, bool as_of_event_time, i
     SS_ASSERT(!series->is_sealed);
     series->as_of_event_time = as_of_event_time;
     make_known(series);
+    make_deletions(series);
     choose_lanes(series);
     SS_TRY(part_lanes(series, error));
     for (int l = 0; l < SS_SERIES_LANES; l++) bound_lane(series, &series->lanes[l]);
     for (int l = SS_LANE_PROMPT; l <= SS_LANE_LATE; l++) {
         struct ss_series_lane *lane = &series->lanes[l];
+        if (lane->end - lane->begin >= ROWS_SAMPLED && !ss_series_sample(series, lane))
+            return ss_fail_memory(error, "the times of an entity's events");
         if (is_worth_trees(series, lane, read_count) && !ss_series_build(series, lane))
             return ss_fail_memory(error, "the trees of an entity's events");
     }

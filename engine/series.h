@@ -30,7 +30,7 @@ enum ss_status ss_series_add(struct ss_series *series, const struct ss_event_bat
                              const struct ss_column *row_outputs, int32_t first, int32_t end,
                              struct ss_error *error);
 // No more are added; every read has this mode. `read_count`: about so many reads are to come; few are not
-// worth a tree. It changes no value.
+// worth a tree. It changes no value. Any s may be read.
 enum ss_status ss_series_seal(struct ss_series *series, bool as_of_event_time, int64_t read_count,
                               struct ss_error *error);
 int64_t ss_series_length(const struct ss_series *series); // events that pass the view's `where`
@@ -40,6 +40,7 @@ enum ss_status ss_series_reader_create(const struct ss_view *view, struct ss_ser
                                        struct ss_error *error);
 void ss_series_reader_destroy(struct ss_series_reader *reader); // NULL is fine
 
+// Reads may come in any order of t; in rising order they find in the cache what the read before has used.
 // The values of all aggregates at the point: values[aggregate_count], expired[aggregate_count] as
 // ss_state_read gives them, *found: does it see any event? `at_hand` (NULL: none) is an event that is taken
 // as seen and newest, at t - 1 us. Text is valid until the next read of this reader or the series' next

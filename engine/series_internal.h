@@ -29,7 +29,9 @@ enum ss_series_mark { // what a row is in a group
 
 struct ss_series_deletion { // of the rows of SS_LANE_DELETED, in their order
     uint64_t seq;
-    int64_t arrival_us; // as-of: INT64_MIN
+    int64_t arrival_us;    // as-of: INT64_MIN
+    uint64_t greatest_seq; // of this one and all before it
+    int64_t latest_us;
 };
 
 struct ss_series_level { // of blocks, whole ones only
@@ -132,6 +134,8 @@ bool ss_series_sees(const struct ss_series *series, const struct ss_series_lane 
 // Adds the rows [from, to) of the lane that are seen. False: out of memory.
 bool ss_series_fold_rows(const struct ss_series_fold *fold, int32_t from, int32_t to); // one by one
 bool ss_series_fold_span(const struct ss_series_fold *fold, int32_t from, int32_t to); // by blocks
+// Notes the times of some of its rows. False: out of memory.
+bool ss_series_sample(struct ss_series *series, struct ss_series_lane *lane);
 // Makes the blocks of the lane and the states that the plan's trees keep. False: out of memory.
 bool ss_series_build(struct ss_series *series, struct ss_series_lane *lane);
 

@@ -4,6 +4,11 @@
 
 #include <stdlib.h>
 
+// Their states grow with the number of events that they hold: a tree of them starts higher.
+#define LARGE_PARTS                                                                              \
+    (SS_PART_DISTINCT | SS_PART_FIRST_K | SS_PART_LAST_K | SS_PART_UNIQUE_K | SS_PART_QUANTILE | \
+     SS_PART_COUNTS)
+
 static int column_of(struct ss_series_plan *plan, bool is_there, int output, struct ss_type type)
 {
     if (!is_there) return -1;
@@ -38,12 +43,12 @@ static bool find_windows(const struct ss_view *view, struct ss_series_plan *plan
     if (!plan->windows) return false;
     for (size_t a = 0; a < view->aggregate_count; a++) {
         const struct ss_aggregate *aggregate = &view->aggregates[a];
-        const bool ends = aggregate->bound == SS_BOUND_WINDOW;
+        const int64_t window_us = aggregate->bound == SS_BOUND_WINDOW ? aggregate->window_us : SS_HOP_ALL;
+        const bool is_folded = ss_group_parts_of(aggregate->fn) & ~(uint32_t)SS_GROUP_END_PARTS;
         int w = 0;
         while (w < plan->window_count && !same_window(plan->windows[w], aggregate)) w++;
         if (w == plan->window_count) plan->windows[plan->window_count++] = aggregate;
-        if (!ends) plan->longest_us = SS_HOP_ALL;
-        if (ends && aggregate->window_us > plan->longest_us) plan->longest_us = aggregate->window_us;
+        if (is_folded && window_us > plan->longest_us) plan->longest_us = window_us;
     }
     qsort(plan->windows, (size_t)plan->window_count, sizeof *plan->windows, compare_windows);
     return true;
@@ -73,8 +78,7 @@ static void plan_tree(const struct ss_view *view, const struct ss_series_plan *p
         if (!plan->windows[w]->last_n || plan->windows[w]->last_n > SS_SERIES_FEW)
             of->tree_parts |= of->steps[w].parts & ~(uint32_t)SS_GROUP_END_PARTS;
     if (of->tree_parts == SS_PART_N && group->argument < 0 && group->filter < 0) of->tree_parts = 0;
-    const bool is_small = !(of->tree_parts & (SS_GROUP_MEMBERS | SS_PART_DISTINCT));
-    of->tree_level = is_small ? 0 : 1;
+    of->tree_level = of->tree_parts & LARGE_PARTS ? 2 : of->tree_parts & SS_GROUP_MEMBERS ? 1 : 0;
 }
 
 static bool plan_group(const struct ss_view *view, struct ss_series_plan *plan, int g, struct ss_arena *arena)

@@ -22,7 +22,7 @@ struct ss_series_group {
     int group;
     int argument, second;         // columns; -1: none
     uint32_t tree_parts;          // what the nodes of its trees keep; 0: it has no trees
-    int tree_level;               // the first level of blocks with a state: 1 where states are large
+    int tree_level;               // the first level of blocks with a state: higher where states are large
     struct ss_series_step *steps; // window_count
 };
 
@@ -32,7 +32,7 @@ struct ss_series_plan {
     // Windows that differ, shorter ones first: an aggregate that stands for all that see the same events.
     int window_count;
     const struct ss_aggregate **windows;
-    int64_t longest_us; // SS_HOP_ALL: one has no start
+    int64_t longest_us; // of those that are folded; SS_HOP_ALL: one has no start; 0: none is
     int group_count;    // of the view
     struct ss_series_group *groups;
     int read_count; // groups with aggregates

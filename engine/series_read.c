@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ARENA_BYTES (1 << 18) // of totals and their texts, before they are made anew
+#define ARENA_BYTES (1 << 18) // of what reads leave behind, before totals are made anew
 
 struct cut {
     int32_t from[SS_SERIES_LANES]; // rows from here on, up to the end of what the read sees
@@ -23,6 +23,7 @@ struct ss_series_reader {
     const struct ss_series_plan *plan;
     struct ss_arena plan_arena;
     struct ss_arena arena;        // of the totals
+    size_t base_bytes;            // of the arena, after the first read of totals made anew; 0: not read yet
     struct ss_group_state *total; // group_count
     struct ss_group_ends *ends;   // group_count
     struct cut *cuts;             // window_count
@@ -37,7 +38,8 @@ struct reading {
     struct ss_read_point point;
     int64_t seen_us; // an event is seen that is known before
     const struct ss_event *at_hand;
-    int32_t end[SS_SERIES_LANES]; // no row from here on happened before t
+    int32_t begin[SS_SERIES_LANES]; // rows before it are all deleted
+    int32_t end[SS_SERIES_LANES];   // no row from here on happened before t
     bool is_tested[SS_SERIES_LANES];
     struct ss_value *values;
     bool *expired;
@@ -77,12 +79,14 @@ void ss_series_reader_destroy(struct ss_series_reader *reader)
     free(reader);
 }
 
-// Totals keep their memory from read to read, until texts that they held have made it large.
+// Totals keep their memory from read to read, until what they no longer hold is much more than they need.
 static void renew_totals(struct ss_series_reader *reader)
 {
-    if (reader->arena.used_bytes < ARENA_BYTES) return;
+    if (reader->base_bytes == 0) reader->base_bytes = reader->arena.used_bytes;
+    if (reader->arena.used_bytes < 2 * reader->base_bytes + ARENA_BYTES) return;
     ss_arena_reset(&reader->arena);
     memset(reader->total, 0, reader->view->group_count * sizeof *reader->total);
+    reader->base_bytes = 0;
 }
 
 // ---- Cuts
@@ -113,16 +117,34 @@ static int32_t search_lane(const struct ss_series *series, const struct ss_serie
     return search(series->event_time_us, low, high, time_us);
 }
 
+// The first deleted row before `end` that may still be seen: most deletes are known to most reads.
+static int32_t first_deleted(const struct reading *reading, int32_t end)
+{
+    const struct ss_series *series = reading->series;
+    const int32_t begin = series->lanes[SS_LANE_DELETED].begin;
+    int32_t low = begin, high = end;
+    while (low < high) {
+        const int32_t middle = low + (high - low) / 2;
+        const struct ss_series_deletion *deletion = &series->deletions[middle - begin];
+        if (deletion->greatest_seq <= reading->point.s && deletion->latest_us < reading->seen_us)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
 static void find_ends(struct reading *reading)
 {
     const struct ss_series *series = reading->series;
     for (int l = 0; l < SS_SERIES_LANES; l++) {
         const struct ss_series_lane *lane = &series->lanes[l];
-        reading->end[l] = lane->begin;
+        reading->begin[l] = reading->end[l] = lane->begin;
         if (lane->begin == lane->end) continue;
         reading->end[l] = search_lane(series, lane, lane->begin, lane->end, reading->seen_us);
         reading->is_tested[l] =
             l == SS_LANE_DELETED || lane->known_us >= reading->seen_us || lane->seq > reading->point.s;
+        if (l == SS_LANE_DELETED) reading->begin[l] = first_deleted(reading, reading->end[l]);
     }
 }
 
@@ -146,7 +168,7 @@ static int step_back(const struct reading *reading, struct cut *cut)
 {
     int newest = -1;
     for (int l = 0; l < SS_SERIES_LANES; l++) {
-        if (cut->from[l] == reading->series->lanes[l].begin) continue;
+        if (cut->from[l] == reading->begin[l]) continue;
         if (newest < 0 || is_behind(reading->series, cut->from[l] - 1, cut->from[newest] - 1)) newest = l;
     }
     if (newest >= 0) cut->from[newest]--;
@@ -169,7 +191,7 @@ static void cut_window(const struct reading *reading, const struct ss_aggregate 
     const int64_t start_us = ss_window_start(window, reading->point.t_us);
     for (int l = 0; l < SS_SERIES_LANES; l++) {
         const struct ss_series_lane *lane = &series->lanes[l];
-        const int32_t least = window->last_n ? cut->from[l] : lane->begin;
+        const int32_t least = window->last_n ? cut->from[l] : reading->begin[l];
         cut->from[l] = start_us == INT64_MIN || least == reading->end[l]
                            ? least
                            : search_lane(series, lane, least, reading->end[l], start_us);
@@ -372,7 +394,7 @@ static bool finds_any(const struct reading *reading)
 {
     if (reading->at_hand) return true;
     for (int l = 0; l < SS_SERIES_LANES; l++)
-        if (newest_row(reading, l, NULL, reading->series->lanes[l].begin, reading->end[l]) >= 0) return true;
+        if (newest_row(reading, l, NULL, reading->begin[l], reading->end[l]) >= 0) return true;
     return false;
 }
 

@@ -187,6 +187,17 @@ static void cover_blocks(const struct ss_series_fold *fold, int level, int32_t l
     }
 }
 
+// Asks for the memory of rows that are to be folded one by one.
+static void fetch_rows(const struct ss_series_fold *fold, int32_t from, int32_t to)
+{
+    const struct ss_series *series = fold->series;
+    const int column = series->plan->groups[fold->group].argument;
+    if (from == to || column < 0 || ss_series_is_text(series, column)) return;
+    for (int32_t row = from; row < to; row += 8) __builtin_prefetch(series->values[column].words + row);
+    __builtin_prefetch(series->values[column].words + to - 1);
+    __builtin_prefetch(series->marks[fold->group] + from);
+}
+
 bool ss_series_fold_span(const struct ss_series_fold *fold, int32_t from, int32_t to)
 {
     const int32_t begin = fold->lane->begin, top = fold->lane->level_count;
@@ -196,6 +207,8 @@ bool ss_series_fold_span(const struct ss_series_fold *fold, int32_t from, int32_
     const int32_t low = (from - begin + rows - 1) / rows, high = (to - begin) / rows;
     struct cover cover;
     if (low >= high) return ss_series_fold_rows(fold, from, to);
+    fetch_rows(fold, from, begin + low * rows);
+    fetch_rows(fold, begin + high * rows, to);
     cover_blocks(fold, least, low, high, &cover);
     if (!take_rows(fold, least, high, begin + high * rows, to)) return false;
     if (!take_rows(fold, least, low - 1, from, begin + low * rows)) return false;
@@ -254,7 +267,7 @@ static bool make_states(struct ss_series *series, const struct ss_series_lane *l
     return true;
 }
 
-static bool sample_times(struct ss_series *series, struct ss_series_lane *lane)
+bool ss_series_sample(struct ss_series *series, struct ss_series_lane *lane)
 {
     const int32_t count = (lane->end - lane->begin + SS_SERIES_STRIDE - 1) / SS_SERIES_STRIDE;
     lane->sampled_us = ss_arena_array(&series->trees, (size_t)count, sizeof *lane->sampled_us);
@@ -267,7 +280,7 @@ bool ss_series_build(struct ss_series *series, struct ss_series_lane *lane)
 {
     const struct ss_series_plan *plan = series->plan;
     lane->trees = ss_arena_array(&series->trees, (size_t)plan->group_count, sizeof *lane->trees);
-    if (!lane->trees || !sample_times(series, lane)) return false;
+    if (!lane->trees) return false;
     int32_t count = (lane->end - lane->begin) / SS_SERIES_LEAF;
     int level = 0;
     for (; count > 0 && level < SS_SERIES_LEVELS; level++, count /= SS_SERIES_FANOUT) {

@@ -16,11 +16,10 @@ struct ss_csv_batch {
     struct ss_quarantine_row *unparsed;
     size_t unparsed_count, unparsed_capacity;
     size_t text_bytes;        // of all rows taken
-    struct ss_hasher *hasher; // of the text of all rows taken; NULL: none was
-    struct ss_value *values;  // scratch of one row
+    struct ss_hasher *hasher; // of the text of all rows added but quickly; NULL: none was
     struct ss_arena arena;    // of the columns
     struct ss_arena texts;    // of the unparsed rows: reset by clear
-    struct ss_arena row;      // of the values of the row at hand
+    struct ss_arena row;      // of values of the row at hand that are made from text
 };
 
 // Which rows to take. A row that does not parse goes with the inserts.
@@ -35,6 +34,9 @@ void ss_csv_batch_clear(struct ss_csv_batch *batch);
 // Adds a row, unless `take` passes it over. *is_delete: the row parses and is a delete (taken or not).
 enum ss_status ss_csv_batch_add(struct ss_csv_batch *batch, const struct ss_csv_row *row,
                                 enum ss_csv_take take, bool *is_delete, struct ss_error *error);
+// Adds a row without its text going into the hash.
+enum ss_status ss_csv_batch_add_quickly(struct ss_csv_batch *batch, const struct ss_csv_row *row,
+                                        struct ss_error *error);
 int32_t ss_csv_batch_rows(const struct ss_csv_batch *batch); // taken: parsed and not
 // The hash of the text of the rows taken since the last clear; ends the hashing.
 struct ss_sha256 ss_csv_batch_hash(struct ss_csv_batch *batch);

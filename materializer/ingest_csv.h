@@ -17,6 +17,11 @@ struct ss_ingest {
     bool live;
     bool strict; // any bad row refuses the whole file
     bool again;  // load a file that was loaded before once more
+    // In large batches, parsed ahead on `pool`'s threads (NULL: on the caller's), and made visible once, at
+    // the end. Changes nothing where rows go by the clock or make one batch: live, strict, producer, a source
+    // with an operation, that rejects or expects a unique_ratio.
+    bool bulk;
+    struct ss_pool *pool;
     const struct ss_ingest_map *maps;
     size_t map_count;
     const char *producer; // NULL: the file is its own producer; else the whole file is its batch `number`
@@ -37,6 +42,8 @@ struct ss_ingest_result {
     char not_visible[256];  // "": all of it is visible. Else why the last batch cannot be seen online yet
     size_t ignored_count;   // columns of the file that the source does not have
     char ignored[200];      // their names, as many as fit
+    bool bulk;              // it was loaded so
+    double history_seconds; // until all of it was durable
     double seconds;
 };
 

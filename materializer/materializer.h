@@ -9,6 +9,7 @@ struct ss_materializer {
     struct ss_definitions *definitions; // live ones; NULL when none was applied
     uint64_t caught_up_rows; // rows of history read to bring the online store up at open: a test looks at it
     bool rebuilt;            // the online store was filled anew at open
+    bool online_is_behind;   // pushes left it behind history for now, and the clock standing (push.h)
 };
 
 // Opens. A writer recovers first: the online store catches up by reading only seq > applied, or is filled

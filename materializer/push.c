@@ -7,6 +7,9 @@
 //   5. online: the fold reads what was committed back by seq (the same way a recovery does)
 //   6. the clock goes on
 //
+// A load in bulk defers 5 and 6: the clock stands as for one long commit, and so does what is served, until
+// ss_push_deferred (or whoever opens the store next, should this process die) has folded all of it at once.
+//
 // Up to 4 a failure leaves nothing of the batch. A commit that fails in 4 (its fsync, say) may still lie in
 // history's log: the clock stands still until a later push or open has settled that. After 4 the batch is
 // acknowledged whatever happens: if 5 fails the clock stands still, as the contract asks, until a later push
@@ -140,15 +143,25 @@ out:
     return status;
 }
 
+// How many of the accepted rows from `first` on stand one behind the other in the push too.
+static int32_t run_of_rows(const struct batch *batch, int32_t first)
+{
+    int32_t count = 1;
+    while (first + count < batch->append.length && batch->rows[first + count] == batch->rows[first] + count)
+        count++;
+    return count;
+}
+
 static bool copy_accepted(struct batch *batch, struct ss_column *columns)
 {
     const struct ss_push *push = batch->push;
-    for (size_t c = 0; c < push->source->column_count; c++) {
+    for (size_t c = 0; c < push->source->column_count; c++)
         if (!ss_column_init(&columns[c], push->source->columns[c].type, batch->append.length, &batch->arena))
             return false;
-        for (int32_t i = 0; i < batch->append.length; i++)
-            if (!ss_column_append(&columns[c], ss_column_get(&push->columns[c], batch->rows[i]),
-                                  &batch->arena))
+    for (int32_t i = 0, count; i < batch->append.length; i += count) {
+        count = run_of_rows(batch, i);
+        for (size_t c = 0; c < push->source->column_count; c++)
+            if (!ss_column_append_rows(&columns[c], &push->columns[c], batch->rows[i], count, &batch->arena))
                 return false;
     }
     return true;
@@ -249,6 +262,10 @@ static void publish(struct batch *batch)
     struct ss_materializer *materializer = batch->materializer;
     struct ss_error error = {0};
     uint64_t rows_read = 0;
+    if (batch->push->defer_online) {
+        materializer->online_is_behind = true; // and the clock stands
+        return;
+    }
     if (ss_catch_up(materializer, &rows_read, &error) != SS_OK) {
         snprintf(batch->result->not_visible, sizeof batch->result->not_visible, "%.255s", error.message);
         return;
@@ -274,7 +291,11 @@ static enum ss_status commit_batch(struct batch *batch, struct ss_error *error)
     publish(batch);
     return SS_OK;
 out:
-    if (!batch->is_uncertain) ss_clock_end_commit(store->clock, INT64_MIN);
+    // Behind deferred commits the clock stands on. Of one that is uncertain the next push is to hear.
+    if (batch->is_uncertain)
+        batch->materializer->online_is_behind = false;
+    else if (!batch->materializer->online_is_behind)
+        ss_clock_end_commit(store->clock, INT64_MIN);
     return status;
 }
 
@@ -325,9 +346,19 @@ enum ss_status ss_push(struct ss_materializer *materializer, const struct ss_pus
     struct ss_push_result filled = {0};
     struct batch batch = {.materializer = materializer, .push = push, .result = &filled};
     SS_ASSERT(materializer->store->mode == SS_STORE_WRITE);
-    if (ss_clock_in_flight(materializer->store->clock)) SS_TRY(ss_materializer_recover(materializer, error));
+    SS_ASSERT(!push->defer_online || (!push->live && push->source->op_column < 0));
+    const bool goes_on = push->defer_online && materializer->online_is_behind;
+    if (!goes_on && ss_clock_in_flight(materializer->store->clock))
+        SS_TRY(ss_materializer_recover(materializer, error));
     const enum ss_status status = push_batch(&batch, error);
+    // What cannot be merged now waits for the next push.
+    if (status == SS_OK) (void)ss_history_compact(materializer->store->history, SS_COMPACT_NEEDED, NULL);
     if (status == SS_OK) *result = filled;
     ss_arena_release(&batch.arena);
     return status;
+}
+
+enum ss_status ss_push_deferred(struct ss_materializer *materializer, struct ss_error *error)
+{
+    return materializer->online_is_behind ? ss_materializer_recover(materializer, error) : SS_OK;
 }

@@ -18,6 +18,9 @@ struct ss_push {
     const struct ss_quarantine_row
         *unparsed; // rows that did not become typed values: quarantined in the same commit
     size_t unparsed_count;
+    // Durable now, visible when ss_push_deferred is called: until then the clock stands still, as while a
+    // commit is on its way. For rows with a declared arrival, of a source without an operation.
+    bool defer_online;
 };
 
 struct ss_push_result {
@@ -32,5 +35,8 @@ struct ss_push_result {
 // online rows up, or fails). Otherwise nothing of the batch is kept.
 enum ss_status ss_push(struct ss_materializer *materializer, const struct ss_push *push,
                        struct ss_push_result *result, struct ss_error *error);
+// Makes visible what was deferred. When it fails the rows are kept, the clock stands on, and the next push or
+// open tries again.
+enum ss_status ss_push_deferred(struct ss_materializer *materializer, struct ss_error *error);
 
 #endif

@@ -4,15 +4,18 @@
 // the event_time and not in the future, a key that fits) make a row a violation whatever the source says.
 // What `expect` asks for follows the source's on_violation. A delete carries an identity only, so `expect` is
 // not asked of it.
+//
+// Most rows keep every rule. They are told by their columns (push_screen.c); only the others are looked at
+// one by one, here.
 
 #include "materializer/push_check.h"
+
+#include "materializer/push_screen.h"
 
 #include "engine/key.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-#define AHEAD_US SS_SECOND_US // a live stamp this far ahead of the clock moves the clock there
 
 struct check {
     const struct ss_push *push;
@@ -21,6 +24,7 @@ struct check {
     bool is_wall;
     struct ss_arena *arena;
     struct ss_checked *out;
+    const bool *suspect; // rows that are not known to keep every rule
 };
 
 static bool note(struct check *check, int32_t row, int column, bool hard, const char *reason)
@@ -66,7 +70,7 @@ static bool check_live_time(struct check *check, int32_t row)
 {
     struct ss_checked *out = check->out;
     out->arrives_live[row] = true;
-    if (out->event_time_us[row] > check->clock_us + AHEAD_US)
+    if (out->event_time_us[row] > check->clock_us + SS_AHEAD_US)
         return note(check, row, check->push->source->event_time_column, true,
                     check->is_wall
                         ? "future: event_time is more than 1 s ahead of the store's clock"
@@ -112,29 +116,6 @@ static bool check_keys(struct check *check, int32_t row)
     return true;
 }
 
-static bool in_order(struct ss_type type, struct ss_value low, struct ss_value high)
-{
-    if (type.id == SS_FLOAT64) return low.f64 <= high.f64;
-    if (ss_type_is_text(type)) return ss_bytes_compare(low.text, high.text) <= 0;
-    if (type.id == SS_BOOL) return low.boolean <= high.boolean;
-    return low.i64 <= high.i64;
-}
-
-static bool is_one_of(const struct ss_source_column *column, struct ss_value value)
-{
-    for (size_t i = 0; i < column->one_of_count; i++)
-        if (ss_value_equal(column->type, column->one_of[i], value)) return true;
-    return false;
-}
-
-// As a cast reads the text: what parses is not null there. (None of these types takes memory.)
-static bool parses_as(struct ss_type type, struct ss_bytes text)
-{
-    struct ss_value value;
-    const char *reason;
-    return ss_value_parse(type, text, SS_UNIT_TEXT, NULL, NULL, &value, &reason) && value.present;
-}
-
 static bool check_expectations(struct check *check, int32_t row)
 {
     const struct ss_source *source = check->push->source;
@@ -146,14 +127,13 @@ static bool check_expectations(struct check *check, int32_t row)
                 return false;
             continue;
         }
-        if (column->has_between &&
-            !(in_order(column->type, column->low, value) && in_order(column->type, value, column->high)) &&
+        if (column->has_between && !ss_is_between(column, value) &&
             !note(check, row, (int)i, false, "not between what the source expects"))
             return false;
-        if (column->one_of_count && !is_one_of(column, value) &&
+        if (column->one_of_count && !ss_is_one_of(column, value) &&
             !note(check, row, (int)i, false, "not one of what the source expects"))
             return false;
-        if (column->has_parses_as && !parses_as(column->parses_as, value.text) &&
+        if (column->has_parses_as && !ss_parses_as(column, value) &&
             !note(check, row, (int)i, false, "does not parse as the source expects"))
             return false;
     }
@@ -193,14 +173,16 @@ static void settle_clock(struct check *check)
 static bool check_rows(struct check *check)
 {
     const int32_t length = check->push->length;
-    const bool *refused = check->out->refused;
+    const bool *refused = check->out->refused, *suspect = check->suspect;
     for (int32_t row = 0; row < length; row++) {
+        if (!suspect[row]) continue;
         if (!check_identity(check, row)) return false;
         if (!refused[row] && !arrives_live(check, row) && !check_declared_row(check, row)) return false;
     }
     settle_clock(check);
     for (int32_t row = 0; row < length; row++)
-        if (!refused[row] && arrives_live(check, row) && !check_live_row(check, row)) return false;
+        if (suspect[row] && !refused[row] && arrives_live(check, row) && !check_live_row(check, row))
+            return false;
     return true;
 }
 
@@ -257,12 +239,19 @@ static enum ss_status settle_arrival(struct check *check, struct ss_error *error
         check->push->source->name);
 }
 
-enum ss_status ss_check_push(const struct ss_push *push, const struct ss_definitions *definitions,
-                             int64_t clock_us, bool is_wall, struct ss_arena *arena,
-                             struct ss_checked *checked, struct ss_error *error)
+// `suspect`: rows that have to be looked at.
+static enum ss_status check_suspects(struct check *check, struct ss_error *error)
 {
-    const size_t rows = (size_t)push->length + 1;
-    struct check check = {push, definitions, clock_us, is_wall, arena, checked};
+    const struct ss_source *source = check->push->source;
+    if (!check_rows(check)) return ss_fail_memory(error, "the violations of a batch");
+    for (size_t i = 0; i < source->column_count; i++)
+        if (source->columns[i].has_unique_ratio && !check_unique_ratio(check, (int)i))
+            return ss_fail_memory(error, "the violations of a batch");
+    return settle_arrival(check, error);
+}
+
+static bool make_checked(size_t rows, struct ss_arena *arena, struct ss_checked *checked)
+{
     *checked = (struct ss_checked){
         .event_time_us = ss_arena_array(arena, rows, sizeof(int64_t)),
         .arrival_us = ss_arena_array(arena, rows, sizeof(int64_t)),
@@ -270,12 +259,32 @@ enum ss_status ss_check_push(const struct ss_push *push, const struct ss_definit
         .arrives_live = ss_arena_array(arena, rows, sizeof(bool)),
         .refused = ss_arena_array(arena, rows, sizeof(bool)),
     };
-    if (!checked->event_time_us || !checked->arrival_us || !checked->is_delete || !checked->arrives_live ||
-        !checked->refused)
+    return checked->event_time_us && checked->arrival_us && checked->is_delete && checked->arrives_live &&
+           checked->refused;
+}
+
+enum ss_status ss_check_push(const struct ss_push *push, const struct ss_definitions *definitions,
+                             int64_t clock_us, bool is_wall, struct ss_arena *arena,
+                             struct ss_checked *checked, struct ss_error *error)
+{
+    const size_t rows = (size_t)push->length + 1;
+    bool *suspect = ss_arena_array(arena, rows, sizeof *suspect);
+    struct check check = {push, definitions, clock_us, is_wall, arena, checked, suspect};
+    if (!suspect || !make_checked(rows, arena, checked) ||
+        !ss_screen_push(push, definitions, clock_us, is_wall, arena, checked, suspect))
         return ss_fail_memory(error, "the checks of a batch");
-    if (!check_rows(&check)) return ss_fail_memory(error, "the violations of a batch");
-    for (size_t i = 0; i < push->source->column_count; i++)
-        if (push->source->columns[i].has_unique_ratio && !check_unique_ratio(&check, (int)i))
-            return ss_fail_memory(error, "the violations of a batch");
-    return settle_arrival(&check, error);
+    return check_suspects(&check, error);
+}
+
+enum ss_status ss_check_push_row_by_row(const struct ss_push *push, const struct ss_definitions *definitions,
+                                        int64_t clock_us, bool is_wall, struct ss_arena *arena,
+                                        struct ss_checked *checked, struct ss_error *error)
+{
+    const size_t rows = (size_t)push->length + 1;
+    bool *suspect = ss_arena_array(arena, rows, sizeof *suspect);
+    struct check check = {push, definitions, clock_us, is_wall, arena, checked, suspect};
+    if (!suspect || !make_checked(rows, arena, checked))
+        return ss_fail_memory(error, "the checks of a batch");
+    memset(suspect, true, rows);
+    return check_suspects(&check, error);
 }

@@ -30,4 +30,9 @@ enum ss_status ss_check_push(const struct ss_push *push, const struct ss_definit
                              int64_t clock_us, bool is_wall, struct ss_arena *arena,
                              struct ss_checked *checked, struct ss_error *error);
 
+// The same without looking at whole columns first: what tests hold ss_check_push to.
+enum ss_status ss_check_push_row_by_row(const struct ss_push *push, const struct ss_definitions *definitions,
+                                        int64_t clock_us, bool is_wall, struct ss_arena *arena,
+                                        struct ss_checked *checked, struct ss_error *error);
+
 #endif

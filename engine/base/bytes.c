@@ -174,10 +174,21 @@ static size_t code_point_length(const unsigned char *at, size_t left)
     return length;
 }
 
+// Eight bytes of ASCII, none of them zero?
+static bool is_plain_ascii(const unsigned char *at)
+{
+    uint64_t word;
+    memcpy(&word, at, sizeof word);
+    const uint64_t ones = UINT64_C(0x0101010101010101), tops = UINT64_C(0x8080808080808080);
+    return ((word | (word - ones)) & tops) == 0; // a zero byte borrows
+}
+
 bool ss_utf8_valid(struct ss_bytes text)
 {
     const unsigned char *bytes = (const unsigned char *)text.data;
     for (size_t at = 0, length; at < text.size; at += length) {
+        length = 8;
+        if (text.size - at >= 8 && is_plain_ascii(bytes + at)) continue;
         length = code_point_length(bytes + at, text.size - at);
         if (length == 0) return false;
     }

@@ -112,22 +112,78 @@ bool ss_column_init(struct ss_column *column, struct ss_type type, int32_t capac
     return true;
 }
 
+bool ss_column_reserve(struct ss_column *column, size_t data_size, struct ss_arena *arena)
+{
+    if (!ss_type_is_text(column->type) || data_size <= (size_t)column->data_capacity) return true;
+    if (data_size > INT32_MAX) return false;
+    const size_t used = (size_t)column->offsets[column->length];
+    char *data = ss_arena_alloc(arena, data_size);
+    if (!data) return false;
+    if (used) memcpy(data, column->data, used);
+    column->data = data;
+    column->data_capacity = (int32_t)data_size;
+    return true;
+}
+
+// Room for `size` more bytes, and for the like of them to come.
+static bool grow_data(struct ss_column *column, size_t size, struct ss_arena *arena)
+{
+    const int32_t used = column->offsets[column->length];
+    if (size > (size_t)(INT32_MAX - used)) return false;
+    const size_t needed = (size_t)used + size, doubled = (size_t)column->data_capacity * 2;
+    if (needed <= (size_t)column->data_capacity) return true;
+    size_t capacity = doubled > INT32_MAX ? INT32_MAX : doubled;
+    if (capacity < 64) capacity = 64;
+    return ss_column_reserve(column, needed > capacity ? needed : capacity, arena);
+}
+
 static bool append_text(struct ss_column *column, struct ss_bytes text, struct ss_arena *arena)
 {
     const int32_t used = column->offsets[column->length];
-    if (text.size > (size_t)(INT32_MAX - used)) return false;
-    const int32_t needed = used + (int32_t)text.size;
-    if (needed > column->data_capacity) {
-        const int32_t doubled = column->data_capacity > INT32_MAX / 2 ? INT32_MAX : column->data_capacity * 2;
-        const int32_t capacity = needed > doubled ? (needed < 64 ? 64 : needed) : doubled;
-        char *data = ss_arena_alloc(arena, (size_t)capacity);
-        if (!data) return false;
-        if (used) memcpy(data, column->data, (size_t)used);
-        column->data = data;
-        column->data_capacity = capacity;
-    }
+    if (!grow_data(column, text.size, arena)) return false;
     if (text.size) memcpy(column->data + used, text.data, text.size);
-    column->offsets[column->length + 1] = needed;
+    column->offsets[column->length + 1] = used + (int32_t)text.size;
+    return true;
+}
+
+static uint8_t eight_bits(const uint8_t *bits, int32_t start)
+{
+    const int32_t byte = start >> 3, shift = start & 7;
+    return shift == 0 ? bits[byte] : (uint8_t)(bits[byte] >> shift | bits[byte + 1] << (8 - shift));
+}
+
+static void copy_bits(uint8_t *to, int32_t at, const uint8_t *from, int32_t start, int32_t count)
+{
+    for (; count > 0 && (at & 7); at++, start++, count--) ss_bit_set(to, at, ss_bit_get(from, start));
+    for (; count >= 8; at += 8, start += 8, count -= 8) to[at >> 3] = eight_bits(from, start);
+    for (; count > 0; at++, start++, count--) ss_bit_set(to, at, ss_bit_get(from, start));
+}
+
+static bool append_texts(struct ss_column *column, const struct ss_column *from, int32_t start, int32_t count,
+                         struct ss_arena *arena)
+{
+    const int32_t begin = from->offsets[start], size = from->offsets[start + count] - begin;
+    const int32_t used = column->offsets[column->length], moved = used - begin;
+    if (!grow_data(column, (size_t)size, arena)) return false;
+    if (size) memcpy(column->data + used, from->data + begin, (size_t)size);
+    int32_t *to = column->offsets + column->length + 1;
+    for (int32_t i = 0; i < count; i++) to[i] = from->offsets[start + 1 + i] + moved;
+    return true;
+}
+
+bool ss_column_append_rows(struct ss_column *column, const struct ss_column *from, int32_t start,
+                           int32_t count, struct ss_arena *arena)
+{
+    const int32_t row = column->length;
+    if (count == 0) return true;
+    if (column->type.id == SS_BOOL)
+        copy_bits(column->bits, row, from->bits, start, count);
+    else if (!ss_type_is_text(column->type))
+        memcpy(column->i64 + row, from->i64 + start, (size_t)count * sizeof *column->i64);
+    else if (!append_texts(column, from, start, count, arena))
+        return false;
+    copy_bits(column->validity, row, from->validity, start, count);
+    column->length += count;
     return true;
 }
 

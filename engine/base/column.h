@@ -122,6 +122,11 @@ bool ss_column_init(struct ss_column *column, struct ss_type type, int32_t capac
 // Appends a value (strings are copied into the column; the column's string data grows in `arena`). length <
 // capacity must hold. False when out of memory or when string data would pass 2^31 bytes.
 bool ss_column_append(struct ss_column *column, struct ss_value value, struct ss_arena *arena);
+// Room for `data_size` bytes of string data in all, so that appends up to there take no memory.
+bool ss_column_reserve(struct ss_column *column, size_t data_size, struct ss_arena *arena);
+// Appends `count` rows of another column of the same type, from row `start` on. As ss_column_append.
+bool ss_column_append_rows(struct ss_column *column, const struct ss_column *from, int32_t start,
+                           int32_t count, struct ss_arena *arena);
 void ss_column_clear(struct ss_column *column); // length 0, memory kept
 // The value at a row; a string is borrowed from the column.
 struct ss_value ss_column_get(const struct ss_column *column, int32_t row);

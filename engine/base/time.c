@@ -40,65 +40,73 @@ struct ss_date ss_date_of_days(int64_t days)
                             .day = day_of_year - (153 * shifted_month + 2) / 5 + 1};
 }
 
-static bool take_digits(const char **at, const char *end, int count, int64_t *value)
+#define NO_DIGITS 10000 // more than any four digits
+
+static inline int64_t two_digits(const char *at)
 {
-    if (end - *at < count) return false;
-    *value = 0;
-    for (int i = 0; i < count; i++, (*at)++) {
-        if (**at < '0' || **at > '9') return false;
-        *value = *value * 10 + (**at - '0');
-    }
-    return true;
+    const unsigned tens = (unsigned char)at[0] - (unsigned)'0', ones = (unsigned char)at[1] - (unsigned)'0';
+    return tens <= 9 && ones <= 9 ? tens * 10 + ones : NO_DIGITS;
 }
 
-static bool take_char(const char **at, const char *end, const char *any_of)
-{
-    if (*at == end || !strchr(any_of, **at) || !**at) return false;
-    (*at)++;
-    return true;
-}
-
+// YYYY-MM-DD
 static bool take_date(const char **at, const char *end, int64_t *days)
 {
     static const int64_t lengths[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    int64_t year, month, day;
-    if (!take_digits(at, end, 4, &year) || !take_char(at, end, "-") || !take_digits(at, end, 2, &month) ||
-        !take_char(at, end, "-") || !take_digits(at, end, 2, &day))
-        return false;
-    if (year < 1 || month < 1 || month > 12 || day < 1) return false;
+    const char *text = *at;
+    if (end - text < 10 || text[4] != '-' || text[7] != '-') return false;
+    const int64_t year = two_digits(text) * 100 + two_digits(text + 2);
+    const int64_t month = two_digits(text + 5), day = two_digits(text + 8);
+    if (year < 1 || year >= NO_DIGITS || month < 1 || month > 12 || day < 1) return false;
     const bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
     if (day > lengths[month - 1] + (leap && month == 2)) return false;
     *days = ss_days_of_date((struct ss_date){year, month, day});
+    *at += 10;
     return true;
 }
 
-// HH:MM:SS[.digits], finer than a microsecond floored.
+// The digits after a point, as microseconds; finer ones floored. False: there are none.
+static bool take_fraction(const char **at, const char *end, int64_t *us)
+{
+    static const unsigned units[] = {1000000, 100000, 10000, 1000, 100, 10, 1};
+    const char *text = *at;
+    unsigned value = 0, count = 0, digit;
+    for (; text < end && (digit = (unsigned char)*text - (unsigned)'0') <= 9; text++) {
+        if (count == 6) continue;
+        value = value * 10 + digit;
+        count++;
+    }
+    *at = text;
+    *us = value * units[count];
+    return count > 0;
+}
+
+// HH:MM:SS[.digits]
 static bool take_clock(const char **at, const char *end, int64_t *us)
 {
-    int64_t hour, minute, second, fraction = 0, unit = 100000;
-    if (!take_digits(at, end, 2, &hour) || !take_char(at, end, ":") || !take_digits(at, end, 2, &minute) ||
-        !take_char(at, end, ":") || !take_digits(at, end, 2, &second))
-        return false;
+    const char *text = *at;
+    int64_t fraction = 0;
+    if (end - text < 8 || text[2] != ':' || text[5] != ':') return false;
+    const int64_t hour = two_digits(text), minute = two_digits(text + 3), second = two_digits(text + 6);
     if (hour > 23 || minute > 59 || second > 59) return false;
-    if (take_char(at, end, ".")) {
-        const char *start = *at;
-        for (; *at < end && **at >= '0' && **at <= '9'; (*at)++, unit /= 10) fraction += (**at - '0') * unit;
-        if (*at == start) return false;
+    text += 8;
+    if (text < end && *text == '.') {
+        text++;
+        if (!take_fraction(&text, end, &fraction)) return false;
     }
     *us = hour * SS_HOUR_US + minute * SS_MINUTE_US + second * SS_SECOND_US + fraction;
+    *at = text;
     return true;
 }
 
-static bool take_offset(const char **at, const char *end, int64_t *offset_us)
+// Z, +HH:MM or -HH:MM, and nothing else.
+static bool take_offset(const char *at, const char *end, int64_t *offset_us)
 {
-    int64_t hours, minutes;
     *offset_us = 0;
-    if (take_char(at, end, "Zz")) return true;
-    const bool west = *at < end && **at == '-';
-    if (!take_char(at, end, "+-") || !take_digits(at, end, 2, &hours) || !take_char(at, end, ":") ||
-        !take_digits(at, end, 2, &minutes) || hours > 23 || minutes > 59)
-        return false;
-    *offset_us = (west ? -1 : 1) * (hours * SS_HOUR_US + minutes * SS_MINUTE_US);
+    if (end - at == 1) return *at == 'Z' || *at == 'z';
+    if (end - at != 6 || (at[0] != '+' && at[0] != '-') || at[3] != ':') return false;
+    const int64_t hours = two_digits(at + 1), minutes = two_digits(at + 4);
+    if (hours > 23 || minutes > 59) return false;
+    *offset_us = (at[0] == '-' ? -1 : 1) * (hours * SS_HOUR_US + minutes * SS_MINUTE_US);
     return true;
 }
 
@@ -112,13 +120,17 @@ static bool parse_text(struct ss_bytes text, const struct ss_zone *zone, int64_t
     const char *at = text.data, *end = text.data + text.size;
     int64_t days, clock_us = 0, offset_us;
     if (text.size == 0 || !take_date(&at, end, &days)) return false;
-    if (at < end && (!take_char(&at, end, "Tt ") || !take_clock(&at, end, &clock_us))) return false;
+    if (at < end) {
+        if (*at != 'T' && *at != 't' && *at != ' ') return false;
+        at++;
+        if (!take_clock(&at, end, &clock_us)) return false;
+    }
     const int64_t local_us = days * SS_DAY_US + clock_us;
     if (at == end) {
         *time_us = ss_zone_to_utc(zone, local_us);
         return true;
     }
-    if (!take_offset(&at, end, &offset_us) || at != end) return false;
+    if (!take_offset(at, end, &offset_us)) return false;
     *time_us = local_us - offset_us;
     return true;
 }

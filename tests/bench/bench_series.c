@@ -9,13 +9,13 @@
 //   hot      the same over an entity of 500,000 events in 180 days, at random times
 //   hot rise at rising times
 //
-// Events are 0 to 2 s late and 1 % of them a day. Medians of five.
+// and the bytes of trees per event. Events are 0 to 2 s late and 1 % of them a day. Medians of five.
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
-#include "engine/series.h"
+#include "engine/series_internal.h"
 #include "tests/property/series_rows.h"
 #include "tests/unit/definitions_harness.h"
 #include "tests/unit/samples.h"
@@ -114,7 +114,7 @@ static void make_rows(struct series_rows *rows, const struct ss_view *view, int3
 }
 
 struct measured {
-    double made_ns, read_ns;
+    double made_ns, read_ns, tree_bytes;
 };
 
 // Of one entity after another.
@@ -144,11 +144,13 @@ static struct measured measure(const struct workload *workload, const struct ss_
         }
         measured.made_ns += made - start;
         measured.read_ns += now_ns() - made;
+        measured.tree_bytes += (double)series->trees.used_bytes;
     }
     ss_series_reader_destroy(reader);
     ss_series_destroy(series);
     measured.made_ns /= (double)workload->entity_count * workload->event_count;
     measured.read_ns /= (double)workload->entity_count * workload->read_count;
+    measured.tree_bytes /= (double)workload->entity_count * workload->event_count;
     return measured;
 }
 
@@ -156,7 +158,7 @@ static void run(const struct workload *workload)
 {
     struct ss_buffer yaml = {0};
     struct samples samples = {42};
-    double made[RUNS], read[RUNS];
+    double made[RUNS], read[RUNS], tree_bytes = 0;
     write_features(workload->is_windows, &yaml);
     struct harness_result result =
         harness_compile_text((struct ss_bytes){(const char *)yaml.data, yaml.size});
@@ -170,8 +172,10 @@ static void run(const struct workload *workload)
         const struct measured measured = measure(workload, view, rows);
         made[i] = measured.made_ns;
         read[i] = measured.read_ns;
+        tree_bytes = measured.tree_bytes;
     }
-    printf("%-8s %10d %14.1f %12.1f\n", workload->name, workload->event_count, median(made), median(read));
+    printf("%-8s %10d %14.1f %12.1f %12.1f\n", workload->name, workload->event_count, median(made),
+           median(read), tree_bytes);
     for (int e = 0; e < workload->entity_count; e++) series_rows_release(&rows[e]);
     free(rows);
     harness_release(&result);
@@ -184,7 +188,7 @@ int main(int argc, char **argv)
         {"lasts", false, false, 100, 200, 1000}, {"joined", false, false, 100, 2000, 10},
         {"short", true, false, 100, 200, 200},   {"few", true, false, 100, 2000, 10},
         {"hot", true, false, 500000, 1, 50000},  {"hot rise", true, true, 500000, 1, 50000}};
-    printf("%-8s %10s %14s %12s\n", "", "events", "ns per event", "ns per read");
+    printf("%-8s %10s %14s %12s %12s\n", "", "events", "ns per event", "ns per read", "tree bytes");
     for (size_t i = 0; i < sizeof workloads / sizeof *workloads; i++)
         if (argc < 2 || strcmp(argv[1], workloads[i].name) == 0) run(&workloads[i]);
     return 0;

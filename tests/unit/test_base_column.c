@@ -140,6 +140,36 @@ static void what_was_appended_comes_back(void **state)
     }
 }
 
+// Runs of random rows of one column, put together in another, are those rows.
+static void rows_of_another_column_are_appended(void **state)
+{
+    (void)state;
+    random_state = 20270303;
+    print_message("seed %llu\n", (unsigned long long)random_state);
+    for (size_t t = 0; t < TYPE_COUNT; t++) {
+        struct ss_arena arena = {0};
+        struct ss_column from, to;
+        static char texts[SS_BATCH_ROWS][64];
+        int32_t starts[200], counts[200], row = 0;
+        assert_true(ss_column_init(&from, types[t], SS_BATCH_ROWS, &arena));
+        assert_true(ss_column_init(&to, types[t], 200 * 50, &arena));
+        if (t % 2) assert_true(ss_column_reserve(&to, 200 * 50 * 64, &arena));
+        for (int32_t i = 0; i < SS_BATCH_ROWS; i++)
+            assert_true(ss_column_append(&from, random_value(types[t], texts[i]), &arena));
+        for (int run = 0; run < 200; run++) {
+            counts[run] = (int32_t)(random_bits() % 50);
+            starts[run] = (int32_t)(random_bits() % (uint64_t)(SS_BATCH_ROWS - counts[run] + 1));
+            assert_true(ss_column_append_rows(&to, &from, starts[run], counts[run], &arena));
+        }
+        for (int run = 0; run < 200; run++)
+            for (int32_t i = 0; i < counts[run]; i++, row++)
+                assert_true(
+                    ss_value_equal(types[t], ss_column_get(&to, row), ss_column_get(&from, starts[run] + i)));
+        assert_int_equal(to.length, row);
+        ss_arena_release(&arena);
+    }
+}
+
 static void a_null_leaves_zero_under_its_bit(void **state)
 {
     (void)state;
@@ -274,6 +304,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(types_are_read_as_they_are_printed),
         cmocka_unit_test(what_was_appended_comes_back),
+        cmocka_unit_test(rows_of_another_column_are_appended),
         cmocka_unit_test(a_null_leaves_zero_under_its_bit),
         cmocka_unit_test(floats_are_equal_by_bits_and_null_equals_null),
         cmocka_unit_test(cells_are_read_exactly_as_their_type),

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "materializer/csv_scan.h"
+#include "materializer/csv_blocks.h"
 #include "tests/unit/allocation_sweep.h"
 
 static uint64_t seed;
@@ -94,17 +94,58 @@ static void scan_in_runs(struct ss_bytes text, size_t begin, uint64_t line, size
     ss_csv_scan_release(&scan);
 }
 
+// Scans the blocks of a file that holds the text.
+static void scan_in_blocks(struct ss_bytes text, size_t begin, uint64_t line, size_t fields,
+                           struct ss_buffer *out)
+{
+    FILE *file = tmpfile();
+    struct ss_csv_blocks blocks;
+    struct ss_csv_block block = {0};
+    struct ss_csv_scan scan;
+    assert_non_null(file);
+    assert_int_equal(fwrite(text.data, 1, text.size, file), text.size);
+    assert_int_equal(fflush(file), 0);
+    assert_int_equal(ss_csv_blocks_init(&blocks, fileno(file), "t.csv", begin, fields, NULL), SS_OK);
+    assert_int_equal(ss_csv_scan_init(&scan, fields, NULL), SS_OK);
+    for (;;) {
+        struct ss_csv_row row;
+        size_t rows = 0;
+        assert_int_equal(ss_csv_blocks_next(&blocks, &block, NULL), SS_OK);
+        if (block.rows.size == 0) break;
+        ss_csv_scan_start(&scan, block.rows, line);
+        for (; ss_csv_scan_next(&scan, &row); rows++) describe(&row, out);
+        line = scan.cursor.line + block.hidden_lines;
+        assert_true(rows <= block.row_most && block.row_most <= SS_CSV_BLOCK_BYTES);
+    }
+    assert_int_equal(blocks.offset, text.size);
+    ss_csv_scan_release(&scan);
+    ss_csv_block_release(&block);
+    ss_csv_blocks_release(&blocks);
+    fclose(file);
+}
+
+static void expect_equal(struct ss_bytes text, size_t window, const struct ss_buffer *got,
+                         const struct ss_buffer *want)
+{
+    if (got->size == want->size && (want->size == 0 || memcmp(got->data, want->data, want->size) == 0))
+        return;
+    fail_msg("of '%.*s' in windows of %zu:\n%.*s\nnot:\n%.*s", text.size > 500 ? 500 : (int)text.size,
+             text.data, window, got->size > 2000 ? 2000 : (int)got->size, (char *)got->data,
+             want->size > 2000 ? 2000 : (int)want->size, (char *)want->data);
+}
+
+// window 0: in blocks.
 static void expect_same(struct ss_bytes text, size_t window)
 {
     struct ss_buffer want = {0}, got = {0};
     size_t begin = 0, fields = 0;
     uint64_t line = 0;
     if (read_with_reader(text, &want, &begin, &line, &fields)) {
-        scan_in_runs(text, begin, line, fields, window, &got);
-        if (got.size != want.size || (want.size && memcmp(got.data, want.data, want.size) != 0))
-            fail_msg("of '%.*s' in windows of %zu:\n%.*s\nnot:\n%.*s", text.size > 500 ? 500 : (int)text.size,
-                     text.data, window, got.size > 2000 ? 2000 : (int)got.size, (char *)got.data,
-                     want.size > 2000 ? 2000 : (int)want.size, (char *)want.data);
+        if (window)
+            scan_in_runs(text, begin, line, fields, window, &got);
+        else
+            scan_in_blocks(text, begin, line, fields, &got);
+        expect_equal(text, window, &got, &want);
     }
     ss_buffer_release(&want);
     ss_buffer_release(&got);
@@ -130,7 +171,7 @@ static void rows_of_every_kind_are_as_the_reader_has_them(void **state)
                                         "a,b\n1,\"\"\"\"\"\"\n"};
     (void)state;
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-        for (size_t window = 1; window < 20; window++) expect_same(ss_bytes_of(texts[i]), window);
+        for (size_t window = 0; window < 20; window++) expect_same(ss_bytes_of(texts[i]), window);
 }
 
 static void any_bytes_are_the_same_rows_in_any_runs(void **state)
@@ -180,6 +221,7 @@ static void long_rows_end_where_the_reader_has_it(void **state)
         }
         if (random_below(2)) text.size -= random_below(3);
         expect_same((struct ss_bytes){(char *)text.data, text.size}, 1 + random_below(2 << 20));
+        expect_same((struct ss_bytes){(char *)text.data, text.size}, 0);
         ss_buffer_release(&text);
     }
 }
@@ -194,6 +236,31 @@ static void a_row_of_exactly_a_mebibyte_is_read(void **state)
         ss_buffer_text(&text, more % 2 ? "\r\n1\n" : "\n1\n");
         expect_same((struct ss_bytes){(char *)text.data, text.size}, 3 << 20);
         expect_same((struct ss_bytes){(char *)text.data, text.size - 3}, 3 << 20);
+        expect_same((struct ss_bytes){(char *)text.data, text.size}, 0);
+        expect_same((struct ss_bytes){(char *)text.data, text.size - 3}, 0);
+        ss_buffer_release(&text);
+    }
+}
+
+// Files of several blocks, and rows of many blocks: some with lines of CR alone, some with quotes left open.
+static void blocks_hold_the_rows_of_large_files(void **state)
+{
+    (void)state;
+    seed = 78;
+    for (int round = 0; round < 24; round++) {
+        struct ss_buffer text = {0};
+        const char *line_end = round % 3 == 0 ? "\n" : round % 3 == 1 ? "\r\n" : "\r";
+        const size_t size = (1 << 20) + random_below(3 << 20);
+        const uint32_t quotes = round % 4 ? 20 : 1 << 30;
+        ss_buffer_format(&text, "a,b%s", line_end);
+        while (text.size < size) {
+            const char *cell = random_below(quotes) ? "x" : random_below(quotes) ? "\"x\r\n,\"" : "\"";
+            ss_buffer_format(&text, "%u,%s%s", random_below(1 << random_below(30)), cell, line_end);
+            if (random_below(2000) == 0) ss_buffer_text(&text, "\n\r\n");
+            if (round == 5 && random_below(100000) == 0) add_piece(&text, 5 << 20, 1);
+        }
+        if (round % 6 == 5) text.size = 4 << 20 < text.size ? 4 << 20 : 1 << 20;
+        expect_same((struct ss_bytes){(char *)text.data, text.size}, 0);
         ss_buffer_release(&text);
     }
 }
@@ -220,6 +287,7 @@ int main(void)
         cmocka_unit_test(any_bytes_are_the_same_rows_in_any_runs),
         cmocka_unit_test(long_rows_end_where_the_reader_has_it),
         cmocka_unit_test(a_row_of_exactly_a_mebibyte_is_read),
+        cmocka_unit_test(blocks_hold_the_rows_of_large_files),
         cmocka_unit_test(every_failed_allocation_is_an_error_and_leaks_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

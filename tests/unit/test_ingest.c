@@ -450,9 +450,10 @@ static void a_load_that_died_is_not_resumed_with_other_options(void **state)
     write_clicks("a.csv", 15000, 0);
     load_and_die(&ingest, 1);
     ingest.strict = true;
-    expect_failure(ss_ingest_csv(materializer, &ingest, &result, &error), SS_CONFLICT,
-                   "a.csv: a load of it that did not come to its end had other options (--live or --strict); "
-                   "load it again with those");
+    expect_failure(
+        ss_ingest_csv(materializer, &ingest, &result, &error), SS_CONFLICT,
+        "a.csv: a load of it that did not come to its end had other options (--live, --strict or --bulk); "
+        "load it again with those");
     assert_int_equal(stats().events, 10000);
 }
 

@@ -127,8 +127,139 @@ static void what_parses_is_let_in_and_its_cast_is_there(void **state)
     check_type("bool", "bool(x)", 3);
 }
 
+// ---- By columns and row by row
+
+static uint64_t random_state;
+
+static unsigned random_below(unsigned bound)
+{
+    random_state = random_state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return (unsigned)(random_state >> 33) % bound;
+}
+
+static const char doors[] =
+    "entities:\n"
+    "  a: {user: string, shop: int64}\n"
+    "  b: {user: string, tag: bytes}\n"
+    "sources:\n"
+    "  s:\n"
+    "    columns: {id: string, user: string, shop: int64, tag: bytes, x: float64, d: decimal(2), b: bool,\n"
+    "              at: timestamp, came: timestamp, op: string}\n"
+    "    event_time: at\n"
+    "%s"
+    "    expect: {x: {between: [-1.5, 1.5], not_null: true}, d: {between: [0, 5], in: [1, 2, 3, 7]},\n"
+    "             shop: {between: [1, 5]}, user: {between: [b, y]}, b: {not_null: true}}\n"
+    "    on_violation: %s\n"
+    "views:\n"
+    "  va: {entity: a, source: s, features: {n: count() over 1h}}\n"
+    "  vb: {entity: b, source: s, features: {n: count() over 1h}}\n";
+
+static struct ss_definitions *compile_door(const char *settings, const char *on_violation)
+{
+    char text[2048];
+    struct ss_definitions *definitions = NULL;
+    struct ss_buffer report = {0};
+    size_t error_count;
+    snprintf(text, sizeof text, doors, settings, on_violation);
+    const struct ss_file file = {"f.yaml", ss_bytes_of(text)};
+    const enum ss_status status =
+        ss_definitions_compile(&file, 1, NULL, &definitions, &report, &error_count, NULL);
+    if (status != SS_OK) fail_msg("%.*s", (int)report.size, (char *)report.data);
+    return definitions;
+}
+
+static struct ss_value random_cell(const struct ss_source_column *column, char text[500])
+{
+    struct ss_value value = {.present = random_below(60) > 0};
+    if (!value.present) return value;
+    if (column->type.id == SS_FLOAT64) value.f64 = random_below(40) ? 0.5 : random_below(7) - 3.0;
+    if (column->type.id == SS_INT64) value.i64 = random_below(40) ? 3 : (int)random_below(9) - 2;
+    if (column->type.id == SS_DECIMAL) value.i64 = random_below(40) ? 200 : (int)random_below(900);
+    if (column->type.id == SS_TIMESTAMP) value.i64 = random_below(40) ? 5000 : random_below(10000000);
+    if (column->type.id == SS_BOOL) value.boolean = random_below(2);
+    if (!ss_type_is_text(column->type)) return value;
+    const size_t size = random_below(60) ? 1 + random_below(9) : random_below(499);
+    memset(text, random_below(60) ? 'k' : random_below(2) ? 'a' : 'z', size);
+    if (column->type.id == SS_BYTES && random_below(30) == 0) memset(text, 0, size);
+    value.text = (struct ss_bytes){text, size};
+    if (strcmp(column->name, "op") == 0)
+        value.text = ss_bytes_of(random_below(30) ? "insert" : random_below(3) ? "delete" : "upsert");
+    return value;
+}
+
+static struct ss_column *random_columns(const struct ss_source *source, int32_t length,
+                                        struct ss_arena *arena)
+{
+    struct ss_column *columns = ss_arena_array(arena, source->column_count, sizeof *columns);
+    char text[500];
+    for (size_t i = 0; i < source->column_count; i++) {
+        assert_true(ss_column_init(&columns[i], source->columns[i].type, length, arena));
+        for (int32_t row = 0; row < length; row++)
+            assert_true(ss_column_append(&columns[i], random_cell(&source->columns[i], text), arena));
+    }
+    return columns;
+}
+
+static void expect_same_checks(const struct ss_checked *a, const struct ss_checked *b, int32_t length)
+{
+    assert_int_equal(a->accepted, b->accepted);
+    assert_int_equal(a->arrival_time, b->arrival_time);
+    assert_int_equal(a->violation_count, b->violation_count);
+    for (size_t i = 0; i < a->violation_count; i++) {
+        assert_int_equal(a->violations[i].row, b->violations[i].row);
+        assert_int_equal(a->violations[i].column, b->violations[i].column);
+        assert_string_equal(a->violations[i].reason, b->violations[i].reason);
+        assert_int_equal(a->violations[i].hard, b->violations[i].hard);
+    }
+    for (int32_t row = 0; row < length; row++) {
+        assert_int_equal(a->refused[row], b->refused[row]);
+        if (a->refused[row]) continue;
+        assert_int_equal(a->event_time_us[row], b->event_time_us[row]);
+        assert_int_equal(a->arrival_us[row], b->arrival_us[row]);
+        assert_int_equal(a->is_delete[row], b->is_delete[row]);
+        assert_int_equal(a->arrives_live[row], b->arrives_live[row]);
+    }
+}
+
+static void whole_columns_and_single_rows_give_the_same_answers(void **state)
+{
+    static const char *const settings[] = {"", "    event_id: id\n    op: op\n", "    arrival: came\n",
+                                           "    event_id: id\n    arrival: event_time + 2s\n"};
+    static const char *const on_violation[] = {"quarantine", "warn", "reject"};
+    int32_t accepted = 0, refused = 0;
+    (void)state;
+    random_state = 20270304;
+    print_message("seed %llu\n", (unsigned long long)random_state);
+    for (int round = 0; round < 400; round++) {
+        struct ss_arena arena = {0};
+        struct ss_checked by_columns, by_rows;
+        struct ss_definitions *definitions =
+            compile_door(settings[random_below(4)], on_violation[random_below(3)]);
+        const int32_t length = (int32_t)random_below(200);
+        const struct ss_push push = {.source = &definitions->sources[0],
+                                     .length = length,
+                                     .columns = random_columns(&definitions->sources[0], length, &arena),
+                                     .live = random_below(3) == 0};
+        const int64_t clock_us = random_below(2) ? 6000 : 3000000;
+        const bool is_wall = random_below(2);
+        assert_int_equal(ss_check_push(&push, definitions, clock_us, is_wall, &arena, &by_columns, NULL),
+                         SS_OK);
+        assert_int_equal(
+            ss_check_push_row_by_row(&push, definitions, clock_us, is_wall, &arena, &by_rows, NULL), SS_OK);
+        expect_same_checks(&by_columns, &by_rows, length);
+        accepted += by_rows.accepted;
+        refused += length - by_rows.accepted;
+        ss_definitions_destroy(definitions);
+        ss_arena_release(&arena);
+    }
+    assert_true(accepted > 2000 && refused > 2000);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(what_parses_is_let_in_and_its_cast_is_there)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_parses_is_let_in_and_its_cast_is_there),
+        cmocka_unit_test(whole_columns_and_single_rows_give_the_same_answers),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
