@@ -198,7 +198,14 @@ bool ss_column_gather(const struct ss_column *source, int64_t first, const int32
                       struct ss_arena *arena, struct ss_column *gathered)
 {
     if (!ss_column_init(gathered, source->type, length ? length : 1, arena)) return false;
-    for (int32_t i = 0; i < length; i++)
+    const bool is_word = source->type.id != SS_BOOL && !ss_type_is_text(source->type);
+    for (int32_t i = 0; is_word && i < length; i++) {
+        const int32_t row = (int32_t)(first + rows[i]);
+        ss_bit_set(gathered->validity, i, ss_bit_get(source->validity, row));
+        gathered->i64[i] = source->i64[row];
+    }
+    if (is_word) gathered->length = length;
+    for (int32_t i = 0; !is_word && i < length; i++)
         if (!ss_column_append(gathered, ss_column_get(source, (int32_t)(first + rows[i])), arena))
             return false;
     return true;

@@ -166,7 +166,8 @@ static enum ss_status emit_window(struct ss_join *join, struct ss_error *error)
 static int64_t window_rows(const struct ss_join *join)
 {
     const int64_t length = join->spine->length, block = SS_JOIN_BLOCK_ROWS;
-    const int64_t most = WINDOW_BYTES / (int64_t)(9 * join->service->read_count + 1) / block + 1;
+    const int64_t fitting = WINDOW_BYTES / (int64_t)(9 * join->service->read_count + 1);
+    const int64_t most = (join->spine->window_rows ? join->spine->window_rows - 1 : fitting) / block + 1;
     const int64_t blocks = (length + block - 1) / block, windows = (blocks + most - 1) / most;
     return windows ? (blocks + windows - 1) / windows * block : block;
 }

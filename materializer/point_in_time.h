@@ -20,6 +20,7 @@ struct ss_spine {
     uint64_t newest_s;
     bool as_of_event_time; // drops the arrival terms
     bool inclusive;        // t + 1 µs; with as_of_event_time only
+    int64_t window_rows;   // joined at a time; 0: as many as fit in memory
 };
 
 #define SS_JOIN_BLOCK_ROWS 8192

@@ -10,7 +10,7 @@
 #include "engine/base/hash.h"
 #include "engine/base/number.h"
 #include "engine/key.h"
-#include "materializer/csv_reader.h"
+#include "materializer/csv_scan.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -77,29 +77,65 @@ static enum ss_status keep_header(const struct ss_csv_reader *reader, struct ss_
     return SS_OK;
 }
 
-// All rows of a CSV file, whatever is in it.
-static enum ss_status read_csv_rows(const char *place, struct ss_csv_reader *reader,
-                                    struct ss_spine_rows *rows, struct ss_error *error)
+// Keeps a row of a CSV file; *line is that of the row before it.
+static enum ss_status add_csv_row(const char *place, const struct ss_csv_row *row, struct ss_cell *cells,
+                                  struct ss_spine_rows *rows, uint64_t *line, struct ss_error *error)
+{
+    if (row->problem)
+        return ss_fail(error, SS_INVALID, "%s:%llu: %s", place, (unsigned long long)row->line, row->problem);
+    for (size_t i = 0; i < rows->column_count; i++)
+        cells[i] = row->cells[i].null ? (struct ss_cell){.kind = SS_CELL_KIND_NULL}
+                                      : (struct ss_cell){SS_CELL_KIND_TEXT, .text = row->cells[i].text};
+    if (rows->text.length == 0) rows->text.last_line = *line;
+    ss_spine_text_add(&rows->text, row->line - *line, cells);
+    *line = row->line;
+    return rows->text.bytes.failed ? ss_fail_memory(error, "a spine's cells") : SS_OK;
+}
+
+// The rows of what cannot be read twice.
+static enum ss_status read_stream(const char *place, struct ss_csv_reader *reader, struct ss_cell *cells,
+                                  struct ss_spine_rows *rows, struct ss_error *error)
 {
     struct ss_csv_row row;
     bool has_row;
     uint64_t line = 1;
-    struct ss_cell *cells = ss_arena_array(&rows->arena, rows->column_count + 1, sizeof *cells);
-    if (!cells) return ss_fail_memory(error, "a spine's cells");
-    while (!rows->text.bytes.failed) {
+    while (true) {
         SS_TRY(ss_csv_reader_next(reader, &row, &has_row, error));
         if (!has_row) return SS_OK;
-        if (row.problem)
-            return ss_fail(error, SS_INVALID, "%s:%llu: %s", place, (unsigned long long)row.line,
-                           row.problem);
-        for (size_t i = 0; i < rows->column_count; i++)
-            cells[i] = row.cells[i].null ? (struct ss_cell){.kind = SS_CELL_KIND_NULL}
-                                         : (struct ss_cell){SS_CELL_KIND_TEXT, .text = row.cells[i].text};
-        if (rows->text.length == 0) rows->text.last_line = 1; // the header's
-        ss_spine_text_add(&rows->text, row.line - line, cells);
-        line = row.line;
+        SS_TRY(add_csv_row(place, &row, cells, rows, &line, error));
     }
-    return ss_fail_memory(error, "a spine's cells");
+}
+
+// The rows of a file in memory.
+static enum ss_status scan_rows(const char *place, struct ss_bytes bytes, uint64_t first_line,
+                                struct ss_cell *cells, struct ss_spine_rows *rows, struct ss_error *error)
+{
+    struct ss_csv_scan scan;
+    struct ss_csv_row row;
+    enum ss_status status = SS_OK;
+    uint64_t line = 1;
+    SS_TRY(ss_csv_scan_init(&scan, rows->column_count, error));
+    ss_csv_scan_start(&scan, bytes, first_line);
+    while (status == SS_OK && ss_csv_scan_next(&scan, &row))
+        status = add_csv_row(place, &row, cells, rows, &line, error);
+    ss_csv_scan_release(&scan);
+    return status;
+}
+
+static enum ss_status read_csv_rows(const char *place, struct ss_csv_reader *reader,
+                                    struct ss_spine_rows *rows, struct ss_error *error)
+{
+    struct ss_buffer bytes = {0};
+    bool is_file;
+    struct ss_cell *cells = ss_arena_array(&rows->arena, rows->column_count + 1, sizeof *cells);
+    if (!cells) return ss_fail_memory(error, "a spine's cells");
+    SS_TRY(ss_spine_file_read(place, ss_csv_reader_offset(reader), &bytes, &is_file, error));
+    const struct ss_bytes all = {(const char *)bytes.data, bytes.size};
+    const enum ss_status status = is_file
+                                      ? scan_rows(place, all, ss_csv_reader_line(reader), cells, rows, error)
+                                      : read_stream(place, reader, cells, rows, error);
+    ss_buffer_release(&bytes);
+    return status;
 }
 
 static enum ss_status read_csv(const char *place, struct ss_spine_rows *rows, struct ss_error *error)

@@ -6,6 +6,7 @@
 #include "materializer/csv_reader.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -22,25 +23,36 @@ void ss_spine_text_release(struct ss_spine_text *text)
 
 // ---- Cells
 
+// A varint of a size that most texts have is one byte.
+static void encode_text(struct ss_bytes text, struct ss_buffer *buffer)
+{
+    uint8_t *room = text.size < 0x80 ? ss_buffer_room(buffer, 1 + text.size) : NULL;
+    if (!room) {
+        ss_buffer_varint(buffer, text.size);
+        ss_buffer_append(buffer, text.data, text.size);
+        return;
+    }
+    room[0] = (uint8_t)text.size;
+    if (text.size) memcpy(room + 1, text.data, text.size);
+    buffer->size += 1 + text.size;
+}
+
 void ss_cell_encode(const struct ss_cell *cell, struct ss_buffer *buffer)
 {
-    uint64_t bits;
+    uint64_t bits = 0;
     uint8_t *room = ss_buffer_room(buffer, 9);
     if (!room) return;
     room[0] = (uint8_t)cell->kind;
     buffer->size++;
     switch (cell->kind) {
     case SS_CELL_KIND_NULL: break;
-    case SS_CELL_KIND_INTEGER: ss_buffer_fixed64(buffer, (uint64_t)cell->integer); break;
+    case SS_CELL_KIND_INTEGER:
     case SS_CELL_KIND_REAL:
-        memcpy(&bits, &cell->real, sizeof bits);
+        memcpy(&bits, &cell->integer, sizeof bits); // or the real's
         ss_buffer_fixed64(buffer, bits);
         break;
     case SS_CELL_KIND_TEXT:
-    case SS_CELL_KIND_BLOB:
-        ss_buffer_varint(buffer, cell->text.size);
-        ss_buffer_append(buffer, cell->text.data, cell->text.size);
-        break;
+    case SS_CELL_KIND_BLOB: encode_text(cell->text, buffer); break;
     }
 }
 
@@ -133,7 +145,39 @@ bool ss_spine_next(const struct ss_spine_text *text, struct ss_spine_cursor *cur
     return true;
 }
 
-// ---- Plain files
+// ---- Files
+
+static enum ss_status read_whole(int file, const char *path, uint64_t offset, struct ss_buffer *bytes,
+                                 struct ss_error *error)
+{
+    while (true) {
+        uint8_t *room = ss_buffer_room(bytes, REGION_BYTES);
+        if (!room) return ss_fail_memory(error, "a spine's cells");
+        const ssize_t got = pread(file, room, REGION_BYTES, (off_t)(offset + bytes->size));
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return ss_fail(error, SS_IO, "%s: cannot be read: %s", path, strerror(errno));
+        if (got == 0) return SS_OK;
+        bytes->size += (size_t)got;
+    }
+}
+
+enum ss_status ss_spine_file_read(const char *path, uint64_t offset, struct ss_buffer *bytes, bool *is_file,
+                                  struct ss_error *error)
+{
+    struct stat there;
+    struct ss_buffer read = {0};
+    *is_file = strcmp(path, "-") != 0 && stat(path, &there) == 0 && S_ISREG(there.st_mode);
+    if (!*is_file) return SS_OK;
+    const int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0) return ss_fail(error, SS_IO, "%s: cannot be opened: %s", path, strerror(errno));
+    const enum ss_status status = read_whole(file, path, offset, &read, error);
+    close(file);
+    if (status == SS_OK)
+        *bytes = read;
+    else
+        ss_buffer_release(&read);
+    return status;
+}
 
 struct loading {
     struct ss_spine_text *text;

@@ -33,6 +33,10 @@ void ss_spine_text_add(struct ss_spine_text *text, uint64_t lines, const struct 
 enum ss_status ss_spine_text_load(int file, uint64_t offset, size_t column_count, struct ss_pool *pool,
                                   struct ss_spine_text *text, bool *plain, struct ss_error *error);
 
+// All of a plain file from an offset on. *is_file false, and nothing is held: it is none.
+enum ss_status ss_spine_file_read(const char *path, uint64_t offset, struct ss_buffer *bytes, bool *is_file,
+                                  struct ss_error *error);
+
 // Stands before a row. Row by row, cells borrow from the text.
 struct ss_spine_cursor {
     const uint8_t *at, *end;

@@ -14,6 +14,7 @@
 #include "materializer/spine.h"
 #include "materializer/whole_file.h"
 
+#include <endian.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -103,32 +104,44 @@ static enum ss_status lay_out(struct ss_train_output *output, struct ss_error *e
 
 // ---- Rows
 
-// The value as a cell of SQLite. Text made for it stands in slot->text until the next one, or, for SQLite, in
-// slot->arena. Out of memory: slot->text.failed.
-static struct ss_cell feature_cell(const struct ss_train_output *output, struct slot *slot,
-                                   struct ss_type type, struct ss_value value)
+// Text made for the value at hand; for SQLite it stands in slot->arena. Out of memory: slot->text.failed.
+static struct ss_cell text_cell(const struct ss_train_output *output, struct slot *slot, struct ss_type type,
+                                struct ss_value value)
 {
-    if (!value.present) return (struct ss_cell){.kind = SS_CELL_KIND_NULL};
-    struct ss_cell cell = {SS_CELL_KIND_TEXT, .text = value.text};
-    switch (type.id) {
-    case SS_BOOL: return (struct ss_cell){SS_CELL_KIND_INTEGER, .integer = value.boolean};
-    case SS_INT64: return (struct ss_cell){SS_CELL_KIND_INTEGER, .integer = value.i64};
-    case SS_FLOAT64: return (struct ss_cell){SS_CELL_KIND_REAL, .real = value.f64};
-    case SS_STRING: break;
-    case SS_BYTES: cell.kind = SS_CELL_KIND_BLOB; break;
-    default:
-        if (slot->text.failed) return (struct ss_cell){.kind = SS_CELL_KIND_NULL};
+    struct ss_cell cell = {type.id == SS_BYTES ? SS_CELL_KIND_BLOB : SS_CELL_KIND_TEXT, .text = value.text};
+    if (slot->text.failed) return (struct ss_cell){.kind = SS_CELL_KIND_NULL};
+    if (type.id != SS_STRING && type.id != SS_BYTES) {
         ss_buffer_clear(&slot->text);
         ss_value_format(type, value, &slot->text);
-        cell.text = (struct ss_bytes){(const char *)slot->text.data, slot->text.failed ? 0 : slot->text.size};
+        if (slot->text.failed) return (struct ss_cell){.kind = SS_CELL_KIND_NULL};
+        cell.text = (struct ss_bytes){(const char *)slot->text.data, slot->text.size};
     }
     if (!output->is_table) return cell;
     cell.text.data = ss_arena_copy(&slot->arena, cell.text.data, cell.text.size);
-    if (!cell.text.data) {
-        slot->text.failed = true;
-        cell.text.size = 0;
+    if (cell.text.data) return cell;
+    slot->text.failed = true;
+    return (struct ss_cell){.kind = SS_CELL_KIND_NULL};
+}
+
+// The value as a cell of SQLite; its text is valid until the next one, or, for SQLite, until the block's end.
+static struct ss_cell feature_cell(const struct ss_train_output *output, struct slot *slot,
+                                   const struct ss_column *column, int32_t row)
+{
+    if (!ss_bit_get(column->validity, row)) return (struct ss_cell){.kind = SS_CELL_KIND_NULL};
+    switch (column->type.id) {
+    case SS_BOOL: return (struct ss_cell){SS_CELL_KIND_INTEGER, .integer = ss_bit_get(column->bits, row)};
+    case SS_INT64: return (struct ss_cell){SS_CELL_KIND_INTEGER, .integer = column->i64[row]};
+    case SS_FLOAT64: return (struct ss_cell){SS_CELL_KIND_REAL, .real = column->f64[row]};
+    default: return text_cell(output, slot, column->type, ss_column_get(column, row));
     }
-    return cell;
+}
+
+static void put_byte(struct ss_buffer *buffer, char byte)
+{
+    uint8_t *room = ss_buffer_room(buffer, 1);
+    if (!room) return;
+    *room = (uint8_t)byte;
+    buffer->size++;
 }
 
 static void write_spine(const struct ss_train_output *output, struct slot *slot,
@@ -146,9 +159,28 @@ static void write_spine(const struct ss_train_output *output, struct slot *slot,
         return;
     }
     for (size_t i = 0; i < count; i++) {
-        if (i) ss_buffer_byte(&slot->lines, ',');
+        if (i) put_byte(&slot->lines, ',');
         ss_csv_write_cell(&cells[i], false, &slot->lines);
     }
+}
+
+// The status and then the cell as ss_cell_encode writes it.
+static void hash_feature(uint8_t status, const struct ss_cell *cell, struct ss_buffer *hashed)
+{
+    uint8_t *room = ss_buffer_room(hashed, 10);
+    if (!room) return;
+    room[0] = status;
+    if (cell->kind == SS_CELL_KIND_TEXT || cell->kind == SS_CELL_KIND_BLOB) {
+        hashed->size++;
+        ss_cell_encode(cell, hashed);
+        return;
+    }
+    uint64_t bits;
+    memcpy(&bits, &cell->integer, sizeof bits); // or the real's
+    bits = htole64(bits);
+    room[1] = (uint8_t)cell->kind;
+    memcpy(room + 2, &bits, sizeof bits);
+    hashed->size += cell->kind == SS_CELL_KIND_NULL ? 2 : 10;
 }
 
 static void write_features(const struct ss_train_output *output, struct slot *slot,
@@ -159,17 +191,16 @@ static void write_features(const struct ss_train_output *output, struct slot *sl
     for (size_t f = 0; f < layout->service->feature_count; f++) {
         const struct ss_type type = layout->service->features[f].type;
         const uint8_t status = answer->statuses[f][row];
-        const struct ss_cell cell = feature_cell(output, slot, type, ss_column_get(&answer->columns[f], row));
-        ss_buffer_byte(&slot->hashed, status);
-        ss_cell_encode(&cell, &slot->hashed);
+        const struct ss_cell cell = feature_cell(output, slot, &answer->columns[f], row);
+        hash_feature(status, &cell, &slot->hashed);
         if (kept) *kept++ = cell;
-        if (!kept && !first) ss_buffer_byte(&slot->lines, ',');
+        if (!kept && !first) put_byte(&slot->lines, ',');
         if (!kept) ss_csv_write_cell(&cell, type.id == SS_BOOL, &slot->lines);
         first = false;
         if (!layout->with_status) continue;
         const struct ss_bytes name = ss_bytes_of(ss_cell_status_name((enum ss_cell_status)status));
         if (kept) *kept++ = (struct ss_cell){SS_CELL_KIND_TEXT, .text = name};
-        if (!kept) ss_buffer_byte(&slot->lines, ',');
+        if (!kept) put_byte(&slot->lines, ',');
         if (!kept) ss_buffer_append(&slot->lines, name.data, name.size);
     }
 }
@@ -187,7 +218,7 @@ static void write_row(const struct ss_train_output *output, struct slot *slot,
     if (kept)
         memcpy(kept + output->column_count - 2, point, sizeof point);
     else
-        ss_buffer_byte(&slot->lines, '\n');
+        put_byte(&slot->lines, '\n');
     slot->row_count++;
 }
 

@@ -38,8 +38,10 @@ static void show_progress(void *context, int64_t done, int64_t total)
     progress->shown_at = seconds;
     progress->shown = true;
     const double left = seconds * (double)(total - done) / (double)done;
-    fprintf(stderr, "\rtrain: %3.0f %%  %.0f s, about %.0f s left \033[K",
-            100.0 * (double)done / (double)total, seconds, left);
+    char rate[SS_COUNT_TEXT_SIZE];
+    fprintf(stderr, "\rtrain: %3.0f %%  %.0f s, %s rows/s, about %.0f s left \033[K",
+            100.0 * (double)done / (double)total, seconds,
+            ss_count_format((uint64_t)((double)done / seconds), rate), left);
 }
 
 // "at:ms" -> column "at", milliseconds.
