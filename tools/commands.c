@@ -109,6 +109,12 @@ static const struct ss_command commands[] = {
      "With neither, both are shown and compared: exit status 1 if they differ.\n\n"
      "examples:\n"
      "  selfsame digest user_spend\n"},
+    {"compact", ss_command_compact, "compact [--reindex]", "merge what history keeps into few large pieces",
+     "A store does it by itself as events come in, but for the largest pieces: after a large load it makes\n"
+     "training tables faster. Lookups and reading commands go on beside it.\n\n"
+     "  --reindex   sort all events by entity anew from the log: mends a damaged sorted copy\n\n"
+     "examples:\n"
+     "  selfsame compact\n"},
     {"stats", ss_command_stats, "stats [--quarantine [SOURCE]]", "what the store holds",
      "  --quarantine [SOURCE]   the rows that did not get in, and why\n\n"
      "examples:\n"
