@@ -9,6 +9,7 @@
 #include "engine/read_inline.h"
 
 __extension__ typedef unsigned __int128 uint128;
+__extension__ typedef signed __int128 int128;
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "mantissas are copied into limbs");
 
@@ -98,12 +99,41 @@ static inline bool settle(struct ss_exact *number, struct ss_arena *arena)
     return reserve(number, number->low, number->low + number->count + 1, arena);
 }
 
+// Of the words of a term: they stand `at` limbs above where a window of four limbs starts, and leave its last
+// limb to the sign. As nearly all terms do, so this goes without loops.
+static inline void add_inside(uint64_t limbs[SS_EXACT_INLINE_LIMBS], uint32_t at, const uint64_t *words,
+                              uint32_t count, bool subtract)
+{
+    const uint64_t second = count > 1 ? words[1] : 0, third = count > 2 ? words[2] : 0;
+    const uint128 low = (uint128)(at ? words[0] : second) << 64 | (at ? 0 : words[0]);
+    const uint64_t high = at ? second : third;
+    uint128 below = (uint128)limbs[1] << 64 | limbs[0], above = (uint128)limbs[3] << 64 | limbs[2];
+    if (subtract) {
+        above -= (uint128)high + (below < low);
+        below -= low;
+    } else {
+        below += low;
+        above += (uint128)high + (below < low);
+    }
+    limbs[0] = (uint64_t)below;
+    limbs[1] = (uint64_t)(below >> 64);
+    limbs[2] = (uint64_t)above;
+    limbs[3] = (uint64_t)(above >> 64);
+}
+
 // Adds or subtracts `count` limbs, of which the highest may be 0, at limb position `low`. Inline in every
 // caller: reading a tile is mostly this.
 __attribute__((always_inline)) static inline bool add_words(struct ss_exact *number, int32_t low,
                                                             const uint64_t *words, uint32_t count,
                                                             bool subtract, struct ss_arena *arena)
 {
+    if (number->count == SS_EXACT_INLINE_LIMBS && !number->wide && __builtin_constant_p(count)) {
+        const int32_t at = low - number->low;
+        if (at == 0 || (at == 1 && (count < 3 || words[2] == 0))) {
+            add_inside(number->small, (uint32_t)at, words, count, subtract);
+            return settle(number, arena);
+        }
+    }
     while (count > 1 && words[count - 1] == 0) count--;
     const int32_t high = low + (int32_t)count + (words[count - 1] >> 62 != 0);
     if (!window_holds(number, low, high) && !reserve(number, low, high, arena)) return false;
@@ -177,6 +207,96 @@ bool ss_exact_add_int64_squared(struct ss_exact *number, int64_t term, bool subt
     return add_words(number, 0, words, 2, subtract, arena);
 }
 
+// Terms that lie close together are summed as integers of 2^exponent before they are added: each has less
+// than SMALL_BITS bits, so that the squares of SS_EXACT_TERMS of them fit in 128.
+#define SMALL_BITS 61
+
+struct small_sums {
+    int128 sum;
+    uint128 squares;
+};
+
+static inline bool add_shifted(struct ss_exact *number, uint128 term, int32_t exponent, bool subtract,
+                               struct ss_arena *arena)
+{
+    unsigned shift;
+    if (term == 0) return true;
+    const int32_t low = limb_of(exponent, &shift);
+    const uint128 shifted = term << shift;
+    const uint64_t words[3] = {(uint64_t)shifted, (uint64_t)(shifted >> 64),
+                               (uint64_t)((term >> 1) >> (127 - shift))};
+    return add_words(number, low, words, 3, subtract, arena);
+}
+
+static bool add_small(struct ss_exact *sum, struct ss_exact *squares, const struct small_sums *small,
+                      int32_t exponent, struct ss_arena *arena)
+{
+    const bool negative = small->sum < 0;
+    const uint128 magnitude = negative ? 0 - (uint128)small->sum : (uint128)small->sum;
+    if (sum && !add_shifted(sum, magnitude, exponent, negative, arena)) return false;
+    return !squares || add_shifted(squares, small->squares, 2 * exponent, false, arena);
+}
+
+static inline void tally_small(struct small_sums *small, int64_t term)
+{
+    small->sum += term;
+    small->squares += (uint128)((int128)term * term);
+}
+
+static inline uint32_t biased_of(double term)
+{
+    uint64_t bits;
+    memcpy(&bits, &term, sizeof bits);
+    return bits >> 52 & 0x7ff;
+}
+
+bool ss_exact_add_doubles(struct ss_exact *sum, struct ss_exact *squares, const double *terms, uint32_t count,
+                          struct ss_arena *arena)
+{
+    uint32_t lowest = 0x7ff, highest = 0;
+    SS_ASSERT(count <= SS_EXACT_TERMS);
+    for (uint32_t i = 0; i < count; i++) {
+        const uint32_t biased = biased_of(terms[i]);
+        lowest = biased < lowest ? biased : lowest;
+        highest = biased > highest ? biased : highest;
+    }
+    struct small_sums small = {0};
+    if (lowest > 0 && highest - lowest <= SMALL_BITS - 53) {
+        for (uint32_t i = 0; i < count; i++) {
+            int32_t exponent;
+            bool negative;
+            const uint64_t mantissa = ss_take_apart(terms[i], &exponent, &negative);
+            const int64_t term = (int64_t)(mantissa << (biased_of(terms[i]) - lowest));
+            tally_small(&small, negative ? -term : term);
+        }
+        return add_small(sum, squares, &small, (int32_t)lowest - 1075, arena);
+    }
+    for (uint32_t i = 0; i < count; i++)
+        if ((sum && !ss_exact_add_double(sum, terms[i], false, arena)) ||
+            (squares && !ss_exact_add_double_squared(squares, terms[i], false, arena)))
+            return false;
+    return true;
+}
+
+bool ss_exact_add_int64s(struct ss_exact *sum, struct ss_exact *squares, const int64_t *terms, uint32_t count,
+                         struct ss_arena *arena)
+{
+    const int64_t end = INT64_C(1) << SMALL_BITS;
+    struct small_sums small = {0};
+    bool is_small = true;
+    SS_ASSERT(count <= SS_EXACT_TERMS);
+    for (uint32_t i = 0; i < count; i++) is_small = is_small && terms[i] < end && terms[i] > -end;
+    if (is_small) {
+        for (uint32_t i = 0; i < count; i++) tally_small(&small, terms[i]);
+        return add_small(sum, squares, &small, 0, arena);
+    }
+    for (uint32_t i = 0; i < count; i++)
+        if ((sum && !ss_exact_add_int64(sum, terms[i], false, arena)) ||
+            (squares && !ss_exact_add_int64_squared(squares, terms[i], false, arena)))
+            return false;
+    return true;
+}
+
 bool ss_exact_add_limbs(struct ss_exact *number, const uint64_t *limbs, size_t count, int32_t exponent,
                         bool subtract, struct ss_arena *arena)
 {
@@ -191,9 +311,27 @@ bool ss_exact_add_limbs(struct ss_exact *number, const uint64_t *limbs, size_t c
     return add_words(number, low, words, (uint32_t)count + 1, subtract, arena);
 }
 
+// Windows of the same four limbs, as most numbers have.
+static inline bool add_alike(struct ss_exact *number, const struct ss_exact *other, struct ss_arena *arena)
+{
+    uint64_t *const limbs = number->small;
+    const uint64_t *const words = other->small;
+    const uint128 first = (uint128)limbs[0] + words[0];
+    const uint128 second = (uint128)limbs[1] + words[1] + (uint64_t)(first >> 64);
+    const uint128 third = (uint128)limbs[2] + words[2] + (uint64_t)(second >> 64);
+    limbs[0] = (uint64_t)first;
+    limbs[1] = (uint64_t)second;
+    limbs[2] = (uint64_t)third;
+    limbs[3] += words[3] + (uint64_t)(third >> 64);
+    return settle(number, arena);
+}
+
 bool ss_exact_merge(struct ss_exact *number, const struct ss_exact *other, struct ss_arena *arena)
 {
     if (other->count == 0) return true;
+    if (number->low == other->low && number->count == SS_EXACT_INLINE_LIMBS &&
+        other->count == SS_EXACT_INLINE_LIMBS && !number->wide && !other->wide)
+        return add_alike(number, other, arena);
     const int32_t high = other->low + other->count;
     if (!window_holds(number, other->low, high) && !reserve(number, other->low, high, arena)) return false;
     const uint64_t *words = ss_exact_limbs(other);

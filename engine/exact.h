@@ -37,6 +37,12 @@ bool ss_exact_add_double(struct ss_exact *number, double term, bool subtract, st
 bool ss_exact_add_double_squared(struct ss_exact *number, double term, bool subtract, struct ss_arena *arena);
 bool ss_exact_add_int64(struct ss_exact *number, int64_t term, bool subtract, struct ss_arena *arena);
 bool ss_exact_add_int64_squared(struct ss_exact *number, int64_t term, bool subtract, struct ss_arena *arena);
+// Up to SS_EXACT_TERMS terms at once; to `sum`, and their squares to `squares` (NULL: not).
+#define SS_EXACT_TERMS 64
+bool ss_exact_add_doubles(struct ss_exact *sum, struct ss_exact *squares, const double *terms, uint32_t count,
+                          struct ss_arena *arena);
+bool ss_exact_add_int64s(struct ss_exact *sum, struct ss_exact *squares, const int64_t *terms, uint32_t count,
+                         struct ss_arena *arena);
 // limbs * 2^exponent; count 1 to SS_EXACT_MAX_LIMBS, within the exponents above.
 bool ss_exact_add_limbs(struct ss_exact *number, const uint64_t *limbs, size_t count, int32_t exponent,
                         bool subtract, struct ss_arena *arena);

@@ -125,6 +125,38 @@ bool ss_group_absorb_key(struct ss_group_state *state, enum ss_type_id type, uin
     return push_key(state, type, parts, false, key, arena);
 }
 
+static bool sum_keys(struct ss_group_sums *sums, enum ss_type_id type, uint32_t parts, const int64_t *keys,
+                     uint32_t count, struct ss_arena *arena)
+{
+    double terms[SS_EXACT_TERMS];
+    struct ss_exact *sum = parts & SS_PART_S1 ? &sums->s1 : NULL;
+    struct ss_exact *squares = parts & SS_PART_S2 ? &sums->s2 : NULL;
+    if (!sum && !squares) return true;
+    if (type != SS_FLOAT64) return ss_exact_add_int64s(sum, squares, keys, count, arena);
+    for (uint32_t i = 0; i < count; i++) terms[i] = ss_key_to_double(keys[i]);
+    return ss_exact_add_doubles(sum, squares, terms, count, arena);
+}
+
+bool ss_group_absorb_keys(struct ss_group_state *state, enum ss_type_id type, uint32_t parts,
+                          const int64_t *keys, uint32_t count, struct ss_arena *arena)
+{
+    const bool one_by_one = parts & SS_PART_DISTINCT || SS_PLANTED(float_sum);
+    const bool first = state->n == 0;
+    for (; count && (one_by_one || state->n + count <= SS_GROUP_RAW); keys++, count--)
+        if (!ss_group_absorb_key(state, type, parts, *keys, arena)) return false;
+    if (count == 0) return true;
+    if (state->n <= SS_GROUP_RAW && !promote(state, type, parts, arena)) return false;
+    int64_t least = keys[0], most = keys[0];
+    for (uint32_t i = 1; i < count; i++) {
+        least = keys[i] < least ? keys[i] : least;
+        most = keys[i] > most ? keys[i] : most;
+    }
+    bound_key(state->sums, first, least);
+    bound_key(state->sums, false, most);
+    state->n += count;
+    return sum_keys(state->sums, type, parts, keys, count, arena);
+}
+
 static bool copy_text(struct ss_bytes *text, struct ss_arena *arena)
 {
     char *copy = ss_arena_copy(arena, text->data, text->size);
@@ -344,10 +376,26 @@ static bool merge_members(struct ss_group_state *state, const struct ss_group_ki
     return true;
 }
 
+// Sums and bounds of scalars, both wide.
+static inline bool merge_sums(struct ss_group_state *state, uint32_t parts,
+                              const struct ss_group_state *other, struct ss_arena *arena)
+{
+    struct ss_group_sums *const sums = state->sums;
+    const struct ss_group_sums *const more = other->sums;
+    state->n += other->n;
+    if ((parts & SS_PART_MIN) && more->min.key < sums->min.key) sums->min.key = more->min.key;
+    if ((parts & SS_PART_MAX) && more->max.key > sums->max.key) sums->max.key = more->max.key;
+    return (!(parts & SS_PART_S1) || ss_exact_merge(&sums->s1, &more->s1, arena)) &&
+           (!(parts & SS_PART_S2) || ss_exact_merge(&sums->s2, &more->s2, arena));
+}
+
 bool ss_group_merge(struct ss_group_state *state, const struct ss_group_kind *kind,
                     const struct ss_group_state *other, struct ss_arena *arena)
 {
     const uint32_t parts = kind->parts;
+    if (!(parts & ~(SS_PART_N | (uint32_t)SS_GROUP_SUM_PARTS)) && keeps_raw(kind, parts) &&
+        state->n > SS_GROUP_RAW && other->n > SS_GROUP_RAW)
+        return merge_sums(state, parts, other, arena);
     if ((parts & SS_GROUP_END_PARTS) && other->ends) {
         if (!ss_group_ensure_ends(state, arena)) return false;
         if (parts & SS_PART_FIRST) ss_group_merge_end(&state->ends->first, false, &other->ends->first);

@@ -91,6 +91,9 @@ bool ss_group_merge_bytes(struct ss_group_state *state, const struct ss_group_ki
 // Steps of a merge, shared by group.c and group_bytes.c. `parts`: those of the state that takes.
 bool ss_group_absorb_key(struct ss_group_state *state, enum ss_type_id type, uint32_t parts, int64_t key,
                          struct ss_arena *arena); // into a state that keeps values raw
+bool ss_group_absorb_keys(struct ss_group_state *state, enum ss_type_id type, uint32_t parts,
+                          const int64_t *keys, uint32_t count,
+                          struct ss_arena *arena); // up to SS_EXACT_TERMS
 // Makes the wide form ready to take another wide state.
 bool ss_group_widen(struct ss_group_state *state, const struct ss_group_kind *kind, uint32_t parts,
                     struct ss_arena *arena);

@@ -6,9 +6,9 @@
 // per window and cover serves all aggregates that share them; nested windows share the fold of their coarsest
 // tiles, which goes from the newest tile back. Tiles in bytes are merged straight from them.
 
-#include "engine/base/planted.h"
 #include "engine/fold_inline.h"
 #include "engine/state_internal.h"
+#include "engine/window_value.h"
 
 #include <string.h>
 
@@ -177,12 +177,6 @@ static int64_t ceiling_to(int64_t time_us, int64_t hop_us)
     return ceiling_us;
 }
 
-static int64_t minus(int64_t a, int64_t b)
-{
-    int64_t difference;
-    return __builtin_sub_overflow(a, b, &difference) ? INT64_MIN : difference;
-}
-
 static enum ss_status fold_recent(const struct ss_state *state, const struct ss_fold *fold,
                                   const uint32_t *parts, int64_t from_us, struct ss_error *error)
 {
@@ -191,14 +185,6 @@ static enum ss_status fold_recent(const struct ss_state *state, const struct ss_
                           state->scratch->totals, state->arena)
                ? SS_OK
                : ss_fail_memory(error, "the value of a window");
-}
-
-static int64_t window_start(const struct ss_aggregate *aggregate, int64_t t_us)
-{
-    const int64_t start_us = minus(t_us, aggregate->window_us);
-    if (aggregate->bound != SS_BOUND_WINDOW) return INT64_MIN;
-    if (SS_PLANTED(hop_toward_zero)) return start_us - start_us % aggregate->hop_us;
-    return ss_floor_to(start_us, aggregate->hop_us);
 }
 
 // Merges what the running fold of a chain holds, brought to from_us, into the totals.
@@ -213,8 +199,7 @@ static enum ss_status take_running(const struct ss_state *state, const struct ss
                       scratch->running_us, error));
     scratch->running_us = from_us;
     for (int g = 0; g < fold->group_end; g++) {
-        const struct ss_group *of = &view->groups[g];
-        const struct ss_group_kind kind = {of->type, of->argument >= 0, parts[g], 0, of};
+        const struct ss_group_kind kind = ss_total_kind(view, g, parts[g]);
         if (parts[g] && !ss_group_merge(&scratch->totals[g], &kind, &scratch->running[g], state->arena))
             return ss_fail_memory(error, "the value of a window");
     }
@@ -225,7 +210,7 @@ static enum ss_status fold_window(const struct ss_state *state, const struct ss_
                                   const uint32_t *parts, int64_t t_us, struct ss_error *error)
 {
     const struct ss_aggregate *aggregate = fold->aggregate;
-    int64_t from_us = window_start(aggregate, t_us);
+    int64_t from_us = ss_window_start(aggregate, t_us);
     if (aggregate->last_n) return fold_recent(state, fold, parts, from_us, error);
     for (size_t c = 0; c < aggregate->cover_count; c++) {
         const bool last = c + 1 == aggregate->cover_count;
@@ -237,38 +222,6 @@ static enum ss_status fold_window(const struct ss_state *state, const struct ss_
                           state->scratch->totals, from_us, to_us, error));
         from_us = to_us;
     }
-    return SS_OK;
-}
-
-// Can bytes hold what the type does not allow? (Doubles are checked where they are decoded.)
-static inline bool has_bounds(struct ss_type type)
-{
-    return type.id == SS_DECIMAL || type.id == SS_TIMESTAMP || ss_type_is_text(type);
-}
-
-// Programs, answers and tables rely on values of their types: what damaged bytes hold stops here.
-static enum ss_status bad_value(const struct ss_aggregate *aggregate, struct ss_error *error)
-{
-    char type[SS_TYPE_TEXT_SIZE];
-    return ss_fail(error, SS_DAMAGED, "entity state: what %s gives is no %s; rebuild the view",
-                   aggregate->text, ss_type_format(aggregate->type, type));
-}
-
-static enum ss_status value_of(const struct ss_state *state, const uint32_t *parts,
-                               const struct ss_aggregate *aggregate, int64_t t_us, struct ss_value *value,
-                               bool *expired, struct ss_error *error)
-{
-    const struct ss_group *group = &state->view->groups[aggregate->group];
-    const struct ss_group_kind kind = {group->type, group->argument >= 0, parts[aggregate->group], 0, group};
-    struct ss_group_state *total = &state->scratch->totals[aggregate->group];
-    if (!ss_group_value(total, &kind, aggregate, t_us, state->arena, value))
-        return ss_fail_memory(error, "the value of a window");
-    if (value->present && has_bounds(aggregate->type) && !ss_value_valid(aggregate->type, *value))
-        return bad_value(aggregate, error);
-    if (aggregate->bound != SS_BOUND_WITHIN || !total->ends || !total->ends->last.there) return SS_OK;
-    if (SS_PLANTED_ONLINE(ttl_ignored_online)) return SS_OK;
-    *expired = total->ends->last.event_time_us < minus(t_us, aggregate->window_us);
-    if (*expired) *value = (struct ss_value){0};
     return SS_OK;
 }
 
@@ -289,7 +242,10 @@ static enum ss_status read_fold(const struct ss_state *state, const struct ss_fo
     for (size_t i = 0; i < fold->aggregate_count; i++) {
         const int a = fold->aggregates[i];
         if (!is_needed(needed, a)) continue;
-        SS_TRY(value_of(state, parts, &state->view->aggregates[a], t_us, &values[a], &expired[a], error));
+        const struct ss_aggregate *aggregate = &state->view->aggregates[a];
+        const int g = aggregate->group;
+        SS_TRY(ss_window_value(state->view, aggregate, &state->scratch->totals[g], parts[g], t_us,
+                               state->arena, &values[a], &expired[a], error));
     }
     return SS_OK;
 }

@@ -36,20 +36,26 @@ bool ss_readings_init(struct ss_readings *readings, const struct ss_view *view, 
     return true;
 }
 
-enum ss_status ss_readings_add(struct ss_readings *readings, struct ss_state *state, int64_t t_us,
-                               struct ss_arena *arena, struct ss_error *error)
+enum ss_status ss_readings_take(struct ss_readings *readings, bool found, struct ss_arena *arena,
+                                struct ss_error *error)
 {
     const struct ss_view *view = readings->view;
     uint64_t *expired = &readings->expired[(size_t)readings->length * readings->words];
-    SS_TRY(ss_state_read(state, t_us, NULL, readings->values, readings->flags, error));
     memset(expired, 0, readings->words * sizeof *expired);
     for (size_t i = 0; i < view->aggregate_count; i++) {
         if (readings->flags[i]) expired[i / 64] |= UINT64_C(1) << (i % 64);
         if (!ss_column_append(&readings->aggregates[i], readings->values[i], arena))
             return ss_fail_memory(error, "the aggregates of a view");
     }
-    readings->found[readings->length++] = !ss_state_empty(state);
+    readings->found[readings->length++] = found;
     return SS_OK;
+}
+
+enum ss_status ss_readings_add(struct ss_readings *readings, struct ss_state *state, int64_t t_us,
+                               struct ss_arena *arena, struct ss_error *error)
+{
+    SS_TRY(ss_state_read(state, t_us, NULL, readings->values, readings->flags, error));
+    return ss_readings_take(readings, !ss_state_empty(state), arena, error);
 }
 
 static bool any_shared(const uint64_t *a, const uint64_t *b, size_t words)
@@ -59,20 +65,29 @@ static bool any_shared(const uint64_t *a, const uint64_t *b, size_t words)
     return false;
 }
 
+static bool any_set(const uint64_t *words, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (words[i]) return true;
+    return false;
+}
+
 static uint8_t **mark_features(const struct ss_readings *readings, struct ss_arena *arena)
 {
     const struct ss_view *view = readings->view;
+    const size_t words = readings->words;
+    const bool any_expired = any_set(readings->expired, (size_t)readings->length * words);
     uint8_t **marks = ss_arena_array(arena, view->feature_count + 1, sizeof *marks);
     if (!marks) return NULL;
     for (size_t f = 0; f < view->feature_count; f++) {
+        const uint64_t *within = view->features[f].within;
         marks[f] = ss_arena_array(arena, (size_t)readings->length + 1, sizeof *marks[f]);
         if (!marks[f]) return NULL;
-        for (int32_t row = 0; row < readings->length; row++) {
-            const uint64_t *expired = &readings->expired[(size_t)row * readings->words];
-            if (!readings->found[row]) marks[f][row] |= SS_MARK_NOT_FOUND;
-            if (any_shared(view->features[f].within, expired, readings->words))
+        for (int32_t row = 0; row < readings->length; row++)
+            marks[f][row] = readings->found[row] ? 0 : SS_MARK_NOT_FOUND;
+        for (int32_t row = 0; any_expired && row < readings->length; row++)
+            if (any_shared(within, &readings->expired[(size_t)row * words], words))
                 marks[f][row] |= SS_MARK_EXPIRED;
-        }
     }
     return marks;
 }
@@ -97,27 +112,39 @@ enum ss_status ss_readings_evaluate(const struct ss_readings *readings, const st
     return SS_OK;
 }
 
-static enum ss_cell_status reason_of_null(const struct ss_service *service,
-                                          const struct ss_service_feature *feature,
-                                          const uint8_t *const *marks, int32_t row)
+// Why the null cells of a feature are: what the marks of all it reads say together.
+static void explain_nulls(const struct ss_service *service, size_t feature,
+                          const struct ss_service_inputs *inputs, uint8_t *seen, struct ss_answer *answer)
 {
-    uint8_t seen = 0;
+    const struct ss_column *column = &answer->columns[feature];
+    memset(seen, 0, (size_t)inputs->length);
     for (size_t r = 0; r < service->read_count; r++)
-        if (feature->reads[r / 64] >> (r % 64) & 1) seen |= marks[r][row];
-    if (seen & SS_MARK_NOT_FOUND) return SS_CELL_NOT_FOUND;
-    return seen & SS_MARK_EXPIRED ? SS_CELL_EXPIRED : SS_CELL_NULL;
+        if (service->features[feature].reads[r / 64] >> (r % 64) & 1)
+            for (int32_t row = 0; row < inputs->length; row++) seen[row] |= inputs->marks[r][row];
+    for (int32_t row = 0; row < inputs->length; row++)
+        if (!ss_bit_get(column->validity, row))
+            answer->statuses[feature][row] = seen[row] & SS_MARK_NOT_FOUND ? SS_CELL_NOT_FOUND
+                                             : seen[row] & SS_MARK_EXPIRED ? SS_CELL_EXPIRED
+                                                                           : SS_CELL_NULL;
+}
+
+static bool all_present(const struct ss_column *column, int32_t length)
+{
+    for (int32_t row = 0; row < length; row++)
+        if (!ss_bit_get(column->validity, row)) return false;
+    return true;
 }
 
 static enum ss_status fill_statuses(const struct ss_service *service, const struct ss_service_inputs *inputs,
                                     struct ss_arena *arena, struct ss_answer *answer, struct ss_error *error)
 {
+    uint8_t *seen = ss_arena_alloc(arena, (size_t)inputs->length + 1);
+    if (!seen) return ss_fail_memory(error, "the statuses of an answer");
     for (size_t f = 0; f < service->feature_count; f++) {
         answer->statuses[f] = ss_arena_array(arena, (size_t)inputs->length + 1, sizeof *answer->statuses[f]);
         if (!answer->statuses[f]) return ss_fail_memory(error, "the statuses of an answer");
-        for (int32_t row = 0; row < inputs->length; row++)
-            if (!ss_bit_get(answer->columns[f].validity, row))
-                answer->statuses[f][row] =
-                    (uint8_t)reason_of_null(service, &service->features[f], inputs->marks, row);
+        if (!all_present(&answer->columns[f], inputs->length))
+            explain_nulls(service, f, inputs, seen, answer);
     }
     return SS_OK;
 }
@@ -143,12 +170,44 @@ enum ss_status ss_answer_evaluate(const struct ss_service *service, const struct
     return SS_OK;
 }
 
+// Of a column that has a value of 8 bytes per row.
+static void slice_words(const struct ss_column *source, int64_t first, int32_t length,
+                        struct ss_column *slice)
+{
+    memcpy(slice->i64, source->i64 + first, (size_t)length * sizeof *slice->i64);
+    if (first % 8 == 0) memcpy(slice->validity, source->validity + first / 8, ((size_t)length + 7) / 8);
+    for (int32_t i = 0; first % 8 != 0 && i < length; i++)
+        ss_bit_set(slice->validity, i, ss_bit_get(source->validity, (int32_t)(first + i)));
+    slice->length = length;
+}
+
 bool ss_column_slice(const struct ss_column *source, int64_t first, int32_t length, struct ss_arena *arena,
                      struct ss_column *slice)
 {
     if (!ss_column_init(slice, source->type, length ? length : 1, arena)) return false;
+    if (source->type.id != SS_BOOL && !ss_type_is_text(source->type)) {
+        slice_words(source, first, length, slice);
+        return true;
+    }
     for (int32_t i = 0; i < length; i++)
         if (!ss_column_append(slice, ss_column_get(source, (int32_t)(first + i)), arena)) return false;
+    return true;
+}
+
+bool ss_column_gather(const struct ss_column *source, int64_t first, const int32_t *rows, int32_t length,
+                      struct ss_arena *arena, struct ss_column *gathered)
+{
+    if (!ss_column_init(gathered, source->type, length ? length : 1, arena)) return false;
+    const bool is_word = source->type.id != SS_BOOL && !ss_type_is_text(source->type);
+    for (int32_t i = 0; is_word && i < length; i++) {
+        const int32_t row = (int32_t)(first + rows[i]);
+        ss_bit_set(gathered->validity, i, ss_bit_get(source->validity, row));
+        gathered->i64[i] = source->i64[row];
+    }
+    if (is_word) gathered->length = length;
+    for (int32_t i = 0; !is_word && i < length; i++)
+        if (!ss_column_append(gathered, ss_column_get(source, (int32_t)(first + rows[i])), arena))
+            return false;
     return true;
 }
 

@@ -39,6 +39,9 @@ bool ss_readings_init(struct ss_readings *readings, const struct ss_view *view, 
 // Reads one row more: the state at t (an empty state: not found).
 enum ss_status ss_readings_add(struct ss_readings *readings, struct ss_state *state, int64_t t_us,
                                struct ss_arena *arena, struct ss_error *error);
+// The same of a row that the caller read into readings->values and flags; found: it saw an event.
+enum ss_status ss_readings_take(struct ss_readings *readings, bool found, struct ss_arena *arena,
+                                struct ss_error *error);
 // Runs the view's read program: features[feature_count] and marks[feature][row], in the arena. `keys`: one
 // column per key part of the view's entity; t: one timestamp column; as many rows as were added.
 enum ss_status ss_readings_evaluate(const struct ss_readings *readings, const struct ss_column *const *keys,
@@ -61,6 +64,9 @@ enum ss_status ss_answer_evaluate(const struct ss_service *service, const struct
 // of memory.
 bool ss_column_slice(const struct ss_column *source, int64_t first, int32_t length, struct ss_arena *arena,
                      struct ss_column *slice);
+// The same of the rows first + rows[i].
+bool ss_column_gather(const struct ss_column *source, int64_t first, const int32_t *rows, int32_t length,
+                      struct ss_arena *arena, struct ss_column *gathered);
 // A column of `length` rows that all hold `value`, in the arena. False when out of memory.
 bool ss_column_repeat(struct ss_type type, struct ss_value value, int32_t length, struct ss_arena *arena,
                       struct ss_column *column);

@@ -201,6 +201,33 @@ enum ss_status ss_fill_view(struct ss_history *history, struct ss_online_txn *tx
     return status;
 }
 
+enum ss_status ss_fill_all(struct ss_materializer *materializer, uint64_t *rows_read, struct ss_error *error)
+{
+    enum ss_status status;
+    struct ss_store *store = materializer->store;
+    const struct ss_definitions *definitions = materializer->definitions;
+    struct ss_applied applied = {.arrival_us = SS_TIME_MIN_US};
+    struct ss_online_txn *txn = NULL;
+    struct ss_commit commit;
+    SS_TRY(ss_history_newest_commit(store->history, &commit, error));
+    if (commit.last_seq) applied = ss_applied_after(&commit, &applied);
+    SS_TRY(ss_history_newest_time(store->history, &applied.arrival_us,
+                                  error)); // of all commits, not of the newest alone
+    applied.has_live = definitions != NULL;
+    if (definitions) applied.live = definitions->fingerprint;
+    SS_TRY_GOTO(ss_online_write(store->online, &txn, error), out);
+    for (size_t i = 0; definitions && i < definitions->view_count; i++)
+        SS_TRY_GOTO(ss_fill_view(store->history, txn, &definitions->views[i], applied.seq, applied.arrival_us,
+                                 rows_read, error),
+                    out);
+    SS_TRY_GOTO(ss_online_set_applied(txn, &applied, error), out);
+    status = ss_online_commit(txn, error);
+    txn = NULL;
+out:
+    ss_online_end(txn);
+    return status;
+}
+
 // As a store does that forgets that it may die between the two.
 static enum ss_status note_applied_first(struct ss_store *store, const struct ss_applied *after,
                                          struct ss_error *error)
@@ -237,9 +264,28 @@ out:
     return status;
 }
 
+// Is so much missing that making all rows anew, entity by entity, is less work?
+static enum ss_status is_far_behind(struct ss_store *store, bool *far, struct ss_error *error)
+{
+    struct ss_online_txn *txn = NULL;
+    struct ss_applied applied;
+    struct ss_commit newest;
+    SS_TRY(ss_online_read(store->online, &txn, error));
+    const enum ss_status status = ss_online_applied(txn, &applied, error);
+    ss_online_end(txn);
+    SS_TRY(status);
+    SS_TRY(ss_history_newest_commit(store->history, &newest, error));
+    const uint64_t missing = newest.last_seq > applied.seq ? newest.last_seq - applied.seq : 0;
+    *far = missing >= (uint64_t)ss_history_bulk_rows(store->history) && missing > newest.last_seq / 2;
+    return SS_OK;
+}
+
 enum ss_status ss_catch_up(struct ss_materializer *materializer, uint64_t *rows_read, struct ss_error *error)
 {
     struct ss_store *store = materializer->store;
+    bool far;
+    SS_TRY(is_far_behind(store, &far, error));
+    if (far) return ss_fill_all(materializer, rows_read, error);
     for (;;) {
         struct ss_online_txn *txn = NULL;
         struct ss_applied applied;

@@ -21,7 +21,11 @@ enum ss_status ss_fold_view(struct ss_history *history, struct ss_online_txn *tx
 enum ss_status ss_fill_view(struct ss_history *history, struct ss_online_txn *txn, const struct ss_view *view,
                             uint64_t upto, int64_t past_us, uint64_t *rows_read, struct ss_error *error);
 
-// Brings all live views from their applied seq to history's newest commit, in steps, each one online commit.
+// Makes the tables of all live views anew at history's newest commit, in one transaction.
+enum ss_status ss_fill_all(struct ss_materializer *materializer, uint64_t *rows_read, struct ss_error *error);
+
+// Brings all live views from their applied seq to history's newest commit, in steps, each one online commit;
+// or makes them anew, where more than half of history is missing.
 // Adds the rows of history it took to *rows_read.
 enum ss_status ss_catch_up(struct ss_materializer *materializer, uint64_t *rows_read, struct ss_error *error);
 

@@ -44,34 +44,12 @@ static enum ss_status load_definitions(struct ss_materializer *materializer, str
     return found ? ss_catalog_load(store->history, &known, &materializer->definitions, error) : SS_OK;
 }
 
-// Fills every live view anew at history's newest commit, in one transaction.
 static enum ss_status fill_all(struct ss_materializer *materializer, struct ss_error *error)
 {
-    enum ss_status status;
-    struct ss_store *store = materializer->store;
-    const struct ss_definitions *definitions = materializer->definitions;
-    struct ss_applied applied = {.arrival_us = SS_TIME_MIN_US};
-    struct ss_online_txn *txn = NULL;
-    struct ss_commit commit;
-    SS_TRY(ss_history_newest_commit(store->history, &commit, error));
-    if (commit.last_seq) applied = ss_applied_after(&commit, &applied);
-    SS_TRY(ss_history_newest_time(store->history, &applied.arrival_us,
-                                  error)); // of all commits, not of the newest alone
-    applied.has_live = definitions != NULL;
-    if (definitions) applied.live = definitions->fingerprint;
-    SS_TRY_GOTO(ss_online_write(store->online, &txn, error), out);
-    for (size_t i = 0; definitions && i < definitions->view_count; i++)
-        SS_TRY_GOTO(ss_fill_view(store->history, txn, &definitions->views[i], applied.seq, applied.arrival_us,
-                                 &materializer->caught_up_rows, error),
-                    out);
-    SS_TRY_GOTO(ss_online_set_applied(txn, &applied, error), out);
-    status = ss_online_commit(txn, error);
-    txn = NULL;
+    SS_TRY(ss_fill_all(materializer, &materializer->caught_up_rows, error));
     materializer->rebuilt = true;
-    if (status == SS_OK) store->online_is_new = false;
-out:
-    ss_online_end(txn);
-    return status;
+    materializer->store->online_is_new = false;
+    return SS_OK;
 }
 
 // Does history hold the commit that the online store says it has applied?

@@ -219,9 +219,10 @@ static void compare_cell(struct probe *probe, const struct ss_answer *online, co
 }
 
 // The offline rows come here; their online twins are looked up in the snapshot.
-static enum ss_status compare_page(void *context, int64_t first, const struct ss_answer *offline,
+static enum ss_status compare_page(void *context, int64_t first, const struct ss_answer *offline, size_t slot,
                                    struct ss_error *error)
 {
+    (void)slot;
     struct probe *probe = context;
     const struct ss_service *service = probe->service;
     struct ss_answer online;
@@ -253,7 +254,8 @@ static enum ss_status compare_all(struct probe *probe)
     for (size_t i = 0; i < rows; i++) t_us[i] = probe->pinned.t_us;
     const struct ss_spine spine = {
         .length = (int64_t)rows, .keys = probe->columns, .t_us = t_us, .newest_s = probe->pinned.applied.seq};
-    return ss_point_in_time(probe->materializer->store->history, probe->service, &spine, &sink, probe->error);
+    return ss_point_in_time(probe->materializer->store->history, probe->service, &spine, NULL, &sink,
+                            probe->error);
 }
 
 static enum ss_status probe_all(struct probe *probe, const char *service, uint64_t limit,

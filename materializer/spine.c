@@ -1,59 +1,25 @@
-// Spines. First every cell is read and kept as it was, in one buffer; then, when the number of rows is known,
-// the columns that the service asks for are made typed out of it. Any cell that is not exactly of its type
-// ends the whole spine.
+// Spines. First every cell is kept as it was (spine_text.h) and the rows are counted; then, in blocks of
+// SPINE_BLOCK_ROWS on the pool's threads, the cells are hashed and the columns that the service asks for are
+// made typed out of them. Any cell that is not exactly of its type ends the whole spine.
 //
-// The buffer, row by row: varint of how many lines after the row before it stands, then its cells
-// (ss_cell_encode).
+// A plain CSV file is taken as it stands. Where anything in it is not as it should be, it is read again cell
+// by cell, in order, so that the first error is the one that is told.
 
 #include "materializer/spine.h"
 
 #include "engine/base/hash.h"
 #include "engine/base/number.h"
 #include "engine/key.h"
-#include "materializer/csv_reader.h"
+#include "materializer/csv_scan.h"
 
+#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
-void ss_cell_encode(const struct ss_cell *cell, struct ss_buffer *buffer)
-{
-    uint64_t bits;
-    ss_buffer_byte(buffer, (uint8_t)cell->kind);
-    switch (cell->kind) {
-    case SS_CELL_KIND_NULL: break;
-    case SS_CELL_KIND_INTEGER: ss_buffer_fixed64(buffer, (uint64_t)cell->integer); break;
-    case SS_CELL_KIND_REAL:
-        memcpy(&bits, &cell->real, sizeof bits);
-        ss_buffer_fixed64(buffer, bits);
-        break;
-    case SS_CELL_KIND_TEXT:
-    case SS_CELL_KIND_BLOB:
-        ss_buffer_varint(buffer, cell->text.size);
-        ss_buffer_append(buffer, cell->text.data, cell->text.size);
-        break;
-    }
-}
-
-static struct ss_cell decode_cell(struct ss_reader *reader)
-{
-    struct ss_cell cell = {.kind = (enum ss_cell_kind)ss_read_byte(reader)};
-    uint64_t bits;
-    switch (cell.kind) {
-    case SS_CELL_KIND_NULL: break;
-    case SS_CELL_KIND_INTEGER: cell.integer = (int64_t)ss_read_fixed64(reader); break;
-    case SS_CELL_KIND_REAL:
-        bits = ss_read_fixed64(reader);
-        memcpy(&cell.real, &bits, sizeof bits);
-        break;
-    case SS_CELL_KIND_TEXT:
-    case SS_CELL_KIND_BLOB:
-        cell.text.size = (size_t)ss_read_varint(reader);
-        cell.text.data = (const char *)ss_read_span(reader, cell.text.size);
-        break;
-    }
-    return cell;
-}
+#define SPINE_BLOCK_ROWS (8 * SS_BATCH_ROWS) // a multiple of 8: blocks share no byte of a bitmap
 
 // ---- Reading
 
@@ -68,7 +34,7 @@ static enum ss_status keep_columns(struct ss_spine_rows *rows, const struct ss_t
         if (!kept[i].name || !kept[i].type) return ss_fail_memory(error, "a spine's columns");
     }
     rows->columns = kept;
-    rows->column_count = count;
+    rows->column_count = rows->text.column_count = count;
     return SS_OK;
 }
 
@@ -81,18 +47,15 @@ static enum ss_status read_table(const char *place, struct ss_spine_rows *rows, 
     SS_TRY(ss_table_reader_open(place, &reader, error));
     const size_t count = ss_table_reader_columns(reader, &columns);
     SS_TRY_GOTO(keep_columns(rows, columns, count, error), out);
-    while (true) {
+    struct ss_cell *cells = ss_arena_array(&rows->arena, count + 1, sizeof *cells);
+    SS_TRY_GOTO(cells ? SS_OK : ss_fail_memory(error, "a spine's cells"), out);
+    while (!rows->text.bytes.failed) {
         SS_TRY_GOTO(ss_table_reader_next(reader, &has_row, error), out);
         if (!has_row) break;
-        ss_buffer_varint(&rows->cells, 1);
-        for (size_t i = 0; i < count; i++) {
-            const struct ss_cell cell = ss_table_reader_cell(reader, i);
-            ss_cell_encode(&cell, &rows->cells);
-        }
-        if (rows->cells.failed) break;
-        rows->spine.length++;
+        for (size_t i = 0; i < count; i++) cells[i] = ss_table_reader_cell(reader, i);
+        ss_spine_text_add(&rows->text, 1, cells);
     }
-    if (rows->cells.failed) status = ss_fail_memory(error, "a spine's cells");
+    if (rows->text.bytes.failed) status = ss_fail_memory(error, "a spine's cells");
 out:
     ss_table_reader_close(reader);
     return status;
@@ -110,40 +73,99 @@ static enum ss_status keep_header(const struct ss_csv_reader *reader, struct ss_
         if (!kept[i].name) return ss_fail_memory(error, "a spine's columns");
     }
     rows->columns = kept;
-    rows->column_count = count;
+    rows->column_count = rows->text.column_count = count;
     return SS_OK;
+}
+
+// Keeps a row of a CSV file; *line is that of the row before it.
+static enum ss_status add_csv_row(const char *place, const struct ss_csv_row *row, struct ss_cell *cells,
+                                  struct ss_spine_rows *rows, uint64_t *line, struct ss_error *error)
+{
+    if (row->problem)
+        return ss_fail(error, SS_INVALID, "%s:%llu: %s", place, (unsigned long long)row->line, row->problem);
+    for (size_t i = 0; i < rows->column_count; i++)
+        cells[i] = row->cells[i].null ? (struct ss_cell){.kind = SS_CELL_KIND_NULL}
+                                      : (struct ss_cell){SS_CELL_KIND_TEXT, .text = row->cells[i].text};
+    if (rows->text.length == 0) rows->text.last_line = *line;
+    ss_spine_text_add(&rows->text, row->line - *line, cells);
+    *line = row->line;
+    return rows->text.bytes.failed ? ss_fail_memory(error, "a spine's cells") : SS_OK;
+}
+
+// The rows of what cannot be read twice.
+static enum ss_status read_stream(const char *place, struct ss_csv_reader *reader, struct ss_cell *cells,
+                                  struct ss_spine_rows *rows, struct ss_error *error)
+{
+    struct ss_csv_row row;
+    bool has_row;
+    uint64_t line = 1;
+    while (true) {
+        SS_TRY(ss_csv_reader_next(reader, &row, &has_row, error));
+        if (!has_row) return SS_OK;
+        SS_TRY(add_csv_row(place, &row, cells, rows, &line, error));
+    }
+}
+
+// The rows of a file in memory.
+static enum ss_status scan_rows(const char *place, struct ss_bytes bytes, uint64_t first_line,
+                                struct ss_cell *cells, struct ss_spine_rows *rows, struct ss_error *error)
+{
+    struct ss_csv_scan scan;
+    struct ss_csv_row row;
+    enum ss_status status = SS_OK;
+    uint64_t line = 1;
+    SS_TRY(ss_csv_scan_init(&scan, rows->column_count, error));
+    ss_csv_scan_start(&scan, bytes, first_line);
+    while (status == SS_OK && ss_csv_scan_next(&scan, &row))
+        status = add_csv_row(place, &row, cells, rows, &line, error);
+    ss_csv_scan_release(&scan);
+    return status;
+}
+
+static enum ss_status read_csv_rows(const char *place, struct ss_csv_reader *reader,
+                                    struct ss_spine_rows *rows, struct ss_error *error)
+{
+    struct ss_buffer bytes = {0};
+    bool is_file;
+    struct ss_cell *cells = ss_arena_array(&rows->arena, rows->column_count + 1, sizeof *cells);
+    if (!cells) return ss_fail_memory(error, "a spine's cells");
+    SS_TRY(ss_spine_file_read(place, ss_csv_reader_offset(reader), &bytes, &is_file, error));
+    const struct ss_bytes all = {(const char *)bytes.data, bytes.size};
+    const enum ss_status status = is_file
+                                      ? scan_rows(place, all, ss_csv_reader_line(reader), cells, rows, error)
+                                      : read_stream(place, reader, cells, rows, error);
+    ss_buffer_release(&bytes);
+    return status;
 }
 
 static enum ss_status read_csv(const char *place, struct ss_spine_rows *rows, struct ss_error *error)
 {
     struct ss_csv_reader *reader;
-    struct ss_csv_row row;
     enum ss_status status;
-    bool has_row;
-    uint64_t line = 1;
     SS_TRY(ss_csv_reader_open(place, &reader, error));
     SS_TRY_GOTO(keep_header(reader, rows, error), out);
-    while (true) {
-        SS_TRY_GOTO(ss_csv_reader_next(reader, &row, &has_row, error), out);
-        if (!has_row) break;
-        if (row.problem) {
-            status =
-                ss_fail(error, SS_INVALID, "%s:%llu: %s", place, (unsigned long long)row.line, row.problem);
-            goto out;
-        }
-        ss_buffer_varint(&rows->cells, row.line - line);
-        line = row.line;
-        for (size_t i = 0; i < rows->column_count; i++) {
-            const struct ss_cell text = {SS_CELL_KIND_TEXT, .text = row.cells[i].text},
-                                 null = {.kind = SS_CELL_KIND_NULL};
-            ss_cell_encode(row.cells[i].null ? &null : &text, &rows->cells);
-        }
-        if (rows->cells.failed) break;
-        rows->spine.length++;
-    }
-    if (rows->cells.failed) status = ss_fail_memory(error, "a spine's cells");
+    SS_TRY_GOTO(read_csv_rows(place, reader, rows, error), out);
 out:
     ss_csv_reader_close(reader);
+    return status;
+}
+
+// *plain false: it is no plain file, or not one that can be read; nothing is told.
+static enum ss_status read_plain_csv(const char *place, struct ss_pool *pool, struct ss_spine_rows *rows,
+                                     bool *plain, struct ss_error *error)
+{
+    struct ss_csv_reader *reader = NULL;
+    enum ss_status status = SS_OK;
+    *plain = false;
+    const int file = strcmp(place, "-") == 0 ? -1 : open(place, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (file < 0) return SS_OK;
+    if (lseek(file, 0, SEEK_END) > 0) status = ss_csv_reader_open_file(file, place, &reader, error);
+    if (reader) status = keep_header(reader, rows, error);
+    if (reader && status == SS_OK)
+        status = ss_spine_text_load(file, ss_csv_reader_offset(reader), rows->column_count, pool, &rows->text,
+                                    plain, error);
+    ss_csv_reader_close(reader);
+    close(file);
     return status;
 }
 
@@ -160,6 +182,13 @@ struct wanted {
     bool is_event;            // of the event at hand
 };
 
+// A block of rows on its way to typed columns.
+struct block {
+    struct ss_arena arena;
+    struct ss_column *columns; // [wanted]: of fixed width, a part of the spine's own; of text, the block's
+    struct ss_sha256 hash;     // of the cells
+};
+
 struct reading {
     const struct ss_spine_source *source;
     const struct ss_source *event_source; // of the events at hand; NULL: none
@@ -169,7 +198,18 @@ struct reading {
     bool is_table;
     struct wanted *wanted;
     size_t wanted_count;
-    struct ss_arena cell; // of the value at hand
+    struct block *blocks;
+    int64_t *t_us;
+};
+
+// What one thread has in hand.
+struct typing {
+    const struct reading *reading;
+    struct block *block;
+    struct ss_cell *cells;
+    struct ss_arena cell;    // of the value at hand
+    struct ss_buffer hashed; // of a plain text: its cells encoded
+    struct ss_hasher *hasher;
 };
 
 static int find_column(const struct ss_spine_rows *rows, const char *name)
@@ -412,12 +452,13 @@ static const char *number_text(const struct wanted *wanted, const struct ss_cell
     return number;
 }
 
-static enum ss_status parse_cell(struct reading *reading, const struct wanted *wanted, uint64_t line,
+static enum ss_status parse_cell(struct typing *typing, const struct wanted *wanted, uint64_t line,
                                  const struct ss_cell *cell, struct ss_value *value, struct ss_error *error)
 {
+    const struct reading *reading = typing->reading;
     char number[SS_NUMBER_TEXT_SIZE], expectation[80];
     struct ss_bytes text = cell->text;
-    const char *reason = expected(wanted->type, expectation);
+    const char *reason;
     *value = (struct ss_value){0};
     if (cell->kind == SS_CELL_KIND_NULL) return SS_OK;
     if (cell->kind == SS_CELL_KIND_BLOB && wanted->type.id == SS_BYTES) {
@@ -431,129 +472,253 @@ static enum ss_status parse_cell(struct reading *reading, const struct wanted *w
         if (!digits && wanted->type.id == SS_TIMESTAMP)
             return fail_cell(reading, wanted, line, cell,
                              "expected a time as text, or give the unit of its numbers", error);
-        if (!digits) return fail_cell(reading, wanted, line, cell, reason, error);
+        if (!digits)
+            return fail_cell(reading, wanted, line, cell, expected(wanted->type, expectation), error);
         text = ss_bytes_of(digits);
     }
     const struct ss_zone *zone = wanted->is_event ? reading->event_source->zone : NULL;
-    ss_arena_reset(&reading->cell);
-    if (ss_value_parse(wanted->type, text, (int)wanted->unit, zone, &reading->cell, value, &reason))
+    ss_arena_reset(&typing->cell);
+    if (ss_value_parse(wanted->type, text, (int)wanted->unit, zone, &typing->cell, value, &reason))
         return SS_OK;
     if (!reason) return ss_fail_memory(error, "a spine's cell");
     return fail_cell(reading, wanted, line, cell, reason, error);
 }
 
-static enum ss_status take_cell(struct reading *reading, const struct wanted *wanted, uint64_t line,
-                                int64_t row, const struct ss_cell *cell, int64_t *t_us,
+static enum ss_status take_cell(struct typing *typing, size_t index, uint64_t line, int64_t row,
                                 struct ss_error *error)
 {
+    const struct reading *reading = typing->reading;
+    const struct wanted *wanted = &reading->wanted[index];
+    const struct ss_cell *cell = &typing->cells[wanted->column];
     struct ss_value value;
-    SS_TRY(parse_cell(reading, wanted, line, cell, &value, error));
+    SS_TRY(parse_cell(typing, wanted, line, cell, &value, error));
     if (wanted->is_event && cell->kind != SS_CELL_KIND_NULL) reading->carries[row] = true;
     if (wanted->values)
-        return ss_column_append(wanted->values, value, &reading->rows->arena)
+        return ss_column_append(&typing->block->columns[index], value, &typing->block->arena)
                    ? SS_OK
                    : ss_fail_memory(error, "a spine's column");
     if (!value.present)
         return fail_cell(reading, wanted, line, cell, "the time of a spine row may not be null", error);
-    t_us[row] = value.i64;
+    reading->t_us[row] = value.i64;
     return SS_OK;
 }
 
 // No entity of the row may have a longer key than the store holds. The wanted columns: the time, then the
 // keys.
-static enum ss_status check_keys(const struct reading *reading, uint64_t line, int64_t row,
-                                 const struct ss_cell *cells, struct ss_error *error)
+static enum ss_status check_key(const struct typing *typing, size_t view, uint64_t line,
+                                struct ss_error *error)
 {
-    const struct ss_service *service = reading->service;
-    for (size_t v = 0; v < service->view_count; v++) {
-        const struct ss_entity *entity = service->views[v]->entity;
-        struct ss_value parts[SS_MAX_KEYS];
-        struct ss_key key;
-        for (size_t i = 0; i < entity->key_count; i++)
-            parts[i] = ss_column_get(&reading->rows->spine.keys[service->view_keys[v][i]], (int32_t)row);
-        if (ss_key_encode(entity->key_types, parts, entity->key_count, &key) != SS_KEY_TOO_LONG) continue;
-        const struct wanted *wanted = &reading->wanted[1 + service->view_keys[v][0]];
-        char reason[160];
-        snprintf(reason, sizeof reason, "the key of entity '%.64s' is longer than %d bytes when encoded",
-                 entity->name, SS_KEY_MAX);
-        return fail_cell(reading, wanted, line, &cells[wanted->column], reason, error);
+    const struct reading *reading = typing->reading;
+    const struct ss_entity *entity = reading->service->views[view]->entity;
+    const int *places = reading->service->view_keys[view];
+    struct ss_value parts[SS_MAX_KEYS];
+    struct ss_key key;
+    size_t most = 1; // bytes that the encoded key may have
+    for (size_t i = 0; i < entity->key_count; i++) {
+        const struct ss_column *column = &typing->block->columns[1 + places[i]];
+        parts[i] = ss_column_get(column, column->length - 1);
+        most += ss_type_is_text(entity->key_types[i]) ? 2 * parts[i].text.size + 2 : 8;
     }
-    return SS_OK;
+    if (most <= SS_KEY_MAX ||
+        ss_key_encode(entity->key_types, parts, entity->key_count, &key) != SS_KEY_TOO_LONG)
+        return SS_OK;
+    const struct wanted *wanted = &reading->wanted[1 + places[0]];
+    char reason[160];
+    snprintf(reason, sizeof reason, "the key of entity '%.64s' is longer than %d bytes when encoded",
+             entity->name, SS_KEY_MAX);
+    return fail_cell(reading, wanted, line, &typing->cells[wanted->column], reason, error);
 }
 
-static void add_text(struct ss_hasher *hasher, const char *text)
+static void hash_row(struct typing *typing, const struct ss_spine_cursor *cursor)
 {
-    ss_hasher_add(hasher, text, strlen(text) + 1);
+    const struct ss_spine_text *text = &typing->reading->rows->text;
+    if (!text->is_plain) {
+        ss_hasher_add(typing->hasher, cursor->raw.data, cursor->raw.size);
+        return;
+    }
+    for (size_t i = 0; i < text->column_count; i++) ss_cell_encode(&typing->cells[i], &typing->hashed);
+    if (typing->hashed.size < 16384) return;
+    ss_hasher_add(typing->hasher, typing->hashed.data, typing->hashed.size);
+    ss_buffer_clear(&typing->hashed);
 }
 
-// Walks the buffer once: hashes it and makes the typed columns.
-static enum ss_status make_typed(struct reading *reading, struct ss_hasher *hasher, struct ss_error *error)
+static enum ss_status type_rows(struct typing *typing, int64_t first, int64_t end, struct ss_error *error)
+{
+    const struct reading *reading = typing->reading;
+    const struct ss_spine_text *text = &reading->rows->text;
+    struct ss_spine_cursor cursor = ss_spine_cursor_at(text, first);
+    for (int64_t row = first; row < end; row++) {
+        if (!ss_spine_next(text, &cursor, typing->cells))
+            return ss_fail(error, SS_INVALID, "spine '%s': it is no plain CSV file", reading->source->place);
+        hash_row(typing, &cursor);
+        for (size_t i = 0; i < reading->wanted_count; i++)
+            SS_TRY(take_cell(typing, i, cursor.line, row, error));
+        for (size_t v = 0; v < reading->service->view_count; v++)
+            SS_TRY(check_key(typing, v, cursor.line, error));
+    }
+    ss_hasher_add(typing->hasher, typing->hashed.data, typing->hashed.size);
+    return typing->hashed.failed ? ss_fail_memory(error, "a spine's hash") : SS_OK;
+}
+
+// The block's columns: those of fixed width write where their rows are in the whole.
+static bool init_block(const struct reading *reading, struct block *block, int64_t first, int64_t end)
+{
+    block->columns = ss_arena_array(&block->arena, reading->wanted_count + 1, sizeof *block->columns);
+    for (size_t i = 0; block->columns && i < reading->wanted_count; i++) {
+        struct ss_column *column = &block->columns[i];
+        const struct ss_column *whole = reading->wanted[i].values;
+        const int32_t rows = (int32_t)(end - first);
+        if (!whole) continue;
+        if (ss_type_is_text(whole->type)) {
+            if (!ss_column_init(column, whole->type, rows, &block->arena)) return false;
+            continue;
+        }
+        *column = (struct ss_column){
+            .type = whole->type, .capacity = rows, .validity = whole->validity + first / 8};
+        if (whole->type.id == SS_BOOL)
+            column->bits = whole->bits + first / 8;
+        else
+            column->i64 = whole->i64 + first;
+    }
+    return block->columns != NULL;
+}
+
+static enum ss_status type_block(void *context, size_t index, size_t slot, struct ss_error *error)
+{
+    const struct reading *reading = context;
+    const int64_t length = reading->rows->text.length, first = (int64_t)index * SPINE_BLOCK_ROWS;
+    const int64_t end = first + SPINE_BLOCK_ROWS < length ? first + SPINE_BLOCK_ROWS : length;
+    struct block *block = &reading->blocks[index];
+    struct typing typing = {.reading = reading, .block = block, .hasher = ss_hasher_create()};
+    typing.cells = calloc(reading->rows->column_count + 1, sizeof *typing.cells);
+    (void)slot;
+    enum ss_status status = typing.hasher && typing.cells && init_block(reading, block, first, end)
+                                ? type_rows(&typing, first, end, error)
+                                : ss_fail_memory(error, "a spine");
+    if (status == SS_OK) {
+        block->hash = ss_hasher_end(typing.hasher);
+        typing.hasher = NULL;
+    }
+    ss_hasher_destroy(typing.hasher);
+    free(typing.cells);
+    ss_arena_release(&typing.cell);
+    ss_buffer_release(&typing.hashed);
+    return status;
+}
+
+// Puts the blocks' columns of text behind each other.
+static bool join_text(const struct reading *reading, size_t wanted, size_t block_count)
+{
+    struct ss_column *whole = reading->wanted[wanted].values;
+    size_t size = 0;
+    for (size_t b = 0; b < block_count; b++) {
+        const struct ss_column *part = &reading->blocks[b].columns[wanted];
+        size += (size_t)part->offsets[part->length];
+    }
+    if (size > INT32_MAX) return false;
+    whole->data = ss_arena_alloc(&reading->rows->arena, size + 1);
+    if (!whole->data) return false;
+    whole->data_capacity = (int32_t)size;
+    for (size_t b = 0; b < block_count; b++) {
+        const struct ss_column *part = &reading->blocks[b].columns[wanted];
+        const int32_t at = whole->offsets[whole->length], first = whole->length;
+        if (part->offsets[part->length])
+            memcpy(whole->data + at, part->data, (size_t)part->offsets[part->length]);
+        memcpy(whole->validity + first / 8, part->validity, ((size_t)part->length + 7) / 8);
+        for (int32_t i = 1; i <= part->length; i++) whole->offsets[first + i] = at + part->offsets[i];
+        whole->length += part->length;
+    }
+    return true;
+}
+
+static enum ss_status join_blocks(const struct reading *reading, size_t block_count, struct ss_error *error)
 {
     struct ss_spine_rows *rows = reading->rows;
-    struct ss_cell *cells = ss_arena_array(&rows->arena, rows->column_count + 1, sizeof *cells);
-    int64_t *t_us = ss_arena_array(&rows->arena, (size_t)rows->spine.length + 1, sizeof *t_us);
-    struct ss_reader reader = {rows->cells.data, rows->cells.data + rows->cells.size, false};
-    uint64_t line = reading->is_table ? 0 : 1;
-    if (!cells || !t_us) return ss_fail_memory(error, "a spine");
-    for (size_t i = 0; i < rows->column_count; i++) add_text(hasher, rows->columns[i].name);
-    for (int64_t row = 0; row < rows->spine.length; row++) {
-        line += ss_read_varint(&reader);
-        const uint8_t *start = reader.at;
-        for (size_t i = 0; i < rows->column_count; i++) cells[i] = decode_cell(&reader);
-        ss_hasher_add(hasher, start, (size_t)(reader.at - start));
-        for (size_t i = 0; i < reading->wanted_count; i++) {
-            const struct wanted *wanted = &reading->wanted[i];
-            SS_TRY(take_cell(reading, wanted, line, row, &cells[wanted->column], t_us, error));
-        }
-        SS_TRY(check_keys(reading, line, row, cells, error));
+    struct ss_hasher *hasher = ss_hasher_create();
+    if (!hasher) return ss_fail_memory(error, "a spine's hash");
+    for (size_t i = 0; i < rows->column_count; i++)
+        ss_hasher_add(hasher, rows->columns[i].name, strlen(rows->columns[i].name) + 1);
+    for (size_t b = 0; b < block_count; b++)
+        ss_hasher_add(hasher, reading->blocks[b].hash.bytes, sizeof reading->blocks[b].hash.bytes);
+    rows->hash = ss_hasher_end(hasher);
+    for (size_t i = 0; i < reading->wanted_count; i++) {
+        struct ss_column *whole = reading->wanted[i].values;
+        if (!whole) continue;
+        if (!ss_type_is_text(whole->type))
+            whole->length = (int32_t)rows->spine.length;
+        else if (!join_text(reading, i, block_count))
+            return ss_fail_memory(error, "a spine's column");
     }
-    rows->spine.t_us = t_us;
     return SS_OK;
+}
+
+static enum ss_status make_typed(struct reading *reading, struct ss_pool *pool, struct ss_error *error)
+{
+    struct ss_spine_rows *rows = reading->rows;
+    const size_t length = (size_t)rows->spine.length,
+                 count = (length + SPINE_BLOCK_ROWS - 1) / SPINE_BLOCK_ROWS;
+    reading->t_us = ss_arena_array(&rows->arena, length + 1, sizeof *reading->t_us);
+    reading->blocks = calloc(count + 1, sizeof *reading->blocks);
+    enum ss_status status = reading->t_us && reading->blocks
+                                ? ss_pool_run(pool, count, type_block, reading, error)
+                                : ss_fail_memory(error, "a spine");
+    if (status == SS_OK) status = join_blocks(reading, count, error);
+    for (size_t b = 0; reading->blocks && b < count; b++) ss_arena_release(&reading->blocks[b].arena);
+    free(reading->blocks);
+    rows->spine.t_us = reading->t_us;
+    return status;
+}
+
+// From the cells as they were to the spine.
+static enum ss_status finish_rows(const struct ss_spine_source *source, const struct ss_service *service,
+                                  bool is_table, struct ss_pool *pool, struct ss_spine_rows *rows,
+                                  struct ss_error *error)
+{
+    struct reading reading = {.source = source, .service = service, .rows = rows, .is_table = is_table};
+    rows->spine.length = rows->text.length;
+    if (rows->spine.length > INT32_MAX)
+        return ss_fail(error, SS_LIMIT, "spine '%s': it has more than %d rows; split it", source->place,
+                       INT32_MAX);
+    SS_TRY(resolve(&reading, error));
+    return make_typed(&reading, pool, error);
 }
 
 enum ss_status ss_spine_read(const struct ss_spine_source *source, const struct ss_service *service,
-                             struct ss_spine_rows *rows, struct ss_error *error)
+                             struct ss_pool *pool, struct ss_spine_rows *rows, struct ss_error *error)
 {
     struct ss_table_place place;
     struct ss_spine_rows filled = {0};
-    struct reading reading = {.source = source, .service = service, .rows = &filled};
-    struct ss_hasher *hasher = ss_hasher_create();
-    enum ss_status status = SS_OK;
-    reading.is_table = ss_table_place_parse(source->place, &place);
-    if (!hasher) return ss_fail_memory(error, "a spine's hash");
-    SS_TRY_GOTO(reading.is_table ? read_table(source->place, &filled, error)
-                                 : read_csv(source->place, &filled, error),
-                out);
-    if (filled.spine.length > INT32_MAX) {
-        status = ss_fail(error, SS_LIMIT, "spine '%s': it has more than %d rows; split it", source->place,
-                         INT32_MAX);
-        goto out;
+    const bool is_table = ss_table_place_parse(source->place, &place);
+    bool plain = false;
+    enum ss_status status = is_table ? SS_OK : read_plain_csv(source->place, pool, &filled, &plain, error);
+    if (status == SS_OK && plain) status = finish_rows(source, service, false, pool, &filled, error);
+    if (status == SS_OK ? !plain : status != SS_OUT_OF_MEMORY) {
+        ss_spine_release(&filled);
+        status =
+            is_table ? read_table(source->place, &filled, error) : read_csv(source->place, &filled, error);
+        if (status == SS_OK) status = finish_rows(source, service, is_table, pool, &filled, error);
     }
-    SS_TRY_GOTO(resolve(&reading, error), out);
-    SS_TRY_GOTO(make_typed(&reading, hasher, error), out);
-    filled.hash = ss_hasher_end(hasher);
-    ss_arena_release(&reading.cell);
-    *rows = filled;
-    return SS_OK;
-out:
-    ss_arena_release(&reading.cell);
-    ss_hasher_destroy(hasher);
-    ss_spine_release(&filled);
+    if (status == SS_OK)
+        *rows = filled;
+    else
+        ss_spine_release(&filled);
     return status;
 }
 
 void ss_spine_release(struct ss_spine_rows *rows)
 {
     ss_arena_release(&rows->arena);
-    ss_buffer_release(&rows->cells);
+    ss_spine_text_release(&rows->text);
     *rows = (struct ss_spine_rows){0};
 }
 
-void ss_spine_next(const struct ss_spine_rows *rows, struct ss_spine_cursor *cursor, struct ss_cell *cells)
+void ss_spine_cells(const struct ss_spine_rows *rows, int64_t first, int32_t length, struct ss_cell *cells,
+                    struct ss_bytes *lines)
 {
-    struct ss_reader reader = {rows->cells.data + cursor->at, rows->cells.data + rows->cells.size, false};
-    ss_read_varint(&reader);
-    for (size_t i = 0; i < rows->column_count; i++) cells[i] = decode_cell(&reader);
-    SS_ASSERT(!reader.failed);
-    cursor->at = (size_t)(reader.at - rows->cells.data);
+    struct ss_spine_cursor cursor = ss_spine_cursor_at(&rows->text, first);
+    for (int32_t row = 0; row < length; row++) {
+        const bool is_row = ss_spine_next(&rows->text, &cursor, &cells[(size_t)row * rows->column_count]);
+        SS_ASSERT(is_row);
+        lines[row] = rows->text.is_plain ? cursor.raw : (struct ss_bytes){0};
+    }
 }

@@ -8,7 +8,7 @@
 #define SS_MATERIALIZER_SPINE_H
 
 #include "materializer/point_in_time.h"
-#include "store/training_table.h"
+#include "materializer/spine_text.h"
 
 struct ss_spine_map {   // --map KEY=COLUMN
     const char *name;   // of a key, a request input or, as SOURCE.COLUMN, of the event at hand
@@ -29,24 +29,19 @@ struct ss_spine_rows {
     struct ss_spine spine; // keys, request, t_us and length; the rest is the caller's
     size_t column_count;
     const struct ss_table_column *columns; // type "TEXT" for all of a CSV file
-    struct ss_sha256 hash;                 // of the columns' names and all cells
-    struct ss_buffer cells;
+    struct ss_sha256 hash;                 // of the columns' names and all cells (docs/FORMAT.md)
+    struct ss_spine_text text;             // the cells as they were
 };
 
-// Reads all of it. On failure nothing is held.
+// Reads all of it, on the pool's threads (NULL: the caller's). On failure nothing is held.
 enum ss_status ss_spine_read(const struct ss_spine_source *source, const struct ss_service *service,
-                             struct ss_spine_rows *rows, struct ss_error *error);
+                             struct ss_pool *pool, struct ss_spine_rows *rows, struct ss_error *error);
 void ss_spine_release(struct ss_spine_rows *rows); // a no-op on a zeroed struct
 
-// The cells row by row, from the first: `cells` has column_count entries, which borrow from `rows`. A zeroed
-// cursor stands before the first row. Not past the last row.
-struct ss_spine_cursor {
-    size_t at;
-};
-void ss_spine_next(const struct ss_spine_rows *rows, struct ss_spine_cursor *cursor, struct ss_cell *cells);
-
-// A cell in the one form that is hashed: kind(1), then integer 8 bytes, real 8 bytes (little endian), text
-// varint length and bytes.
-void ss_cell_encode(const struct ss_cell *cell, struct ss_buffer *buffer);
+// The cells of the rows [first, first + length), first being a multiple of SS_BATCH_ROWS: cells[row *
+// column_count + column]. lines[row]: the row as it stands in a CSV file; data NULL: to be made of its cells.
+// All borrow from `rows`.
+void ss_spine_cells(const struct ss_spine_rows *rows, int64_t first, int32_t length, struct ss_cell *cells,
+                    struct ss_bytes *lines);
 
 #endif

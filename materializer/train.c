@@ -1,40 +1,77 @@
 // Train. The spine is read whole (its cells go to the output as they were), then the point-in-time join hands
-// over up to SS_BATCH_ROWS rows at a time, in spine order, which go straight to the output: memory is spine +
-// join + one batch.
+// over blocks of rows, on any thread, which the output makes into text or cells there and then and puts in
+// their order: memory is spine + join + a block per thread.
 
 #include "materializer/train.h"
 
 #include "materializer/train_output.h"
 
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
 
+_Static_assert(SS_JOIN_BLOCK_ROWS == SS_TRAIN_BLOCK_ROWS, "a block of the join is a block of the output");
+
+struct slot { // what a thread has of a block
+    struct ss_arena arena;
+    uint64_t statuses[4];
+};
+
 struct run {
     const struct ss_train *train;
     struct ss_train_result *result;
     const struct ss_service *service;
+    struct ss_pool *pool;
     struct ss_spine_rows *rows;
-    struct ss_spine_cursor cursor;
-    struct ss_cell *cells;
+    struct slot *slots;
     struct ss_train_output *output;
 };
 
-static enum ss_status emit(void *context, int64_t first_row, const struct ss_answer *answer,
+static void count_statuses(const struct ss_service *service, const struct ss_answer *answer,
+                           uint64_t counts[4])
+{
+    for (size_t f = 0; f < service->feature_count; f++)
+        for (int32_t row = 0; row < answer->length; row++) counts[answer->statuses[f][row]]++;
+}
+
+static enum ss_status write_rows(struct run *run, int64_t first_row, const struct ss_answer *answer,
+                                 size_t slot, struct ss_error *error)
+{
+    const struct ss_spine *spine = &run->rows->spine;
+    const size_t length = (size_t)answer->length, columns = run->rows->column_count;
+    struct ss_arena *arena = &run->slots[slot].arena;
+    struct ss_cell *cells = ss_arena_array(arena, length * columns + 1, sizeof *cells);
+    struct ss_bytes *lines = ss_arena_array(arena, length + 1, sizeof *lines);
+    int64_t *t_us = ss_arena_array(arena, length + 1, sizeof *t_us);
+    if (!cells || !lines || !t_us) return ss_fail_memory(error, "the rows of a training table");
+    ss_spine_cells(run->rows, first_row, answer->length, cells, lines);
+    for (size_t row = 0; row < length; row++)
+        t_us[row] = spine->t_us[first_row + (int64_t)row] + (spine->inclusive ? 1 : 0);
+    const struct ss_train_rows rows = {cells, lines, answer, t_us, spine->newest_s};
+    return ss_train_output_rows(run->output, slot, &rows, error);
+}
+
+static enum ss_status emit(void *context, int64_t first_row, const struct ss_answer *answer, size_t slot,
                            struct ss_error *error)
 {
     struct run *run = context;
-    const struct ss_spine *spine = &run->rows->spine;
-    for (int32_t row = 0; row < answer->length; row++) {
-        const int64_t t_us = spine->t_us[first_row + row] + (spine->inclusive ? 1 : 0);
-        ss_spine_next(run->rows, &run->cursor, run->cells);
-        SS_TRY(ss_train_output_row(run->output, run->cells, answer, row, t_us, spine->newest_s, error));
-        for (size_t f = 0; f < run->service->feature_count; f++)
-            run->result->statuses[answer->statuses[f][row]]++;
-    }
+    const int64_t end = first_row + answer->length;
+    SS_TRY(write_rows(run, first_row, answer, slot, error));
+    count_statuses(run->service, answer, run->slots[slot].statuses);
+    if (end % SS_JOIN_BLOCK_ROWS != 0 && end != run->rows->spine.length) return SS_OK;
+    const size_t block = (size_t)((end - 1) / SS_JOIN_BLOCK_ROWS);
+    SS_TRY(ss_train_output_end_block(run->output, slot, block, error));
+    ss_arena_reset(&run->slots[slot].arena);
     return SS_OK;
+}
+
+static void give_up(void *context, int64_t first_row)
+{
+    const struct run *run = context;
+    ss_train_output_give_up(run->output, (size_t)(first_row / SS_JOIN_BLOCK_ROWS));
 }
 
 static void progress(void *context, int64_t done, int64_t total)
@@ -171,7 +208,8 @@ static enum ss_status join_and_write(struct run *run, struct ss_materializer *ma
 {
     const struct ss_train *train = run->train;
     struct ss_spine *spine = &run->rows->spine;
-    const struct ss_point_in_time_sink sink = {emit, progress, run};
+    const struct ss_point_in_time_sink sink = {emit, progress, run, give_up};
+    const size_t slots = ss_pool_threads(run->pool);
     const struct ss_train_layout layout = {train->output, run->rows->columns, run->rows->column_count,
                                            run->service, train->with_status};
     struct ss_commit newest;
@@ -182,14 +220,23 @@ static enum ss_status join_and_write(struct run *run, struct ss_materializer *ma
     SS_TRY(ss_history_newest_commit(materializer->store->history, &newest, error));
     spine->newest_s = newest.last_seq;
     run->result->newest_seq = newest.last_seq;
-    run->cells = ss_arena_array(&run->rows->arena, run->rows->column_count + 1, sizeof *run->cells);
-    if (!run->cells) return ss_fail_memory(error, "a training table");
-    SS_TRY(ss_train_output_open(&layout, &run->output, error));
-    SS_TRY_GOTO(ss_point_in_time(materializer->store->history, run->service, spine, &sink, error), out);
+    run->slots = ss_arena_array(&run->rows->arena, slots, sizeof *run->slots);
+    if (!run->slots) return ss_fail_memory(error, "a training table");
+    SS_TRY(ss_train_output_open(&layout, slots, &run->output, error));
+    SS_TRY_GOTO(ss_point_in_time(materializer->store->history, run->service, spine, run->pool, &sink, error),
+                out);
     SS_TRY_GOTO(finish(run, materializer, read_at_us, error), out);
+    for (size_t i = 0; i < 4 * slots; i++) run->result->statuses[i % 4] += run->slots[i / 4].statuses[i % 4];
 out:
+    for (size_t i = 0; i < slots; i++) ss_arena_release(&run->slots[i].arena);
     ss_train_output_close(run->output);
     return status;
+}
+
+static size_t core_count(void)
+{
+    cpu_set_t cores;
+    return sched_getaffinity(0, sizeof cores, &cores) == 0 ? (size_t)CPU_COUNT(&cores) : 1;
 }
 
 enum ss_status ss_train(struct ss_materializer *materializer, const struct ss_train *train,
@@ -198,13 +245,16 @@ enum ss_status ss_train(struct ss_materializer *materializer, const struct ss_tr
     struct ss_train_result filled = {0};
     struct ss_spine_rows rows = {0};
     struct run run = {.train = train, .result = &filled, .rows = &rows};
+    enum ss_status status;
     SS_TRY(check_request(train, error));
     SS_TRY(ss_require_service(materializer, train->service, &run.service, error));
-    SS_TRY(ss_spine_read(&train->spine, run.service, &rows, error));
-    const enum ss_status status = join_and_write(&run, materializer, error);
-    ss_spine_release(&rows);
-    if (status != SS_OK) return status;
+    SS_TRY(ss_pool_create(train->threads ? train->threads : core_count(), &run.pool, error));
+    SS_TRY_GOTO(ss_spine_read(&train->spine, run.service, run.pool, &rows, error), out);
+    SS_TRY_GOTO(join_and_write(&run, materializer, error), out);
     filled.feature_count = run.service->feature_count;
     *result = filled;
-    return SS_OK;
+out:
+    ss_spine_release(&rows);
+    ss_pool_destroy(run.pool);
+    return status;
 }

@@ -12,8 +12,9 @@ struct ss_train {
     const char *output; // FILE.db:TABLE or FILE.csv
     bool as_of_event_time, inclusive;
     bool with_status;    // a column `feature__status` behind each feature
+    size_t threads;      // 0: as many as there are cores
     const char *version; // of selfsame, for the manifest
-    // NULL: none. Called now and then with how much is done of `total`.
+    // NULL: none. Called now and then, by one thread at a time, with how much is done of `total`.
     void (*progress)(void *context, int64_t done, int64_t total);
     void *progress_context;
 };

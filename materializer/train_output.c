@@ -1,44 +1,51 @@
-// Output of a training table. Both formats are fed row by row and are put in their place by finish alone:
-// SQLite by its one transaction, CSV by a temporary file beside the target that takes its name at the end.
+// Output of a training table. A slot makes a block: its rows as CSV text or as cells for SQLite, and the hash
+// of what they hold. The block whose turn it is goes out: into SQLite row by row, or to its place in the CSV
+// file, which is known when the sizes of all blocks before it are. Both formats are put in their place by
+// finish alone: SQLite by its one transaction, CSV by taking its name.
 //
 // The digest is over the typed rows, so both formats of one table have the same: per row the spine's cells,
 // then per feature its status (one byte) and its value as SQLite holds it, then t and s; each cell as
-// ss_cell_encode writes it.
+// ss_cell_encode writes it. Blocks are hashed, then their hashes (docs/FORMAT.md "Training tables").
 
 #include "materializer/train_output.h"
 
-#include "engine/base/base64.h"
 #include "engine/base/hash.h"
-#include "engine/base/number.h"
+#include "materializer/csv_text.h"
 #include "materializer/spine.h"
+#include "materializer/whole_file.h"
 
-#include <errno.h>
-#include <fcntl.h>
+#include <endian.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#define FLUSH_BYTES (256u << 10)
+struct slot { // a block in the making
+    int64_t row_count;
+    struct ss_buffer hashed, lines, text; // text: of the value at hand
+    struct ss_hasher *hasher;
+    struct ss_cell *cells; // SQLite: [row * column_count + column]
+    struct ss_arena arena; // SQLite: text of the cells, until the block's end
+};
 
 struct ss_train_output {
     const struct ss_train_layout *layout;
+    bool is_table;
     struct ss_arena arena;
     struct ss_table_column *columns; // of the SQLite table: the CSV file has all but _t and _s
     bool *is_bool;                   // of the columns: an INTEGER that CSV writes as true or false
     size_t column_count;
-    struct ss_cell *cells; // column_count, of the row at hand
-    struct ss_buffer text; // of the value at hand
-    struct ss_arena texts; // of the row at hand: values that are text in SQLite and not in memory
-    struct ss_hasher *hasher;
-    struct ss_buffer hashed;
+    struct slot *slots;
+    size_t slot_count;
+    pthread_mutex_t lock; // of what follows
+    pthread_cond_t turn_came;
+    size_t turn, given_up; // the block that goes out next; the first that will not come, SIZE_MAX: all come
     int64_t row_count;
-    struct ss_table_writer *table; // SQLite
-    char *temporary;               // CSV
-    int file;                      // CSV; -1: none
-    struct ss_buffer lines;        // CSV, not yet written
+    struct ss_hasher *hasher; // of the blocks' hashes
+    uint64_t size;            // of the CSV file
+    struct ss_table_writer *table;
+    struct ss_whole_file *file;
 };
 
 // ---- Columns
@@ -75,10 +82,8 @@ static enum ss_status lay_out(struct ss_train_output *output, struct ss_error *e
     const struct ss_service *service = layout->service;
     const size_t most = layout->spine_column_count + 2 * service->feature_count + 2;
     output->columns = ss_arena_array(&output->arena, most, sizeof *output->columns);
-    output->cells = ss_arena_array(&output->arena, most, sizeof *output->cells);
     output->is_bool = ss_arena_array(&output->arena, most, sizeof *output->is_bool);
-    if (!output->columns || !output->cells || !output->is_bool)
-        return ss_fail_memory(error, "the columns of a training table");
+    if (!output->columns || !output->is_bool) return ss_fail_memory(error, "the columns of a training table");
     for (size_t i = 0; i < layout->spine_column_count; i++) output->columns[i] = layout->spine_columns[i];
     output->column_count = layout->spine_column_count;
     for (size_t i = 0; i < service->feature_count; i++) {
@@ -92,208 +97,261 @@ static enum ss_status lay_out(struct ss_train_output *output, struct ss_error *e
         snprintf(name, size, "%s__status", feature->name);
         SS_TRY(add_column(output, name, "TEXT", error));
     }
-    if (output->temporary) return SS_OK;
+    if (!output->is_table) return SS_OK;
     SS_TRY(add_column(output, "_t", "INTEGER", error));
     return add_column(output, "_s", "INTEGER", error);
 }
 
-// ---- CSV
-
-static enum ss_status fail_csv(const struct ss_train_output *output, const char *what, struct ss_error *error)
-{
-    return ss_fail(error, SS_IO, "output '%s': %s: %s", output->layout->place, what, strerror(errno));
-}
-
-static enum ss_status flush_lines(struct ss_train_output *output, struct ss_error *error)
-{
-    size_t done = 0;
-    if (output->lines.failed) return ss_fail_memory(error, "the lines of a CSV file");
-    while (done < output->lines.size) {
-        const ssize_t written = write(output->file, output->lines.data + done, output->lines.size - done);
-        if (written < 0 && errno == EINTR) continue;
-        if (written < 0) return fail_csv(output, "cannot write it", error);
-        done += (size_t)written;
-    }
-    ss_buffer_clear(&output->lines);
-    return SS_OK;
-}
-
-static void csv_text(struct ss_buffer *lines, struct ss_bytes text)
-{
-    bool quoted = text.size == 0;
-    for (size_t i = 0; i < text.size && !quoted; i++)
-        quoted = strchr("\",\r\n", text.data[i]) && text.data[i];
-    if (!quoted) {
-        ss_buffer_append(lines, text.data, text.size);
-        return;
-    }
-    ss_buffer_byte(lines, '"');
-    for (size_t i = 0; i < text.size; i++) {
-        if (text.data[i] == '"') ss_buffer_byte(lines, '"');
-        ss_buffer_byte(lines, (uint8_t)text.data[i]);
-    }
-    ss_buffer_byte(lines, '"');
-}
-
-static void csv_cell(struct ss_buffer *lines, const struct ss_cell *cell)
-{
-    char number[SS_NUMBER_TEXT_SIZE];
-    switch (cell->kind) {
-    case SS_CELL_KIND_NULL: break;
-    case SS_CELL_KIND_INTEGER: ss_buffer_format(lines, "%lld", (long long)cell->integer); break;
-    case SS_CELL_KIND_REAL: ss_buffer_text(lines, ss_float64_format(cell->real, number)); break;
-    case SS_CELL_KIND_TEXT: csv_text(lines, cell->text); break;
-    case SS_CELL_KIND_BLOB:
-        ss_base64_encode(cell->text, lines); // needs no quotes but for "" itself
-        if (cell->text.size == 0) ss_buffer_text(lines, "\"\"");
-        break;
-    }
-}
-
-static enum ss_status end_line(struct ss_train_output *output, struct ss_error *error)
-{
-    ss_buffer_byte(&output->lines, '\n');
-    return output->lines.size >= FLUSH_BYTES || output->lines.failed ? flush_lines(output, error) : SS_OK;
-}
-
-static enum ss_status write_header(struct ss_train_output *output, struct ss_error *error)
-{
-    for (size_t i = 0; i < output->column_count; i++) {
-        if (i) ss_buffer_byte(&output->lines, ',');
-        csv_text(&output->lines, ss_bytes_of(output->columns[i].name));
-    }
-    return end_line(output, error);
-}
-
-static enum ss_status name_temporary(struct ss_train_output *output, struct ss_error *error)
-{
-    const char *place = output->layout->place;
-    const size_t size = strlen(place) + 32;
-    output->temporary = ss_arena_alloc(&output->arena, size);
-    if (!output->temporary) return ss_fail_memory(error, "the name of a CSV file");
-    snprintf(output->temporary, size, "%s.%ld.part", place, (long)getpid());
-    return SS_OK;
-}
-
-static enum ss_status open_csv(struct ss_train_output *output, struct ss_error *error)
-{
-    struct stat there;
-    if (stat(output->layout->place, &there) == 0 && !S_ISREG(there.st_mode))
-        return ss_fail(error, SS_INVALID, "output '%s': it is there and is no plain file; name another one",
-                       output->layout->place);
-    output->file = open(output->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (output->file < 0) return fail_csv(output, "cannot make a file beside it", error);
-    return write_header(output, error);
-}
-
-static enum ss_status put_csv_in_place(struct ss_train_output *output, struct ss_error *error)
-{
-    SS_TRY(flush_lines(output, error));
-    if (fsync(output->file) != 0) return fail_csv(output, "cannot write it to disk", error);
-    if (rename(output->temporary, output->layout->place) != 0)
-        return fail_csv(output, "cannot put it in place", error);
-    output->temporary[0] = 0;
-    return SS_OK;
-}
-
 // ---- Rows
 
-// The value as a cell of SQLite; text made for it stands in output->texts. Out of memory:
-// output->text.failed.
-static struct ss_cell feature_cell(struct ss_train_output *output, struct ss_type type, struct ss_value value)
+// Text made for the value at hand; for SQLite it stands in slot->arena. Out of memory: slot->text.failed.
+static struct ss_cell text_cell(const struct ss_train_output *output, struct slot *slot, struct ss_type type,
+                                struct ss_value value)
 {
-    if (!value.present) return (struct ss_cell){.kind = SS_CELL_KIND_NULL};
-    switch (type.id) {
-    case SS_BOOL: return (struct ss_cell){SS_CELL_KIND_INTEGER, .integer = value.boolean};
-    case SS_INT64: return (struct ss_cell){SS_CELL_KIND_INTEGER, .integer = value.i64};
-    case SS_FLOAT64: return (struct ss_cell){SS_CELL_KIND_REAL, .real = value.f64};
-    case SS_STRING: return (struct ss_cell){SS_CELL_KIND_TEXT, .text = value.text};
-    case SS_BYTES: return (struct ss_cell){SS_CELL_KIND_BLOB, .text = value.text};
-    default: break;
+    struct ss_cell cell = {type.id == SS_BYTES ? SS_CELL_KIND_BLOB : SS_CELL_KIND_TEXT, .text = value.text};
+    if (slot->text.failed) return (struct ss_cell){.kind = SS_CELL_KIND_NULL};
+    if (type.id != SS_STRING && type.id != SS_BYTES) {
+        ss_buffer_clear(&slot->text);
+        ss_value_format(type, value, &slot->text);
+        if (slot->text.failed) return (struct ss_cell){.kind = SS_CELL_KIND_NULL};
+        cell.text = (struct ss_bytes){(const char *)slot->text.data, slot->text.size};
     }
-    if (output->text.failed) return (struct ss_cell){.kind = SS_CELL_KIND_NULL};
-    ss_buffer_clear(&output->text);
-    ss_value_format(type, value, &output->text);
-    const char *text =
-        output->text.failed ? NULL : ss_arena_copy(&output->texts, output->text.data, output->text.size);
-    if (!text) output->text.failed = true;
-    return (struct ss_cell){SS_CELL_KIND_TEXT, .text = {text, text ? output->text.size : 0}};
+    if (!output->is_table) return cell;
+    cell.text.data = ss_arena_copy(&slot->arena, cell.text.data, cell.text.size);
+    if (cell.text.data) return cell;
+    slot->text.failed = true;
+    return (struct ss_cell){.kind = SS_CELL_KIND_NULL};
 }
 
-static void fill_row(struct ss_train_output *output, const struct ss_cell *spine_cells,
-                     const struct ss_answer *answer, int32_t row, int64_t t_us, uint64_t s)
+// The value as a cell of SQLite; its text is valid until the next one, or, for SQLite, until the block's end.
+static struct ss_cell feature_cell(const struct ss_train_output *output, struct slot *slot,
+                                   const struct ss_column *column, int32_t row)
+{
+    if (!ss_bit_get(column->validity, row)) return (struct ss_cell){.kind = SS_CELL_KIND_NULL};
+    switch (column->type.id) {
+    case SS_BOOL: return (struct ss_cell){SS_CELL_KIND_INTEGER, .integer = ss_bit_get(column->bits, row)};
+    case SS_INT64: return (struct ss_cell){SS_CELL_KIND_INTEGER, .integer = column->i64[row]};
+    case SS_FLOAT64: return (struct ss_cell){SS_CELL_KIND_REAL, .real = column->f64[row]};
+    default: return text_cell(output, slot, column->type, ss_column_get(column, row));
+    }
+}
+
+static void put_byte(struct ss_buffer *buffer, char byte)
+{
+    uint8_t *room = ss_buffer_room(buffer, 1);
+    if (!room) return;
+    *room = (uint8_t)byte;
+    buffer->size++;
+}
+
+static void write_spine(const struct ss_train_output *output, struct slot *slot,
+                        const struct ss_train_rows *rows, int32_t row, struct ss_cell *kept)
+{
+    const size_t count = output->layout->spine_column_count;
+    const struct ss_cell *cells = &rows->spine_cells[(size_t)row * count];
+    for (size_t i = 0; i < count; i++) ss_cell_encode(&cells[i], &slot->hashed);
+    if (kept) {
+        memcpy(kept, cells, count * sizeof *cells);
+        return;
+    }
+    if (rows->spine_lines && rows->spine_lines[row].data) {
+        ss_buffer_append(&slot->lines, rows->spine_lines[row].data, rows->spine_lines[row].size);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (i) put_byte(&slot->lines, ',');
+        ss_csv_write_cell(&cells[i], false, &slot->lines);
+    }
+}
+
+// The status and then the cell as ss_cell_encode writes it.
+static void hash_feature(uint8_t status, const struct ss_cell *cell, struct ss_buffer *hashed)
+{
+    uint8_t *room = ss_buffer_room(hashed, 10);
+    if (!room) return;
+    room[0] = status;
+    if (cell->kind == SS_CELL_KIND_TEXT || cell->kind == SS_CELL_KIND_BLOB) {
+        hashed->size++;
+        ss_cell_encode(cell, hashed);
+        return;
+    }
+    uint64_t bits;
+    memcpy(&bits, &cell->integer, sizeof bits); // or the real's
+    bits = htole64(bits);
+    room[1] = (uint8_t)cell->kind;
+    memcpy(room + 2, &bits, sizeof bits);
+    hashed->size += cell->kind == SS_CELL_KIND_NULL ? 2 : 10;
+}
+
+static void write_features(const struct ss_train_output *output, struct slot *slot,
+                           const struct ss_answer *answer, int32_t row, struct ss_cell *kept)
 {
     const struct ss_train_layout *layout = output->layout;
-    struct ss_cell *cell = output->cells;
-    struct ss_buffer *hashed = &output->hashed;
-    ss_arena_reset(&output->texts);
-    for (size_t i = 0; i < layout->spine_column_count; i++) {
-        *cell = spine_cells[i];
-        ss_cell_encode(cell++, hashed);
-    }
-    for (size_t i = 0; i < layout->service->feature_count; i++) {
-        const struct ss_value value = ss_column_get(&answer->columns[i], row);
-        *cell = feature_cell(output, layout->service->features[i].type, value);
-        ss_buffer_byte(hashed, answer->statuses[i][row]);
-        ss_cell_encode(cell++, hashed);
+    bool first = layout->spine_column_count == 0;
+    for (size_t f = 0; f < layout->service->feature_count; f++) {
+        const struct ss_type type = layout->service->features[f].type;
+        const uint8_t status = answer->statuses[f][row];
+        const struct ss_cell cell = feature_cell(output, slot, &answer->columns[f], row);
+        hash_feature(status, &cell, &slot->hashed);
+        if (kept) *kept++ = cell;
+        if (!kept && !first) put_byte(&slot->lines, ',');
+        if (!kept) ss_csv_write_cell(&cell, type.id == SS_BOOL, &slot->lines);
+        first = false;
         if (!layout->with_status) continue;
-        const char *name = ss_cell_status_name((enum ss_cell_status)answer->statuses[i][row]);
-        *cell++ = (struct ss_cell){SS_CELL_KIND_TEXT, .text = ss_bytes_of(name)};
-    }
-    const struct ss_cell point[2] = {{SS_CELL_KIND_INTEGER, .integer = t_us},
-                                     {SS_CELL_KIND_INTEGER, .integer = (int64_t)s}};
-    for (size_t i = 0; i < 2; i++) {
-        ss_cell_encode(&point[i], hashed);
-        if (!output->temporary) *cell++ = point[i];
+        const struct ss_bytes name = ss_bytes_of(ss_cell_status_name((enum ss_cell_status)status));
+        if (kept) *kept++ = (struct ss_cell){SS_CELL_KIND_TEXT, .text = name};
+        if (!kept) put_byte(&slot->lines, ',');
+        if (!kept) ss_buffer_append(&slot->lines, name.data, name.size);
     }
 }
 
-enum ss_status ss_train_output_row(struct ss_train_output *output, const struct ss_cell *spine_cells,
-                                   const struct ss_answer *answer, int32_t row, int64_t t_us, uint64_t s,
-                                   struct ss_error *error)
+static void write_row(const struct ss_train_output *output, struct slot *slot,
+                      const struct ss_train_rows *rows, int32_t row)
 {
-    fill_row(output, spine_cells, answer, row, t_us, s);
-    if (output->hashed.failed || output->text.failed)
-        return ss_fail_memory(error, "a row of a training table");
-    if (output->hashed.size >= FLUSH_BYTES) {
-        ss_hasher_add(output->hasher, output->hashed.data, output->hashed.size);
-        ss_buffer_clear(&output->hashed);
-    }
-    output->row_count++;
-    if (output->table) return ss_table_writer_row(output->table, output->cells, error);
-    for (size_t i = 0; i < output->column_count; i++) {
-        if (i) ss_buffer_byte(&output->lines, ',');
-        const struct ss_cell *cell = &output->cells[i];
-        if (output->is_bool[i] && cell->kind == SS_CELL_KIND_INTEGER)
-            ss_buffer_text(&output->lines, cell->integer ? "true" : "false");
-        else
-            csv_cell(&output->lines, cell);
-    }
-    return end_line(output, error);
+    const struct ss_cell point[2] = {{SS_CELL_KIND_INTEGER, .integer = rows->t_us[row]},
+                                     {SS_CELL_KIND_INTEGER, .integer = (int64_t)rows->s}};
+    struct ss_cell *kept =
+        output->is_table ? &slot->cells[(size_t)slot->row_count * output->column_count] : NULL;
+    write_spine(output, slot, rows, row, kept);
+    write_features(output, slot, rows->answer, row, kept ? kept + output->layout->spine_column_count : NULL);
+    for (size_t i = 0; i < 2; i++) ss_cell_encode(&point[i], &slot->hashed);
+    if (kept)
+        memcpy(kept + output->column_count - 2, point, sizeof point);
+    else
+        put_byte(&slot->lines, '\n');
+    slot->row_count++;
+}
+
+enum ss_status ss_train_output_rows(struct ss_train_output *output, size_t slot_index,
+                                    const struct ss_train_rows *rows, struct ss_error *error)
+{
+    struct slot *slot = &output->slots[slot_index];
+    SS_ASSERT(slot->row_count + rows->answer->length <= SS_TRAIN_BLOCK_ROWS);
+    if (!slot->hasher && !(slot->hasher = ss_hasher_create()))
+        return ss_fail_memory(error, "the digest of a training table");
+    if (output->is_table && !slot->cells)
+        slot->cells = calloc(SS_TRAIN_BLOCK_ROWS * output->column_count + 1, sizeof *slot->cells);
+    if (output->is_table && !slot->cells) return ss_fail_memory(error, "the rows of a training table");
+    for (int32_t row = 0; row < rows->answer->length; row++) write_row(output, slot, rows, row);
+    if (slot->hashed.failed || slot->lines.failed || slot->text.failed)
+        return ss_fail_memory(error, "the rows of a training table");
+    ss_hasher_add(slot->hasher, slot->hashed.data, slot->hashed.size);
+    ss_buffer_clear(&slot->hashed);
+    return SS_OK;
+}
+
+// ---- Turns
+
+void ss_train_output_give_up(struct ss_train_output *output, size_t block)
+{
+    pthread_mutex_lock(&output->lock);
+    if (block < output->given_up) output->given_up = block;
+    pthread_cond_broadcast(&output->turn_came);
+    pthread_mutex_unlock(&output->lock);
+}
+
+// Waits for the turn; false: a block before this one will not come.
+static bool wait_for_turn(struct ss_train_output *output, size_t block)
+{
+    pthread_mutex_lock(&output->lock);
+    while (output->turn != block && output->given_up > block)
+        pthread_cond_wait(&output->turn_came, &output->lock);
+    const bool mine = output->turn == block;
+    pthread_mutex_unlock(&output->lock);
+    return mine;
+}
+
+static void pass_turn(struct ss_train_output *output)
+{
+    pthread_mutex_lock(&output->lock);
+    output->turn++;
+    pthread_cond_broadcast(&output->turn_came);
+    pthread_mutex_unlock(&output->lock);
+}
+
+// What has to be done in turn. *offset: where in the CSV file the block's lines go.
+static enum ss_status take_turn(struct ss_train_output *output, struct slot *slot,
+                                const struct ss_sha256 *hash, uint64_t *offset, struct ss_error *error)
+{
+    if (output->table)
+        SS_TRY(ss_table_writer_rows(output->table, slot->cells, (size_t)slot->row_count, error));
+    ss_hasher_add(output->hasher, hash->bytes, sizeof hash->bytes);
+    output->row_count += slot->row_count;
+    *offset = output->size;
+    output->size += slot->lines.size;
+    return SS_OK;
+}
+
+static enum ss_status put_block(struct ss_train_output *output, struct slot *slot, size_t block,
+                                struct ss_error *error)
+{
+    uint64_t offset;
+    if (!slot->hasher) return ss_fail(error, SS_INVALID, "a block without rows");
+    const struct ss_sha256 hash = ss_hasher_end(slot->hasher);
+    slot->hasher = NULL;
+    if (!wait_for_turn(output, block))
+        return ss_fail(error, SS_IO, "output '%s': an earlier row failed", output->layout->place);
+    SS_TRY(take_turn(output, slot, &hash, &offset, error));
+    pass_turn(output);
+    if (!output->file) return SS_OK;
+    const struct ss_bytes lines = {(const char *)slot->lines.data, slot->lines.size};
+    return ss_whole_file_write(output->file, offset, lines, error);
+}
+
+enum ss_status ss_train_output_end_block(struct ss_train_output *output, size_t slot_index, size_t block,
+                                         struct ss_error *error)
+{
+    struct slot *slot = &output->slots[slot_index];
+    const enum ss_status status = put_block(output, slot, block, error);
+    slot->row_count = 0;
+    ss_buffer_clear(&slot->lines);
+    ss_arena_reset(&slot->arena);
+    return status;
 }
 
 // ---- Life
 
+static enum ss_status write_header(struct ss_train_output *output, struct ss_error *error)
+{
+    struct ss_buffer line = {0};
+    for (size_t i = 0; i < output->column_count; i++) {
+        if (i) ss_buffer_byte(&line, ',');
+        ss_csv_write_text(ss_bytes_of(output->columns[i].name), &line);
+    }
+    ss_buffer_byte(&line, '\n');
+    output->size = line.size;
+    const struct ss_bytes bytes = {(const char *)line.data, line.size};
+    const enum ss_status status = line.failed ? ss_fail_memory(error, "the header of a CSV file")
+                                              : ss_whole_file_write(output->file, 0, bytes, error);
+    ss_buffer_release(&line);
+    return status;
+}
+
 static enum ss_status start(struct ss_train_output *output, struct ss_error *error)
 {
     struct ss_table_place place;
-    const bool is_table = ss_table_place_parse(output->layout->place, &place);
+    output->is_table = ss_table_place_parse(output->layout->place, &place);
     output->hasher = ss_hasher_create();
-    if (!output->hasher) return ss_fail_memory(error, "the digest of a training table");
-    if (!is_table) SS_TRY(name_temporary(output, error));
+    output->slots = ss_arena_array(&output->arena, output->slot_count, sizeof *output->slots);
+    if (!output->hasher || !output->slots) return ss_fail_memory(error, "the digest of a training table");
     SS_TRY(lay_out(output, error));
-    if (!is_table) return open_csv(output, error);
-    return ss_table_writer_open(output->layout->place, output->columns, output->column_count, &output->table,
-                                error);
+    if (output->is_table)
+        return ss_table_writer_open(output->layout->place, output->columns, output->column_count,
+                                    &output->table, error);
+    SS_TRY(ss_whole_file_open(output->layout->place, &output->file, error));
+    return write_header(output, error);
 }
 
-enum ss_status ss_train_output_open(const struct ss_train_layout *layout, struct ss_train_output **output,
-                                    struct ss_error *error)
+enum ss_status ss_train_output_open(const struct ss_train_layout *layout, size_t slots,
+                                    struct ss_train_output **output, struct ss_error *error)
 {
     struct ss_train_output *opened = calloc(1, sizeof *opened);
     if (!opened) return ss_fail_memory(error, "a training table");
     opened->layout = layout;
-    opened->file = -1;
+    opened->slot_count = slots;
+    opened->given_up = SIZE_MAX;
+    pthread_mutex_init(&opened->lock, NULL);
+    pthread_cond_init(&opened->turn_came, NULL);
     const enum ss_status status = start(opened, error);
     if (status == SS_OK)
         *output = opened;
@@ -305,25 +363,30 @@ enum ss_status ss_train_output_open(const struct ss_train_layout *layout, struct
 enum ss_status ss_train_output_finish(struct ss_train_output *output, struct ss_manifest *manifest,
                                       struct ss_error *error)
 {
-    ss_hasher_add(output->hasher, output->hashed.data, output->hashed.size);
     manifest->digest = ss_hasher_end(output->hasher);
     output->hasher = NULL;
     manifest->row_count = output->row_count;
     return output->table ? ss_table_writer_finish(output->table, manifest, error)
-                         : put_csv_in_place(output, error);
+                         : ss_whole_file_finish(output->file, error);
 }
 
 void ss_train_output_close(struct ss_train_output *output)
 {
     if (!output) return;
     ss_table_writer_close(output->table);
-    if (output->file >= 0 && output->temporary[0]) unlink(output->temporary);
-    if (output->file >= 0) close(output->file);
+    ss_whole_file_close(output->file);
     ss_hasher_destroy(output->hasher);
-    ss_buffer_release(&output->hashed);
-    ss_buffer_release(&output->text);
-    ss_arena_release(&output->texts);
-    ss_buffer_release(&output->lines);
+    for (size_t i = 0; output->slots && i < output->slot_count; i++) {
+        struct slot *slot = &output->slots[i];
+        ss_buffer_release(&slot->hashed);
+        ss_buffer_release(&slot->lines);
+        ss_buffer_release(&slot->text);
+        ss_hasher_destroy(slot->hasher);
+        free(slot->cells);
+        ss_arena_release(&slot->arena);
+    }
+    pthread_mutex_destroy(&output->lock);
+    pthread_cond_destroy(&output->turn_came);
     ss_arena_release(&output->arena);
     free(output);
 }

@@ -13,11 +13,21 @@
 
 struct ss_history;
 
+// Zeroed: as in production. Tests make them small, so that a few rows make many segments.
+struct ss_history_sizes {
+    int32_t staging_rows; // a commit that finds so many rows of a source waiting moves them to segments
+    int32_t bulk_rows;    // an append of so many goes to segments straight away
+    int32_t segment_rows; // of a segment, at most
+    int32_t fanout;       // so many runs of like size are merged into one
+};
+
 struct ss_history_options {
     bool sync; // true: fsync at every commit (synchronous=FULL). false: tests only
     void (*fault_point)(void *context, const char *name); // NULL, or called at named points
     void *fault_context;
-    struct ss_pool *pool; // borrowed. Large appends and compactions are packed on it; NULL: on the caller's thread
+    struct ss_history_sizes sizes;
+    struct ss_pool
+        *pool; // borrowed. Large appends and compactions are packed on it; NULL: on the caller's thread
 };
 
 // Creates the database file with its schema. Fails if it exists.
@@ -103,6 +113,17 @@ enum ss_status ss_history_commit(struct ss_history *history, struct ss_commit *c
                                  struct ss_error *error);
 void ss_history_rollback(struct ss_history *history); // no-op without a transaction
 
+// ---- Compaction. Readers go on beside it; each step is a transaction of its own.
+
+enum ss_compaction {
+    SS_COMPACT_NEEDED, // merges runs where enough have come together
+    SS_COMPACT_ALL,    // moves all rows to segments, and makes one run of each index
+    SS_COMPACT_REINDEX // the same, with every index made anew from the log
+};
+enum ss_status ss_history_compact(struct ss_history *history, enum ss_compaction what,
+                                  struct ss_error *error);
+int64_t ss_history_bulk_rows(const struct ss_history *history); // an append of so many is a large one
+
 // ---- Tables follow definitions. Idempotent. A column of a known source may be added (null in old rows) but
 // not change its type or identity: SS_CONFLICT with both. Entities of the views given get the index that
 // entity reads need.
@@ -151,6 +172,7 @@ uint64_t ss_history_rows_read(
 
 struct ss_history_stats {
     uint64_t commits, events, deletes, quarantined;
+    uint64_t segments, staged; // staged: events that are in no segment yet
     uint64_t file_bytes, wal_bytes;
 };
 enum ss_status ss_history_stats(struct ss_history *history, struct ss_history_stats *stats,

@@ -1,41 +1,73 @@
 // Indexes by entity: which events an entity has, in the order of their times.
 //
-// An index has two tables of the same shape, their primary key all of (key parts, event_time_us, seq):
+//   entity_indexes  id, source, keys ("_0_3": the key parts are c0 and c3), columns ("_1_2": what its
+//   segments
+//                   hold besides times and seqs; the key parts are in the entities)
 //
-//   by_<id><keys>   the body
-//   new_<id><keys>  what came since the body was last written
+// An index is a copy of the columns that views of one entity read, sorted by (key, event_time, seq): in
+// segments, and for what is in staging a plain index of SQLite. (Measured against a list of rows per entity
+// that points into the log: reading all entities of ten million events decodes every segment of the log once
+// per range of keys then, or holds all of it in memory.)
 //
-// Events of one batch belong to entities all over the place. Entered into one large table each of them would
-// change another page, and a batch of ten thousand would write most of the index again. So they are entered
-// into the small table, and when that has grown, a commit moves all of it to the body in the order of the
-// keys: every page is written once. Reads merge the two. An event with a null part in the key has no entry.
+// A view that reads more than its index holds makes the index anew from the log.
 
 #include "store/history_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define MERGE_LEAST 65536  // entries, below which the small table is cheap
-#define MERGE_MOST  262144 // above which it is not small any more
-#define MERGE_PART  16     // between: this part of all events
+#define BULK_ROWS 1048576 // of the log that are sorted into one run
 
-static void append_name(struct ss_buffer *sql, const char *kind, int64_t id, const char *keys)
+// "_0_3" as numbers, at most `most`. False: it makes no sense.
+static bool parse_positions(const char *text, int *positions, size_t most, size_t *count)
 {
-    ss_buffer_format(sql, "%s_%lld%s", kind, (long long)id, keys);
-}
-
-static bool parse_keys(struct history_index *index)
-{
-    const char *at = index->keys;
+    const char *at = text;
+    *count = 0;
     while (*at) {
         char *end;
-        if (*at != '_' || index->key_count == SS_MAX_KEYS) return false;
+        if (*at != '_' || *count == most) return false;
         const long position = strtol(at + 1, &end, 10);
         if (end == at + 1 || position < 0 || position > INT16_MAX) return false;
-        index->positions[index->key_count++] = (int)position;
+        positions[(*count)++] = (int)position;
         at = end;
     }
     return true;
+}
+
+static bool parse_index(struct history_index *index, size_t column_count, struct ss_arena *arena)
+{
+    index->columns = ss_arena_array(arena, column_count + 1, sizeof *index->columns);
+    if (!index->columns || !parse_positions(index->keys, index->positions, SS_MAX_KEYS, &index->key_count) ||
+        !parse_positions(index->columns_text, index->columns, column_count, &index->column_count))
+        return false;
+    for (size_t i = 0; i < index->key_count; i++)
+        if ((size_t)index->positions[i] >= column_count) return false;
+    for (size_t i = 0; i < index->column_count; i++)
+        if ((size_t)index->columns[i] >= column_count) return false;
+    return true;
+}
+
+static const char *copy_text(struct ss_arena *arena, sqlite3_stmt *statement, int column)
+{
+    const unsigned char *text = sqlite3_column_text(statement, column);
+    return text ? ss_arena_copy(arena, text, (size_t)sqlite3_column_bytes(statement, column)) : NULL;
+}
+
+static enum ss_status take_index(struct ss_history *history, sqlite3_stmt *statement,
+                                 struct history_table *table, struct ss_error *error)
+{
+    const size_t count = (size_t)sqlite3_column_int64(statement, 3);
+    if (!table->indexes) table->indexes = ss_arena_array(&history->arena, count, sizeof *table->indexes);
+    if (!table->indexes) return ss_fail_memory(error, "the indexes of a source");
+    struct history_index *index = &table->indexes[table->index_count];
+    index->id = sqlite3_column_int64(statement, 0);
+    index->keys = copy_text(&history->arena, statement, 1);
+    index->columns_text = copy_text(&history->arena, statement, 2);
+    if (!index->keys || !index->columns_text) return ss_fail_memory(error, "the indexes of a source");
+    if (!parse_index(index, table->column_count, &history->arena))
+        return ss_history_fail_row(history, "an index makes no sense", error);
+    table->index_count++;
+    return SS_OK;
 }
 
 enum ss_status ss_history_load_indexes(struct ss_history *history, struct history_table *table,
@@ -45,24 +77,15 @@ enum ss_status ss_history_load_indexes(struct ss_history *history, struct histor
     sqlite3_stmt *statement;
     bool row;
     SS_TRY(ss_history_statement(
-        history, "SELECT keys, count(*) OVER () FROM entity_indexes WHERE source = ?1 ORDER BY keys",
+        history,
+        "SELECT id, keys, columns, count(*) OVER () FROM entity_indexes WHERE source = ?1 ORDER BY id",
         &statement, error));
     sqlite3_bind_int64(statement, 1, table->id);
     for (;;) {
         SS_TRY(ss_history_step(history, statement, &row, "reading the indexes of a source", error));
-        if (!row) break;
-        const size_t count = (size_t)sqlite3_column_int64(statement, 1);
-        if (!table->indexes) table->indexes = ss_arena_array(&history->arena, count, sizeof *table->indexes);
-        const unsigned char *keys = sqlite3_column_text(statement, 0);
-        struct history_index *index = table->indexes ? &table->indexes[table->index_count] : NULL;
-        if (index && keys)
-            index->keys = ss_arena_copy(&history->arena, keys, (size_t)sqlite3_column_bytes(statement, 0));
-        if (!index || !index->keys)
-            status = ss_fail_memory(error, "the indexes of a source");
-        else if (!parse_keys(index))
-            status = ss_history_fail_row(history, "an index makes no sense", error);
+        if (!row) return SS_OK;
+        status = take_index(history, statement, table, error);
         if (status != SS_OK) break;
-        table->index_count++;
     }
     ss_history_done(statement);
     return status;
@@ -82,145 +105,250 @@ const struct history_index *ss_history_find_index(const struct history_table *ta
     return NULL;
 }
 
-enum ss_status ss_history_index_insert(struct ss_history *history, const struct history_table *table,
-                                       const struct history_index *index, sqlite3_stmt **statement,
-                                       struct ss_error *error)
-{
-    struct ss_buffer sql = {0};
-    ss_buffer_text(&sql, "INSERT INTO ");
-    append_name(&sql, "new", table->id, index->keys);
-    ss_buffer_text(&sql, " VALUES(");
-    for (size_t i = 1; i <= index->key_count; i++) ss_buffer_format(&sql, "?%zu, ", i);
-    ss_buffer_format(&sql, "?%zu, ?%zu)", index->key_count + 1, index->key_count + 2);
-    const enum ss_status status = ss_history_statement_of(history, &sql, statement, error);
-    ss_buffer_release(&sql);
-    return status;
-}
+// ---- What an index must hold
 
-// ---- Adding one
-
-static void append_key_list(struct ss_buffer *sql, const struct history_index *index)
+static bool is_key(const struct history_index *index, int position)
 {
-    for (size_t i = 0; i < index->key_count; i++) ss_buffer_format(sql, "c%d, ", index->positions[i]);
-}
-
-static enum ss_status create_tables(struct ss_history *history, int64_t id, const struct history_index *index,
-                                    struct ss_buffer *sql, struct ss_error *error)
-{
-    static const char *const kinds[] = {"by", "new"};
-    for (size_t i = 0; i < 2; i++) {
-        ss_buffer_text(sql, "CREATE TABLE ");
-        append_name(sql, kinds[i], id, index->keys);
-        ss_buffer_text(sql, "(");
-        append_key_list(sql, index);
-        ss_buffer_text(sql, "event_time_us, seq, PRIMARY KEY(");
-        append_key_list(sql, index);
-        ss_buffer_text(sql, "event_time_us, seq)) WITHOUT ROWID");
-        SS_TRY(ss_history_execute_buffer(history, sql, error));
-    }
-    return SS_OK;
-}
-
-static enum ss_status fill_body(struct ss_history *history, int64_t id, const struct history_index *index,
-                                struct ss_buffer *sql, struct ss_error *error)
-{
-    ss_buffer_text(sql, "INSERT INTO ");
-    append_name(sql, "by", id, index->keys);
-    ss_buffer_text(sql, " SELECT ");
-    append_key_list(sql, index);
-    ss_buffer_format(sql, "event_time_us, seq FROM events_%lld WHERE is_delete = 0", (long long)id);
     for (size_t i = 0; i < index->key_count; i++)
-        ss_buffer_format(sql, " AND c%d IS NOT NULL", index->positions[i]);
-    ss_buffer_text(sql, " ORDER BY ");
-    append_key_list(sql, index);
-    ss_buffer_text(sql, "event_time_us, seq");
-    return ss_history_execute_buffer(history, sql, error);
+        if (index->positions[i] == position) return true;
+    return false;
 }
 
-static enum ss_status note_index(struct ss_history *history, int64_t id, const char *keys,
-                                 struct ss_error *error)
+static bool same_entity(const struct ss_view *a, const struct ss_view *b)
+{
+    if (a->source != b->source || a->entity->key_count != b->entity->key_count) return false;
+    for (size_t i = 0; i < a->entity->key_count; i++)
+        if (a->key_columns[i] != b->key_columns[i]) return false;
+    return true;
+}
+
+// Marks what views of the same source and entity read, and what the index has (NULL: nothing).
+static void mark_columns(const struct ss_definitions *definitions, const struct ss_view *view,
+                         const int *positions, const struct history_index *keys,
+                         const struct history_index *index, bool *wanted)
+{
+    for (size_t v = 0; v < definitions->view_count; v++) {
+        const struct ss_view *other = &definitions->views[v];
+        if (!same_entity(view, other)) continue;
+        for (size_t i = 0; i < view->source->column_count; i++)
+            if (other->row_inputs[i] && positions[i] >= 0 && !is_key(keys, positions[i]))
+                wanted[positions[i]] = true;
+    }
+    for (size_t i = 0; index && i < index->column_count; i++) wanted[index->columns[i]] = true;
+}
+
+static bool holds_all(const struct history_index *index, const bool *wanted, size_t column_count)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < column_count; i++) count += wanted[i];
+    return index->column_count == count; // what it has is among the wanted
+}
+
+// ---- Making one
+
+static enum ss_status note_index(struct ss_history *history, const struct history_table *table,
+                                 const struct history_index *index, struct ss_buffer *keys,
+                                 struct ss_buffer *columns, struct ss_error *error)
 {
     sqlite3_stmt *statement;
-    SS_TRY(ss_history_statement(history, "INSERT INTO entity_indexes VALUES(?1, ?2)", &statement, error));
-    sqlite3_bind_int64(statement, 1, id);
-    sqlite3_bind_text(statement, 2, keys, -1, SQLITE_STATIC);
+    SS_TRY(ss_history_statement(history,
+                                index
+                                    ? "UPDATE entity_indexes SET columns = ?3 WHERE source = ?1 AND keys = ?2"
+                                    : "INSERT INTO entity_indexes(source, keys, columns) VALUES(?1, ?2, ?3)",
+                                &statement, error));
+    sqlite3_bind_int64(statement, 1, table->id);
+    sqlite3_bind_text(statement, 2, (const char *)keys->data, -1, SQLITE_STATIC);
+    sqlite3_bind_text(statement, 3, (const char *)columns->data, -1, SQLITE_STATIC);
     return ss_history_run(history, statement, "adding an index", error);
 }
 
-enum ss_status ss_history_add_index(struct ss_history *history, const struct history_table *table,
-                                    const struct ss_view *view, const int *positions, struct ss_error *error)
+static enum ss_status index_staging(struct ss_history *history, const struct history_table *table,
+                                    const char *keys, struct ss_error *error)
 {
-    enum ss_status status;
-    struct ss_buffer keys = {0}, sql = {0};
-    struct history_index index = {0};
-    const int64_t id = table->id;
-    for (size_t i = 0; i < view->entity->key_count; i++)
-        ss_buffer_format(&keys, "_%d", positions[view->key_columns[i]]);
-    ss_buffer_byte(&keys, 0);
-    SS_TRY_GOTO(keys.failed ? ss_fail_memory(error, "an index") : SS_OK, out);
-    index.keys = (const char *)keys.data;
-    SS_ASSERT(parse_keys(&index));
-    SS_TRY_GOTO(note_index(history, id, index.keys, error), out);
-    SS_TRY_GOTO(create_tables(history, id, &index, &sql, error), out);
-    SS_TRY_GOTO(fill_body(history, id, &index, &sql, error), out);
-out:
-    ss_buffer_release(&keys);
+    struct ss_buffer sql = {0};
+    int positions[SS_MAX_KEYS];
+    size_t count;
+    SS_ASSERT(parse_positions(keys, positions, SS_MAX_KEYS, &count));
+    ss_buffer_format(&sql, "CREATE INDEX events_%lld%s_by ON events_%lld(", (long long)table->id, keys,
+                     (long long)table->id);
+    for (size_t i = 0; i < count; i++) ss_buffer_format(&sql, "c%d, ", positions[i]);
+    ss_buffer_text(&sql, "event_time_us)");
+    const enum ss_status status = ss_history_execute_buffer(history, &sql, error);
     ss_buffer_release(&sql);
     return status;
 }
 
-// ---- Merging
-
-static enum ss_status merge_index(struct ss_history *history, int64_t id, const struct history_index *index,
-                                  struct ss_buffer *sql, struct ss_error *error)
+enum ss_status ss_history_drop_runs(struct ss_history *history, const struct history_table *table,
+                                    const struct history_index *index, struct ss_error *error)
 {
-    ss_buffer_text(sql, "INSERT INTO ");
-    append_name(sql, "by", id, index->keys);
-    ss_buffer_text(sql, " SELECT * FROM ");
-    append_name(sql, "new", id, index->keys);
-    ss_buffer_text(sql, " ORDER BY ");
-    append_key_list(sql, index);
-    ss_buffer_text(sql, "event_time_us, seq; DELETE FROM ");
-    append_name(sql, "new", id, index->keys);
-    return ss_history_execute_buffer(history, sql, error);
+    size_t count;
+    SS_TRY(ss_history_refresh_segments(history, error));
+    const struct history_segment *segments = ss_history_segments_of(history, table->id, index->id, &count);
+    for (size_t i = 0; i < count; i++) SS_TRY(ss_history_delete_segment(history, segments[i].id, error));
+    return count ? ss_history_segments_changed(history, error) : SS_OK;
 }
 
-static enum ss_status read_merged(struct ss_history *history, uint64_t *merged_seq, struct ss_error *error)
+// Columns of rows of the log.
+struct log_rows {
+    const struct history_table *table;
+    const bool *wanted;
+    struct ss_arena arena;
+    struct history_rows rows;
+    int64_t *event_time_us, *arrival_us;
+    uint64_t *seq;
+    struct ss_column *columns;
+    const struct ss_column **pointers;
+};
+
+static bool init_log_rows(struct log_rows *log, int32_t capacity)
 {
-    sqlite3_stmt *statement;
-    bool row;
-    SS_TRY(ss_history_statement(history, "SELECT last_seq FROM merges", &statement, error));
-    SS_TRY(ss_history_step(history, statement, &row, "reading how far the indexes go", error));
-    *merged_seq = row ? (uint64_t)sqlite3_column_int64(statement, 0) : 0;
-    ss_history_done(statement);
+    const size_t columns = log->table->column_count, room = (size_t)capacity + 1;
+    log->event_time_us = ss_arena_array(&log->arena, room, sizeof *log->event_time_us);
+    log->arrival_us = ss_arena_array(&log->arena, room, sizeof *log->arrival_us);
+    log->seq = ss_arena_array(&log->arena, room, sizeof *log->seq);
+    log->columns = ss_arena_array(&log->arena, columns + 1, sizeof *log->columns);
+    log->pointers = ss_arena_array(&log->arena, columns + 1, sizeof *log->pointers);
+    if (!log->event_time_us || !log->arrival_us || !log->seq || !log->columns || !log->pointers) return false;
+    for (size_t i = 0; i < columns; i++) {
+        if (!log->wanted[i]) continue;
+        if (!ss_column_init(&log->columns[i], log->table->column_types[i], capacity, &log->arena))
+            return false;
+        log->pointers[i] = &log->columns[i];
+    }
+    log->rows = (struct history_rows){0, log->event_time_us, log->arrival_us, log->seq, NULL, log->pointers};
+    return true;
+}
+
+static enum ss_status append_columns(struct ss_history *history, struct segment_data *data,
+                                     struct log_rows *log, struct ss_error *error)
+{
+    const int32_t count = data->segment.row_count;
+    for (size_t i = 0; i < log->table->column_count; i++) {
+        struct ss_column *column = &log->columns[i];
+        const struct ss_packed *packed;
+        bool ok = true;
+        if (!log->wanted[i]) continue;
+        SS_TRY(ss_history_open_blob(history, data, SLOT_COLUMN + (int)i, column->type, &packed, error));
+        if (packed)
+            ok = ss_packed_append(packed, 0, count, column, &log->arena);
+        else
+            for (int32_t row = 0; ok && row < count; row++)
+                ok = ss_column_append(column, (struct ss_value){0}, &log->arena);
+        if (!ok) return ss_fail_memory(error, "the rows of a source");
+    }
     return SS_OK;
 }
 
-static enum ss_status note_merged(struct ss_history *history, uint64_t seq, struct ss_error *error)
-{
-    sqlite3_stmt *statement;
-    SS_TRY(ss_history_statement(history, "UPDATE merges SET last_seq = ?1", &statement, error));
-    sqlite3_bind_int64(statement, 1, (int64_t)seq);
-    return ss_history_run(history, statement, "noting how far the indexes go", error);
-}
-
-enum ss_status ss_history_merge_indexes(struct ss_history *history, uint64_t last_seq, struct ss_error *error)
+static enum ss_status append_segment(struct ss_history *history, const struct history_segment *segment,
+                                     struct log_rows *log, struct ss_error *error)
 {
     enum ss_status status;
-    struct ss_buffer sql = {0};
-    uint64_t merged_seq, most = last_seq / MERGE_PART;
-    if (most < MERGE_LEAST) most = MERGE_LEAST;
-    if (most > MERGE_MOST) most = MERGE_MOST;
-    SS_TRY(read_merged(history, &merged_seq, error));
-    if (last_seq - merged_seq < most) return SS_OK;
-    SS_TRY_GOTO(ss_history_load_tables(history, error), out);
-    for (size_t i = 0; i < history->table_count; i++) {
-        const struct history_table *table = &history->tables[i];
-        for (size_t index = 0; index < table->index_count; index++)
-            SS_TRY_GOTO(merge_index(history, table->id, &table->indexes[index], &sql, error), out);
+    struct segment_data *data = NULL;
+    const struct ss_packed *fixed[3];
+    const int32_t first = log->rows.count, count = segment->row_count;
+    SS_TRY(ss_history_pin_segment(history, segment, &data, error));
+    for (int slot = SLOT_TIME; slot <= SLOT_SEQ; slot++)
+        SS_TRY_GOTO(ss_history_open_blob(history, data, slot, (struct ss_type){0}, &fixed[slot], error), out);
+    ss_packed_read_integers(fixed[SLOT_TIME], 0, count, log->event_time_us + first);
+    ss_packed_read_integers(fixed[SLOT_LATENESS], 0, count, log->arrival_us + first);
+    ss_packed_read_integers(fixed[SLOT_SEQ], 0, count, (int64_t *)log->seq + first);
+    for (int32_t i = 0; i < count; i++) {
+        log->arrival_us[first + i] += log->event_time_us[first + i];
+        log->seq[first + i] += segment->first_seq + (uint64_t)i;
     }
-    SS_TRY_GOTO(note_merged(history, last_seq, error), out);
+    SS_TRY_GOTO(append_columns(history, data, log, error), out);
+    log->rows.count += count;
 out:
-    ss_buffer_release(&sql);
+    ss_history_unpin_segment(history, data);
+    return status;
+}
+
+// One run of the log's segments [first, end).
+static enum ss_status make_run(struct ss_history *history, const struct history_table *table,
+                               const struct history_index *index, const bool *wanted,
+                               const struct history_segment *first, const struct history_segment *end,
+                               struct ss_error *error)
+{
+    enum ss_status status;
+    struct log_rows log = {.table = table, .wanted = wanted};
+    int32_t rows = 0;
+    for (const struct history_segment *at = first; at < end; at++) rows += at->row_count;
+    SS_TRY_GOTO(init_log_rows(&log, rows) ? SS_OK : ss_fail_memory(error, "the rows of a source"), out);
+    for (const struct history_segment *at = first; at < end; at++)
+        SS_TRY_GOTO(append_segment(history, at, &log, error), out);
+    status = ss_history_write_segments(history, table, &log.rows, false, &index, 1, error);
+out:
+    ss_arena_release(&log.arena);
+    return status;
+}
+
+enum ss_status ss_history_make_runs(struct ss_history *history, const struct history_table *table,
+                                    const struct history_index *index, struct ss_error *error)
+{
+    enum ss_status status = SS_OK;
+    struct ss_arena arena = {0};
+    size_t count;
+    SS_TRY(ss_history_refresh_segments(history, error));
+    const struct history_segment *log = ss_history_segments_of(history, table->id, 0, &count);
+    bool *wanted = ss_arena_array(&arena, table->column_count + 1, sizeof *wanted);
+    if (!wanted) return ss_fail_memory(error, "the columns of an index");
+    for (size_t i = 0; i < index->key_count; i++) wanted[index->positions[i]] = true;
+    for (size_t i = 0; i < index->column_count; i++) wanted[index->columns[i]] = true;
+    for (size_t first = 0, end = 0; first < count; first = end) {
+        int32_t rows = 0;
+        while (end < count && (end == first || rows + log[end].row_count <= BULK_ROWS))
+            rows += log[end++].row_count;
+        SS_TRY_GOTO(make_run(history, table, index, wanted, log + first, log + end, error), out);
+    }
+out:
+    ss_arena_release(&arena);
+    return status;
+}
+
+static enum ss_status make_index(struct ss_history *history, const struct history_table *table,
+                                 const struct ss_view *view, const int *positions,
+                                 const struct history_index *old, struct ss_buffer *keys,
+                                 struct ss_buffer *columns, struct ss_error *error)
+{
+    ss_buffer_byte(keys, 0);
+    ss_buffer_byte(columns, 0);
+    if (keys->failed || columns->failed) return ss_fail_memory(error, "an index");
+    const struct ss_source *source = view->source;
+    if (old) SS_TRY(ss_history_drop_runs(history, table, old, error));
+    SS_TRY(note_index(history, table, old, keys, columns, error));
+    if (!old) SS_TRY(index_staging(history, table, (const char *)keys->data, error));
+    SS_TRY(ss_history_load_tables(history, error));
+    SS_TRY(ss_history_find_table(history, source->name, &table, error));
+    const struct history_index *index = ss_history_find_index(table, view, positions);
+    SS_ASSERT(index);
+    return ss_history_make_runs(history, table, index, error);
+}
+
+enum ss_status ss_history_prepare_index(struct ss_history *history, const struct ss_definitions *definitions,
+                                        size_t number, struct ss_error *error)
+{
+    enum ss_status status;
+    const struct ss_view *view = &definitions->views[number];
+    const struct history_table *table;
+    struct ss_arena arena = {0};
+    struct ss_buffer keys = {0}, columns = {0};
+    struct history_index made = {.key_count = view->entity->key_count};
+    int *positions = ss_arena_array(&arena, view->source->column_count + 1, sizeof *positions);
+    if (!positions) return ss_fail_memory(error, "the columns of a view");
+    SS_TRY_GOTO(ss_history_require_table(history, view->source, &table, positions, error), out);
+    const struct history_index *old = ss_history_find_index(table, view, positions);
+    bool *wanted = ss_arena_array(&arena, table->column_count + 1, sizeof *wanted);
+    SS_TRY_GOTO(wanted ? SS_OK : ss_fail_memory(error, "the columns of a view"), out);
+    for (size_t i = 0; i < made.key_count; i++) made.positions[i] = positions[view->key_columns[i]];
+    mark_columns(definitions, view, positions, &made, old, wanted);
+    if (old && holds_all(old, wanted, table->column_count)) goto out;
+    for (size_t i = 0; i < made.key_count; i++) ss_buffer_format(&keys, "_%d", made.positions[i]);
+    for (size_t i = 0; i < table->column_count; i++)
+        if (wanted[i]) ss_buffer_format(&columns, "_%zu", i);
+    status = make_index(history, table, view, positions, old, &keys, &columns, error);
+out:
+    ss_buffer_release(&keys);
+    ss_buffer_release(&columns);
+    ss_arena_release(&arena);
     return status;
 }

@@ -4,11 +4,13 @@
 //
 //   settings        name -> value (the catalog's)
 //   definitions     what was applied (the catalog's)
-//   sources         source -> id, identity, whether it is live
+//   sources         source -> id, identity, name of the event_id column (null: none), whether it is live
 //   source_columns  (source, position) -> name, type: column `position` of the source is c<position>
-//   events_<id>     one row per event of source <id>; see history_tables.c
-//   entity_indexes  which entities' keys a source is indexed by; see history_index.c
-//   merges          the seq up to which the indexes' bodies go
+//   events_<id>     staging: the newest inserts of source <id>, a row each; see history_tables.c
+//   deletes_<id>    its deletes; see history_deletes.c
+//   segments, blobs all other inserts, as packed columns; see history_segment.c
+//   segment_generation  a number that changes whenever the list of segments does; how many runs were made
+//   entity_indexes  which entities' keys a source is sorted by; see history_index.c
 //   commits         one row per commit: first and last seq, its random id, its clock, its newest time, and
 //                   the greatest time up to it
 //   batches         (producer, number) -> hash
@@ -30,7 +32,7 @@
 #include <unistd.h>
 
 #define APPLICATION_ID  0x53534831 // "SSH1"
-#define FORMAT_VERSION  1
+#define FORMAT_VERSION  2
 #define BUSY_TIMEOUT_MS 20000
 
 static const char schema[] =
@@ -40,12 +42,19 @@ static const char schema[] =
     "NULL,"
     " content BLOB NOT NULL, PRIMARY KEY(fingerprint, position)) WITHOUT ROWID;"
     "CREATE TABLE sources(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, identity TEXT NOT NULL,"
-    " live INTEGER NOT NULL DEFAULT 0);"
+    " event_id TEXT, live INTEGER NOT NULL DEFAULT 0);"
     "CREATE TABLE source_columns(source INTEGER, position INTEGER, name TEXT NOT NULL, type TEXT NOT NULL,"
     " PRIMARY KEY(source, position), UNIQUE(source, name)) WITHOUT ROWID;"
-    "CREATE TABLE entity_indexes(source INTEGER, keys TEXT, PRIMARY KEY(source, keys)) WITHOUT ROWID;"
-    "CREATE TABLE merges(last_seq INTEGER NOT NULL);"
-    "INSERT INTO merges VALUES(0);"
+    "CREATE TABLE entity_indexes(id INTEGER PRIMARY KEY, source INTEGER NOT NULL, keys TEXT NOT NULL,"
+    " columns TEXT NOT NULL, UNIQUE(source, keys));"
+    "CREATE TABLE segments(id INTEGER PRIMARY KEY AUTOINCREMENT, source INTEGER NOT NULL,"
+    " index_id INTEGER NOT NULL, run INTEGER NOT NULL, row_count INTEGER NOT NULL, first_seq INTEGER NOT "
+    "NULL,"
+    " last_seq INTEGER NOT NULL, first_us INTEGER NOT NULL, last_us INTEGER NOT NULL,"
+    " lateness_us INTEGER NOT NULL, first_key BLOB NOT NULL, last_key BLOB NOT NULL);"
+    "CREATE TABLE blobs(id INTEGER PRIMARY KEY, bytes BLOB NOT NULL);"
+    "CREATE TABLE segment_generation(value INTEGER NOT NULL, runs INTEGER NOT NULL);"
+    "INSERT INTO segment_generation VALUES(1, 0);"
     "CREATE TABLE commits(last_seq INTEGER PRIMARY KEY, first_seq INTEGER NOT NULL, id INTEGER NOT NULL,"
     " arrival_us INTEGER NOT NULL, newest_us INTEGER NOT NULL, greatest_us INTEGER NOT NULL);"
     "CREATE TABLE batches(producer TEXT, number INTEGER, hash BLOB NOT NULL, PRIMARY KEY(producer, number))"
@@ -193,6 +202,7 @@ static enum ss_status connect(const char *path, const struct ss_history_options 
                               struct ss_history **history, struct ss_error *error)
 {
     struct ss_history *opened = calloc(1, sizeof *opened);
+    if (opened) opened->segments.generation = -1;
     if (opened) opened->path = strdup(path);
     if (!opened || !opened->path) {
         free(opened);
@@ -245,6 +255,12 @@ static enum ss_status check_format(struct ss_history *history, struct ss_error *
             error, SS_VERSION,
             "history '%s': format %lld is newer than this program's %d; use the program that wrote it",
             history->path, (long long)version, FORMAT_VERSION);
+    if (version == 1)
+        return ss_fail(
+            error, SS_VERSION,
+            "history '%s': format 1 was that of a version which was never released, and this program "
+            "reads %d; load its events again",
+            history->path, FORMAT_VERSION);
     if (version != FORMAT_VERSION) return ss_history_fail_row(history, "its format has no version", error);
     return SS_OK;
 }
@@ -314,7 +330,7 @@ enum ss_status ss_history_create(const char *path, const struct ss_history_optio
     SS_TRY_GOTO(ss_history_execute(created, "BEGIN IMMEDIATE;", error), out);
     SS_TRY_GOTO(ss_history_execute(created, schema, error), out);
     SS_TRY_GOTO(ss_history_execute(created,
-                                   "PRAGMA application_id=0x53534831; PRAGMA user_version=1; COMMIT;", error),
+                                   "PRAGMA application_id=0x53534831; PRAGMA user_version=2; COMMIT;", error),
                 out);
 out:
     ss_history_close(created);
@@ -329,6 +345,8 @@ void ss_history_close(struct ss_history *history)
     for (size_t i = 0; i < history->statement_count; i++) sqlite3_finalize(history->statements[i].handle);
     free(history->statements);
     sqlite3_close(history->db);
+    ss_history_release_segments(history);
+    ss_history_release_tables(history);
     ss_arena_release(&history->arena);
     free(history->path);
     free(history);
@@ -419,7 +437,7 @@ static enum ss_status random_id(uint64_t *id, struct ss_error *error)
     return SS_OK;
 }
 
-static void fault_point(const struct ss_history *history, const char *name)
+void ss_history_fault_point(const struct ss_history *history, const char *name)
 {
     if (history->options.fault_point) history->options.fault_point(history->options.fault_context, name);
 }
@@ -444,14 +462,14 @@ enum ss_status ss_history_commit(struct ss_history *history, struct ss_commit *c
     made.last_seq = history->next_seq - 1;
     made.id = history->newest.id;
     if (made.last_seq >= made.first_seq) {
-        SS_TRY_GOTO(ss_history_merge_indexes(history, made.last_seq, error), out);
+        SS_TRY_GOTO(ss_history_flush_full(history, error), out);
         SS_TRY_GOTO(random_id(&made.id, error), out);
         SS_TRY_GOTO(insert_commit(history, &made, error), out);
     }
-    fault_point(history, "history_before_commit");
+    ss_history_fault_point(history, "history_before_commit");
     SS_TRY_GOTO(ss_history_execute(history, "COMMIT", error), out);
     history->in_transaction = false;
-    fault_point(history, "history_after_commit");
+    ss_history_fault_point(history, "history_after_commit");
     *commit = made;
 out:
     ss_history_rollback(history);
@@ -463,6 +481,23 @@ void ss_history_rollback(struct ss_history *history)
     if (!history->in_transaction) return;
     history->in_transaction = false;
     sqlite3_exec(history->db, "ROLLBACK", NULL, NULL, NULL); // fails when SQLite has rolled back by itself
+    ss_history_forget_caches(history);
+}
+
+enum ss_status ss_history_begin_read(struct ss_history *history, struct ss_error *error)
+{
+    if (history->in_transaction) return SS_OK;
+    SS_ASSERT(!history->is_reading);
+    SS_TRY(ss_history_execute(history, "BEGIN", error));
+    history->is_reading = true;
+    return SS_OK;
+}
+
+void ss_history_end_read(struct ss_history *history)
+{
+    if (!history->is_reading) return;
+    history->is_reading = false;
+    sqlite3_exec(history->db, "COMMIT", NULL, NULL, NULL); // of reads alone: there is nothing to lose
 }
 
 enum ss_status ss_history_enter(struct ss_history *history, bool *entered, struct ss_error *error)
@@ -490,7 +525,7 @@ uint64_t ss_history_rows_read(const struct ss_history *history)
 
 static enum ss_status count_deletes(struct ss_history *history, uint64_t *deletes, struct ss_error *error)
 {
-    enum ss_status status;
+    enum ss_status status = SS_OK;
     const struct history_table *table;
     struct ss_buffer sql = {0};
     SS_TRY(ss_history_find_table(history, "", &table, error)); // reads the list of tables
@@ -498,15 +533,14 @@ static enum ss_status count_deletes(struct ss_history *history, uint64_t *delete
     for (size_t i = 0; i < history->table_count; i++) {
         sqlite3_stmt *statement;
         bool row;
+        if (!history->tables[i].has_identity) continue;
         ss_buffer_clear(&sql);
-        ss_buffer_format(&sql, "SELECT count(*) FROM events_%lld WHERE is_delete = 1",
-                         (long long)history->tables[i].id);
+        ss_buffer_format(&sql, "SELECT count(*) FROM deletes_%lld", (long long)history->tables[i].id);
         SS_TRY_GOTO(ss_history_statement_of(history, &sql, &statement, error), out);
         SS_TRY_GOTO(ss_history_step(history, statement, &row, "counting deletes", error), out);
         *deletes += (uint64_t)sqlite3_column_int64(statement, 0);
         ss_history_done(statement);
     }
-    status = SS_OK;
 out:
     ss_buffer_release(&sql);
     return status;
@@ -516,16 +550,25 @@ enum ss_status ss_history_stats(struct ss_history *history, struct ss_history_st
                                 struct ss_error *error)
 {
     struct ss_commit newest;
-    int64_t commits, quarantined;
+    int64_t commits, quarantined, segments, staged = 0;
     uint64_t deletes;
     SS_TRY(ss_history_newest_commit(history, &newest, error));
     SS_TRY(read_number(history, "SELECT count(*) FROM commits", &commits, error));
     SS_TRY(read_number(history, "SELECT count(*) FROM quarantine", &quarantined, error));
+    SS_TRY(read_number(history, "SELECT count(*) FROM segments", &segments, error));
     SS_TRY(count_deletes(history, &deletes, error));
+    for (size_t i = 0; i < history->table_count; i++) {
+        int64_t count;
+        history->tables[i].cache->staged_rows = -1; // another process may have written
+        SS_TRY(ss_history_count_staged(history, &history->tables[i], &count, error));
+        staged += count;
+    }
     *stats = (struct ss_history_stats){.commits = (uint64_t)commits,
                                        .events = newest.last_seq - deletes,
                                        .deletes = deletes,
                                        .quarantined = (uint64_t)quarantined,
+                                       .segments = (uint64_t)segments,
+                                       .staged = (uint64_t)staged,
                                        .file_bytes = file_bytes(history->path, ""),
                                        .wal_bytes = file_bytes(history->path, "-wal")};
     return SS_OK;

@@ -1,19 +1,15 @@
 // Tables of events: how a source's rows are laid out, and how that follows its definition.
 //
-//   events_<id>  seq                  INTEGER PRIMARY KEY: the rowid
+//   events_<id>  staging, the inserts that are in no segment yet (history_staging.c):
+//                seq                  INTEGER PRIMARY KEY: the rowid
 //                event_time_us        the event_time column itself: it has no c<n>
 //                arrival_us
-//                is_delete            0 or 1
-//                target_seq           of a delete: the seq of the row it takes back, 0: none yet or ever
-//                deleted_seq          of an insert: the seq of its delete, null: none
-//                deleted_arrival_us   of an insert: the arrival of its delete
 //                c0, c1, ...          bool 0/1, int64, decimal (scaled) and timestamp INTEGER, float64 REAL,
 //                                     string TEXT, bytes, list and vector BLOB. Without a declared type, so
 //                                     that nothing is converted
-//
-// Indexes: events_<id>_identity and events_<id>_deletes on (event_time_us, event_id) for sources with
-// event_id, of inserts and of deletes; and for every entity that a view groups the source by, the tables of
-// history_index.c.
+//                events_<id>_identity unique on (event_time_us, event_id), for sources with event_id
+//                events_<id><keys>    on (key parts, event_time_us), for every index by entity
+//   deletes_<id> the deletes of a source with event_id (history_deletes.c)
 
 #include "store/history_internal.h"
 
@@ -82,8 +78,8 @@ static enum ss_status load_sources(struct ss_history *history, struct ss_error *
     SS_TRY(count_rows(history, "SELECT count(*) FROM sources", 0, &count, error));
     history->tables = ss_arena_array(&history->arena, count + 1, sizeof *history->tables);
     if (!history->tables) return ss_fail_memory(error, "the list of sources");
-    SS_TRY(ss_history_statement(history, "SELECT id, name, identity FROM sources ORDER BY id", &statement,
-                                error));
+    SS_TRY(ss_history_statement(history, "SELECT id, name, identity, event_id FROM sources ORDER BY id",
+                                &statement, error));
     for (;;) {
         SS_TRY(ss_history_step(history, statement, &row, "reading the list of sources", error));
         if (!row || history->table_count == count) break;
@@ -91,7 +87,11 @@ static enum ss_status load_sources(struct ss_history *history, struct ss_error *
         table->id = sqlite3_column_int64(statement, 0);
         table->source = copy_text(&history->arena, statement, 1);
         table->identity = copy_text(&history->arena, statement, 2);
-        if (!table->source || !table->identity) {
+        table->has_identity = sqlite3_column_type(statement, 3) != SQLITE_NULL;
+        table->id_name = copy_text(&history->arena, statement, 3);
+        table->cache = ss_arena_alloc(&history->arena, sizeof *table->cache);
+        if (table->cache) table->cache->staged_rows = -1;
+        if (!table->source || !table->identity || !table->id_name || !table->cache) {
             ss_history_done(statement);
             return ss_fail_memory(error, "the list of sources");
         }
@@ -101,20 +101,35 @@ static enum ss_status load_sources(struct ss_history *history, struct ss_error *
     return SS_OK;
 }
 
+static int position_of(const struct history_table *table, const char *column)
+{
+    for (size_t i = 0; i < table->column_count; i++)
+        if (strcmp(table->column_names[i], column) == 0) return (int)i;
+    return -1;
+}
+
 enum ss_status ss_history_load_tables(struct ss_history *history, struct ss_error *error)
 {
     enum ss_status status;
-    history->table_count = 0;
-    history->tables = NULL;
-    ss_arena_reset(&history->arena);
+    ss_history_release_tables(history);
     SS_TRY_GOTO(load_sources(history, error), out);
     for (size_t i = 0; i < history->table_count; i++) {
-        SS_TRY_GOTO(load_columns(history, &history->tables[i], error), out);
-        SS_TRY_GOTO(ss_history_load_indexes(history, &history->tables[i], error), out);
+        struct history_table *table = &history->tables[i];
+        SS_TRY_GOTO(load_columns(history, table, error), out);
+        SS_TRY_GOTO(ss_history_load_indexes(history, table, error), out);
+        table->id_position = table->has_identity ? position_of(table, table->id_name) : -1;
     }
 out:
     if (status != SS_OK) history->table_count = 0;
     return status;
+}
+
+void ss_history_release_tables(struct ss_history *history)
+{
+    for (size_t i = 0; i < history->table_count; i++) ss_history_release_deletes(history->tables[i].cache);
+    history->table_count = 0;
+    history->tables = NULL;
+    ss_arena_reset(&history->arena);
 }
 
 static const struct history_table *known_table(const struct ss_history *history, const char *source)
@@ -130,13 +145,6 @@ enum ss_status ss_history_find_table(struct ss_history *history, const char *sou
     if (!known_table(history, source)) SS_TRY(ss_history_load_tables(history, error));
     *table = known_table(history, source);
     return SS_OK;
-}
-
-static int position_of(const struct history_table *table, const char *column)
-{
-    for (size_t i = 0; i < table->column_count; i++)
-        if (strcmp(table->column_names[i], column) == 0) return (int)i;
-    return -1;
 }
 
 // False: a column is missing or of another type.
@@ -271,17 +279,25 @@ static enum ss_status create_table(struct ss_history *history, const struct ss_s
                                    struct ss_buffer *sql, struct ss_error *error)
 {
     sqlite3_stmt *statement;
-    SS_TRY(ss_history_statement(history, "INSERT INTO sources(name, identity) VALUES(?1, ?2)", &statement,
-                                error));
+    SS_TRY(ss_history_statement(history, "INSERT INTO sources(name, identity, event_id) VALUES(?1, ?2, ?3)",
+                                &statement, error));
     append_identity(source, sql);
     sqlite3_bind_text(statement, 1, source->name, -1, SQLITE_STATIC);
     sqlite3_bind_text64(statement, 2, (const char *)sql->data, sql->size, SQLITE_TRANSIENT, SQLITE_UTF8);
+    if (source->event_id_column >= 0)
+        sqlite3_bind_text(statement, 3, source->columns[source->event_id_column].name, -1, SQLITE_STATIC);
     ss_buffer_clear(sql);
     SS_TRY(ss_history_run(history, statement, "adding a source", error));
-    ss_buffer_format(sql,
-                     "CREATE TABLE events_%lld(seq INTEGER PRIMARY KEY, event_time_us, arrival_us, is_delete,"
-                     " target_seq, deleted_seq, deleted_arrival_us)",
-                     sqlite3_last_insert_rowid(history->db));
+    const long long id = sqlite3_last_insert_rowid(history->db);
+    ss_buffer_format(sql, "CREATE TABLE events_%lld(seq INTEGER PRIMARY KEY, event_time_us, arrival_us);",
+                     id);
+    if (source->event_id_column >= 0)
+        ss_buffer_format(
+            sql,
+            "CREATE TABLE deletes_%lld(seq INTEGER PRIMARY KEY, event_time_us, arrival_us, event_id,"
+            " target_seq);"
+            "CREATE UNIQUE INDEX deletes_%lld_identity ON deletes_%lld(event_time_us, event_id);",
+            id, id, id);
     return ss_history_execute_buffer(history, sql, error);
 }
 
@@ -302,27 +318,16 @@ static enum ss_status add_column(struct ss_history *history, const struct histor
     return ss_history_execute_buffer(history, sql, error);
 }
 
-static enum ss_status add_identity_indexes(struct ss_history *history, const struct history_table *table,
-                                           const struct ss_source *source, struct ss_buffer *sql,
-                                           struct ss_error *error)
+static enum ss_status add_identity_index(struct ss_history *history, const struct history_table *table,
+                                         struct ss_buffer *sql, struct ss_error *error)
 {
-    if (source->event_id_column < 0) return SS_OK;
-    const struct {
-        const char *name;
-        int is_delete;
-    } kinds[] = {{"identity", 0}, {"deletes", 1}};
-    for (size_t i = 0; i < 2; i++) {
-        ss_buffer_format(sql,
-                         "CREATE UNIQUE INDEX IF NOT EXISTS events_%lld_%s ON events_%lld(event_time_us, ",
-                         (long long)table->id, kinds[i].name, (long long)table->id);
-        ss_history_append_column(sql,
-                                 source->event_id_column == source->event_time_column
-                                     ? -1
-                                     : position_of(table, source->columns[source->event_id_column].name));
-        ss_buffer_format(sql, ") WHERE is_delete = %d", kinds[i].is_delete);
-        SS_TRY(ss_history_execute_buffer(history, sql, error));
-    }
-    return SS_OK;
+    if (!table->has_identity) return SS_OK;
+    ss_buffer_format(sql,
+                     "CREATE UNIQUE INDEX IF NOT EXISTS events_%lld_identity ON events_%lld(event_time_us",
+                     (long long)table->id, (long long)table->id);
+    if (table->id_position >= 0) ss_buffer_format(sql, ", c%d", table->id_position);
+    ss_buffer_text(sql, ")");
+    return ss_history_execute_buffer(history, sql, error);
 }
 
 static enum ss_status check_column(const struct ss_history *history, const struct history_table *table,
@@ -376,17 +381,7 @@ static enum ss_status prepare_source(struct ss_history *history, const struct ss
             SS_TRY(add_column(history, table, position++, &source->columns[i], sql, error));
     }
     SS_TRY(ss_history_load_tables(history, error));
-    return add_identity_indexes(history, known_table(history, source->name), source, sql, error);
-}
-
-static enum ss_status prepare_view(struct ss_history *history, const struct ss_view *view, int *positions,
-                                   struct ss_error *error)
-{
-    const struct history_table *table;
-    SS_TRY(ss_history_require_table(history, view->source, &table, positions, error));
-    if (ss_history_find_index(table, view, positions)) return SS_OK;
-    SS_TRY(ss_history_add_index(history, table, view, positions, error));
-    return ss_history_load_tables(history, error);
+    return add_identity_index(history, known_table(history, source->name), sql, error);
 }
 
 enum ss_status ss_history_check(struct ss_history *history, const struct ss_definitions *definitions,
@@ -416,21 +411,15 @@ enum ss_status ss_history_prepare(struct ss_history *history, const struct ss_de
     enum ss_status status;
     bool entered;
     struct ss_buffer sql = {0};
-    struct ss_arena arena = {0};
     SS_TRY(ss_history_enter(history, &entered, error));
     SS_TRY_GOTO(ss_history_load_tables(history, error), out);
     for (size_t i = 0; i < definitions->source_count; i++)
         SS_TRY_GOTO(prepare_source(history, &definitions->sources[i], &sql, error), out);
-    for (size_t i = 0; i < definitions->view_count; i++) {
-        int *positions =
-            ss_arena_array(&arena, definitions->views[i].source->column_count, sizeof *positions);
-        SS_TRY_GOTO(positions ? SS_OK : ss_fail_memory(error, "the columns of a view"), out);
-        SS_TRY_GOTO(prepare_view(history, &definitions->views[i], positions, error), out);
-    }
+    for (size_t i = 0; i < definitions->view_count; i++)
+        SS_TRY_GOTO(ss_history_prepare_index(history, definitions, i, error), out);
 out:
     status = ss_history_leave(history, entered, status, error);
     const enum ss_status loaded = ss_history_load_tables(history, status == SS_OK ? error : NULL);
-    ss_arena_release(&arena);
     ss_buffer_release(&sql);
     return status == SS_OK ? loaded : status;
 }

@@ -34,9 +34,10 @@ static enum ss_status path_of(const char *directory, const char *name, char path
 static struct ss_history_options history_options(const struct ss_store_options *options)
 {
     return (struct ss_history_options){.sync = !options->no_sync,
+                                       .sizes = options->sizes,
+                                       .pool = options->pool,
                                        .fault_point = options->fault_point,
-                                       .fault_context = options->fault_context,
-                                       .pool = options->pool};
+                                       .fault_context = options->fault_context};
 }
 
 void ss_store_fault_point(struct ss_store *store, const char *name)

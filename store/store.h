@@ -25,9 +25,10 @@ struct ss_store_options {       // zeroed: as in production
     bool no_sync;               // tests: history without fsync
     struct ss_wall_source wall; // now_us NULL: the machine's
     struct ss_online_options online;
-    bool replace_online;      // a writer removes what is in online/, damaged or not, and starts it anew
-    bool replace_definitions; // a writer is about to apply others: those kept need not compile any more
-    struct ss_pool *pool;     // borrowed; for large work on history. NULL: the caller's thread does it
+    struct ss_history_sizes sizes; // zeroed: as in production
+    struct ss_pool *pool;          // borrowed: large batches are packed on it. NULL: none
+    bool replace_online;           // a writer removes what is in online/, damaged or not, and starts it anew
+    bool replace_definitions;      // a writer is about to apply others: those kept need not compile any more
     // Called at named points of a commit (tests); NULL: not.
     void (*fault_point)(void *context, const char *name);
     void *fault_context;

@@ -10,6 +10,7 @@
 #include "store/training_table.h"
 
 #include "engine/base/time.h"
+#include "store/cell_rows.h"
 
 #include <errno.h>
 #include <sqlite3.h>
@@ -243,8 +244,8 @@ struct ss_cell ss_table_reader_cell(struct ss_table_reader *reader, size_t colum
 
 struct ss_table_writer {
     struct table_file file;
+    struct ss_cell_rows rows; // what the insert takes them from
     sqlite3_stmt *insert;
-    size_t column_count;
     bool file_is_new, finished;
 };
 
@@ -308,21 +309,23 @@ static enum ss_status create_table(const struct table_file *file, const struct s
 
 static enum ss_status prepare_insert(struct ss_table_writer *writer, struct ss_error *error)
 {
-    sqlite3_str *sql = sqlite3_str_new(writer->file.db);
-    sqlite3_str_appendf(sql, "INSERT INTO \"%w\" VALUES (", writer->file.table);
-    for (size_t i = 0; i < writer->column_count; i++) sqlite3_str_appendall(sql, i ? ",?" : "?");
-    sqlite3_str_appendall(sql, ")");
-    return prepare(&writer->file, sqlite3_str_finish(sql), &writer->insert, error);
+    if (ss_cell_rows_register(writer->file.db, &writer->rows) != SQLITE_OK)
+        return fail_sqlite(&writer->file, "cannot use it", error);
+    return prepare(&writer->file,
+                   sqlite3_mprintf("INSERT INTO \"%w\" SELECT * FROM " SS_CELL_ROWS_NAME, writer->file.table),
+                   &writer->insert, error);
 }
 
 static enum ss_status start_writing(struct ss_table_writer *writer, const struct ss_table_column *columns,
                                     struct ss_error *error)
 {
     const struct table_file *file = &writer->file;
+    // Larger pages are quicker to fill; a file that is there has its own.
+    if (writer->file_is_new) SS_TRY(execute(file, sqlite3_mprintf("PRAGMA page_size = 16384"), error));
     SS_TRY(execute(file, sqlite3_mprintf("BEGIN IMMEDIATE"), error));
     SS_TRY(check_replaceable(file, error));
     SS_TRY(execute(file, sqlite3_mprintf("DROP TABLE IF EXISTS \"%w\"", file->table), error));
-    SS_TRY(create_table(file, columns, writer->column_count, error));
+    SS_TRY(create_table(file, columns, writer->rows.column_count, error));
     return prepare_insert(writer, error);
 }
 
@@ -333,7 +336,7 @@ enum ss_status ss_table_writer_open(const char *place, const struct ss_table_col
     struct ss_table_place parsed;
     struct ss_table_writer *opened = calloc(1, sizeof *opened);
     if (!opened) return ss_fail_memory(error, "a table's writer");
-    opened->column_count = column_count;
+    opened->rows.column_count = column_count;
     if (ss_table_place_parse(place, &parsed)) {
         char *path = strndup(parsed.path.data, parsed.path.size);
         opened->file_is_new = path && access(path, F_OK) != 0;
@@ -349,31 +352,16 @@ enum ss_status ss_table_writer_open(const char *place, const struct ss_table_col
     return status;
 }
 
-static int bind_cell(sqlite3_stmt *statement, int at, const struct ss_cell *cell)
+enum ss_status ss_table_writer_rows(struct ss_table_writer *writer, const struct ss_cell *cells,
+                                    size_t row_count, struct ss_error *error)
 {
-    switch (cell->kind) {
-    case SS_CELL_KIND_NULL: return sqlite3_bind_null(statement, at);
-    case SS_CELL_KIND_INTEGER: return sqlite3_bind_int64(statement, at, cell->integer);
-    case SS_CELL_KIND_REAL: return sqlite3_bind_double(statement, at, cell->real);
-    case SS_CELL_KIND_TEXT:
-        return sqlite3_bind_text64(statement, at, cell->text.data, cell->text.size, SQLITE_STATIC,
-                                   SQLITE_UTF8);
-    case SS_CELL_KIND_BLOB:
-        return sqlite3_bind_blob64(statement, at, cell->text.data, cell->text.size, SQLITE_STATIC);
-    }
-    return SQLITE_MISUSE;
-}
-
-enum ss_status ss_table_writer_row(struct ss_table_writer *writer, const struct ss_cell *cells,
-                                   struct ss_error *error)
-{
-    for (size_t i = 0; i < writer->column_count; i++)
-        if (bind_cell(writer->insert, (int)i + 1, &cells[i]) != SQLITE_OK)
-            return fail_sqlite(&writer->file, "cannot write a row", error);
+    writer->rows.cells = cells;
+    writer->rows.row_count = row_count;
     const int code = sqlite3_step(writer->insert);
     enum ss_status status = SS_OK;
     if (code != SQLITE_DONE) status = fail_sqlite(&writer->file, "cannot write a row", error);
     sqlite3_reset(writer->insert);
+    writer->rows = (struct ss_cell_rows){.column_count = writer->rows.column_count};
     return status;
 }
 

@@ -89,9 +89,9 @@ struct ss_table_writer;
 enum ss_status ss_table_writer_open(const char *place, const struct ss_table_column *columns,
                                     size_t column_count, struct ss_table_writer **writer,
                                     struct ss_error *error);
-// One row: as many cells as columns.
-enum ss_status ss_table_writer_row(struct ss_table_writer *writer, const struct ss_cell *cells,
-                                   struct ss_error *error);
+// Rows, one behind the other, each of as many cells as columns.
+enum ss_status ss_table_writer_rows(struct ss_table_writer *writer, const struct ss_cell *cells,
+                                    size_t row_count, struct ss_error *error);
 // Writes the manifest line and commits. After a failure only ss_table_writer_close is left to do.
 enum ss_status ss_table_writer_finish(struct ss_table_writer *writer, const struct ss_manifest *manifest,
                                       struct ss_error *error);

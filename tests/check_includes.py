@@ -23,7 +23,7 @@ BELOW = {
 }
 # Libraries that stay behind one door.
 ONLY_IN = {
-    r"sqlite3\.h": r"store/(history_[a-z_]+|catalog|training_table)\.[ch]",
+    r"sqlite3\.h": r"store/(history_[a-z_]+|catalog|training_table|cell_rows)\.[ch]",
     r"lmdb\.h": r"store/online_lmdb[a-z_]*\.[ch]",
     r"grpc/.*": r"(server|client)/.*",
 }

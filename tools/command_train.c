@@ -38,8 +38,10 @@ static void show_progress(void *context, int64_t done, int64_t total)
     progress->shown_at = seconds;
     progress->shown = true;
     const double left = seconds * (double)(total - done) / (double)done;
-    fprintf(stderr, "\rtrain: %3.0f %%  %.0f s, about %.0f s left \033[K",
-            100.0 * (double)done / (double)total, seconds, left);
+    char rate[SS_COUNT_TEXT_SIZE];
+    fprintf(stderr, "\rtrain: %3.0f %%  %.0f s, %s rows/s, about %.0f s left \033[K",
+            100.0 * (double)done / (double)total, seconds,
+            ss_count_format((uint64_t)((double)done / seconds), rate), left);
 }
 
 // "at:ms" -> column "at", milliseconds.
@@ -77,10 +79,12 @@ static bool take_mode(struct arguments *arguments, const char *text)
     return arguments->train.as_of_event_time || strcmp(text, "as-known") == 0;
 }
 
-static bool is_thread_count(const char *text)
+static bool take_threads(struct ss_train *train, const char *text)
 {
     int64_t count;
-    return ss_int64_parse(ss_bytes_of(text), &count) && count >= 1 && count <= 1024;
+    if (!ss_int64_parse(ss_bytes_of(text), &count) || count < 1 || count > 1024) return false;
+    train->threads = (size_t)count;
+    return true;
 }
 
 enum option_code {
@@ -126,7 +130,7 @@ static int take_option(const struct ss_cli *cli, struct arguments *arguments, in
         if (take_mode(arguments, value)) return 0;
         return ss_cli_usage(cli, "--mode: expected as-known or as-of-event-time, got '%s'", value);
     case OPTION_THREADS:
-        if (is_thread_count(value)) return 0;
+        if (take_threads(train, value)) return 0;
         return ss_cli_usage(cli, "--threads: expected a number from 1 to 1024, got '%s'", value);
     default: return ss_cli_usage(cli, "see the options above");
     }

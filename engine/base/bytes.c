@@ -41,6 +41,11 @@ static bool reserve(struct ss_buffer *buffer, size_t size)
     return true;
 }
 
+uint8_t *ss_buffer_grow(struct ss_buffer *buffer, size_t size)
+{
+    return reserve(buffer, size) ? buffer->data + buffer->size : NULL;
+}
+
 void ss_buffer_append(struct ss_buffer *buffer, const void *data, size_t size)
 {
     if (size == 0 || !reserve(buffer, size)) return;

@@ -26,6 +26,14 @@ struct ss_buffer {
 };
 
 void ss_buffer_append(struct ss_buffer *buffer, const void *data, size_t size);
+// Where the next bytes go, with room for `size` of them; whoever writes there adds what was written to
+// `size`. NULL: `failed`.
+uint8_t *ss_buffer_grow(struct ss_buffer *buffer, size_t size);
+static inline uint8_t *ss_buffer_room(struct ss_buffer *buffer, size_t size)
+{
+    return buffer->capacity - buffer->size >= size && !buffer->failed ? buffer->data + buffer->size
+                                                                      : ss_buffer_grow(buffer, size);
+}
 void ss_buffer_byte(struct ss_buffer *buffer, uint8_t byte);
 void ss_buffer_text(struct ss_buffer *buffer, const char *text);
 void ss_buffer_format(struct ss_buffer *buffer, const char *format, ...)

@@ -3,7 +3,7 @@
 // to be right (number_float.c); all other text goes digit by digit and to the C library's strtod in the C
 // locale.
 
-#include "engine/base/number.h"
+#include "engine/base/number_text.h"
 
 #include <locale.h>
 #include <math.h>
@@ -315,6 +315,73 @@ bool ss_float64_parse(struct ss_bytes text, double *value)
     return true;
 }
 
+// ---- Text
+
+unsigned ss_digit_count(uint64_t value)
+{
+    value |= 1; // so that 0 has a digit; no power of ten but 1 is odd, so the count stays
+    const unsigned about = (unsigned)(64 - __builtin_clzll(value)) * 1233 >> 12; // log10, maybe one too many
+    return about + (about == 19 ? value >= UINT64_C(10000000000000000000) : value >= (uint64_t)powers[about]);
+}
+
+static size_t lay_out_scientific(uint64_t digits, unsigned count, int exponent, char *text)
+{
+    const unsigned magnitude = (unsigned)abs(exponent), wide = magnitude < 100 ? 2 : 3;
+    ss_digits_write(digits, count, text + 1);
+    text[0] = text[1];
+    text[1] = '.';
+    char *end = text + (count > 1 ? count + 1 : 1);
+    end[0] = 'e';
+    end[1] = exponent < 0 ? '-' : '+';
+    ss_digits_write(magnitude, wide, end + 2);
+    return (size_t)(end - text) + 2 + wide;
+}
+
+size_t ss_float_lay_out(uint64_t digits, int exponent10, char *text)
+{
+    const unsigned count = ss_digit_count(digits);
+    const int point = (int)count + exponent10; // the value is 0.DIGITS * 10^point
+    if (point < -3 || point > 16) return lay_out_scientific(digits, count, point - 1, text);
+    if (point <= 0) {
+        memcpy(text, "0.000", 5);
+        ss_digits_write(digits, count, text + 2 - point);
+        return (size_t)(2 - point) + count;
+    }
+    if (exponent10 >= 0) {
+        ss_digits_write(digits, count, text);
+        memset(text + count, '0', (size_t)exponent10);
+        memcpy(text + point, ".0", 2);
+        return (size_t)point + 2;
+    }
+    const uint64_t unit = (uint64_t)powers[-exponent10], whole = digits / unit;
+    ss_digits_write(whole, (unsigned)point, text);
+    text[point] = '.';
+    ss_digits_write(digits - whole * unit, (unsigned)-exponent10, text + point + 1);
+    return count + 1;
+}
+
+size_t ss_decimal_write(int64_t value, unsigned scale, char *text)
+{
+    const uint64_t magnitude = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+    const uint64_t unit = (uint64_t)powers[scale], whole = scale ? magnitude / unit : magnitude;
+    const unsigned count = ss_digit_count(whole);
+    const size_t sign = value < 0;
+    text[0] = '-';
+    ss_digits_write(whole, count, text + sign);
+    if (scale == 0) return sign + count;
+    text[sign + count] = '.';
+    ss_digits_write(magnitude - whole * unit, scale, text + sign + count + 1);
+    return sign + count + 1 + scale;
+}
+
+const char *ss_decimal_format(int64_t value, unsigned scale, char text[SS_NUMBER_TEXT_SIZE])
+{
+    text[ss_decimal_write(value, scale, text)] = 0;
+    return text;
+}
+
+// ---- float32
+
 // The decimal one up in its last digit: "9.99e+02" -> "1.00e+03".
 static void step_up(char *scientific)
 {
@@ -333,87 +400,48 @@ static void step_up(char *scientific)
     sprintf(end, "e%c%02d", exponent < 0 ? '-' : '+', abs(exponent));
 }
 
-// The shortest digits that read back, as a double or (narrow) a float32. A decimal of 15 digits is unique
-// among normal doubles, one of 6 among normal floats, so trailing zeros can go; a subnormal has fewer, so
-// there all lengths are tried. Below a power of two the values lie closer than above it: there the nearest
-// decimal may miss where the next one up still reads back.
-static bool reads_back(const char *scientific, double value, bool narrow, locale_t c)
+static bool reads_back(const char *scientific, double value, locale_t c)
 {
-    const double read = strtod_l(scientific, NULL, c);
-    return (narrow ? (double)(float)read : read) == value;
+    return (double)(float)strtod_l(scientific, NULL, c) == value;
 }
 
-static void shortest_digits(double value, bool narrow, char scientific[32])
+// The shortest digits that, read as a double and then as a float32, give the value back. A decimal of 6
+// digits is unique among normal floats, so trailing zeros can go; a subnormal has fewer, so there all lengths
+// are tried. Below a power of two the values lie closer than above it: there the nearest decimal may miss
+// where the next one up still reads back.
+static void shortest_digits(double value, char scientific[32])
 {
     int exponent;
     const bool is_power_of_two = frexp(value, &exponent) == 0.5;
-    const bool is_subnormal = value < (narrow ? 1.2e-38 : 2.3e-308);
-    const int most = narrow ? 9 : 17;
     const locale_t c = the_c_locale(), before = uselocale(c);
-    for (int digits = is_subnormal ? 1 : narrow ? 6 : 15; digits <= most; digits++) {
+    for (int digits = value < 1.2e-38 ? 1 : 6; digits <= 9; digits++) {
         snprintf(scientific, 32, "%.*e", digits - 1, value);
-        if (reads_back(scientific, value, narrow, c)) break;
+        if (reads_back(scientific, value, c)) break;
         if (!is_power_of_two) continue;
         step_up(scientific);
-        if (reads_back(scientific, value, narrow, c)) break;
+        if (reads_back(scientific, value, c)) break;
     }
     uselocale(before);
 }
 
-static const char *format_float(double value, bool narrow, char text[SS_NUMBER_TEXT_SIZE])
+// Any float32 but those that shortest_decimal takes.
+static const char *format_any_float32(double value, char text[SS_NUMBER_TEXT_SIZE])
 {
-    char scientific[32], digits[20];
-    size_t count = 0;
-    char *out = text;
-    if (!isfinite(value)) return strcpy(text, isnan(value) ? "nan" : value < 0 ? "-inf" : "inf");
-    if (value == 0) return strcpy(text, signbit(value) ? "-0.0" : "0.0");
-    shortest_digits(fabs(value), narrow, scientific);
+    char scientific[32];
+    uint64_t digits = 0;
+    int exponent10 = 1;
+    if (!isfinite(value) || value == 0) return ss_float64_format(value, text);
+    shortest_digits(fabs(value), scientific);
     for (const char *at = scientific; *at != 'e'; at++)
-        if (*at != '.') digits[count++] = *at;
-    while (count > 1 && digits[count - 1] == '0') count--;
-    const int exponent = atoi(strchr(scientific, 'e') + 1);
-    if (value < 0) *out++ = '-';
-    if (exponent < -4 || exponent >= 16) {
-        *out++ = digits[0];
-        if (count > 1) *out++ = '.';
-        memcpy(out, digits + 1, count - 1);
-        sprintf(out + count - 1, "e%c%02d", exponent < 0 ? '-' : '+', abs(exponent));
-        return text;
-    }
-    if (exponent < 0) {
-        out += sprintf(out, "0.%.*s", -exponent - 1, "000");
-        memcpy(out, digits, count);
-        out[count] = 0;
-        return text;
-    }
-    const size_t whole = (size_t)exponent + 1;
-    for (size_t i = 0; i < whole || i < count; i++) {
-        if (i == whole) *out++ = '.';
-        *out++ = i < count ? digits[i] : '0';
-    }
-    if (count <= whole) {
-        *out++ = '.';
-        *out++ = '0';
-    }
-    *out = 0;
-    return text;
-}
-
-const char *ss_float64_format(double value, char text[SS_NUMBER_TEXT_SIZE])
-{
-    return format_float(value, false, text);
-}
-
-const char *ss_decimal_format(int64_t value, unsigned scale, char text[SS_NUMBER_TEXT_SIZE])
-{
-    const uint64_t magnitude = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
-    const uint64_t unit = (uint64_t)powers[scale];
-    const char *sign = value < 0 ? "-" : "";
-    if (scale == 0)
-        snprintf(text, SS_NUMBER_TEXT_SIZE, "%s%llu", sign, (unsigned long long)magnitude);
-    else
-        snprintf(text, SS_NUMBER_TEXT_SIZE, "%s%llu.%0*llu", sign, (unsigned long long)(magnitude / unit),
-                 (int)scale, (unsigned long long)(magnitude % unit));
+        if (*at != '.') {
+            digits = digits * 10 + (uint64_t)(*at - '0');
+            exponent10--;
+        }
+    exponent10 += atoi(strchr(scientific, 'e') + 1);
+    for (; digits % 10 == 0; digits /= 10) exponent10++;
+    text[0] = '-';
+    const size_t sign = value < 0;
+    text[sign + ss_float_lay_out(digits, exponent10, text + sign)] = 0;
     return text;
 }
 
@@ -423,9 +451,9 @@ static bool is_float32(int64_t m, unsigned places, double value)
     return (double)(float)((double)m / (double)powers[places]) == value;
 }
 
-// A float32 from 1e-4 to 2^24, with as few decimal places as read back: what format_float prints too (no
-// power of two between them has a shorter decimal on its wide side), quicker. value 10^places is exact here:
-// 24 bits times 5^12, which has 28.
+// A float32 from 1e-4 to 2^24, with as few decimal places as read back: what format_any_float32 prints too
+// (no power of two between them has a shorter decimal on its wide side), quicker. value 10^places is exact
+// here: 24 bits times 5^12, which has 28.
 static bool shortest_decimal(double value, int64_t *m, unsigned *places)
 {
     for (*places = 0; *places <= 12; ++*places) {
@@ -444,7 +472,7 @@ const char *ss_float32_format(float value, char text[SS_NUMBER_TEXT_SIZE])
     int64_t m;
     unsigned places;
     if (!(magnitude >= 1e-4 && magnitude < 0x1p24) || !shortest_decimal(magnitude, &m, &places))
-        return format_float((double)value, true, text);
+        return format_any_float32((double)value, text);
     ss_decimal_format(value < 0 ? -m : m, places, text);
     return places ? text : strcat(text, ".0");
 }

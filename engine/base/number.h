@@ -23,6 +23,8 @@ bool ss_float64_parse(struct ss_bytes text, double *value);
 // The fewest digits that read back to the same double, laid out as Python's repr: 100.0, 1e+16, 5e-324,
 // 0.0001, 1e-05. Returns text.
 const char *ss_float64_format(double value, char text[SS_NUMBER_TEXT_SIZE]);
+// The same without a final NUL; returns how many bytes it wrote, of SS_NUMBER_TEXT_SIZE that must be there.
+size_t ss_float64_write(double value, char *text);
 
 // The same of a float32: the fewest digits that, read as a double and then rounded to a float32, give it
 // back.
@@ -30,6 +32,7 @@ const char *ss_float32_format(float value, char text[SS_NUMBER_TEXT_SIZE]);
 
 // scaled decimal: (1250, 2) -> "12.50"; (-5, 2) -> "-0.05"; scale 0 -> no point. Returns text.
 const char *ss_decimal_format(int64_t value, unsigned scale, char text[SS_NUMBER_TEXT_SIZE]);
+size_t ss_decimal_write(int64_t value, unsigned scale, char *text); // as ss_float64_write
 
 // 10^exponent for 0..18.
 int64_t ss_power_of_ten(unsigned exponent);

@@ -13,7 +13,7 @@ struct ss_pool;
 
 // `threads`: how many work on a job, the one that asks included (1: it alone).
 enum ss_status ss_pool_create(size_t threads, struct ss_pool **pool, struct ss_error *error);
-void ss_pool_destroy(struct ss_pool *pool); // NULL is fine. No job may be running
+void ss_pool_destroy(struct ss_pool *pool);         // NULL is fine. No job may be running
 size_t ss_pool_threads(const struct ss_pool *pool); // NULL: 1
 
 // `slot` is below ss_pool_threads and belongs to one thread for the whole of the job: what a thread needs of

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "engine/base/number.h"
+#include "engine/base/number_text.h"
 
 int64_t ss_floor_to(int64_t time_us, int64_t step_us)
 {
@@ -156,25 +156,40 @@ bool ss_time_parse(struct ss_bytes text, enum ss_time_unit unit, const struct ss
     return true;
 }
 
-const char *ss_time_format(int64_t time_us, char text[SS_TIME_TEXT_SIZE])
+// Two fields of two digits, and what stands before each.
+static void write_fields(char *text, char before, int64_t first, char between, int64_t second)
 {
-    if (!in_range(time_us)) {
-        snprintf(text, SS_TIME_TEXT_SIZE, "%lld us", (long long)time_us);
-        return text;
-    }
+    text[0] = before;
+    ss_digits_write((uint64_t)first, 2, text + 1);
+    text[3] = between;
+    ss_digits_write((uint64_t)second, 2, text + 4);
+}
+
+size_t ss_time_write(int64_t time_us, char *text)
+{
+    if (!in_range(time_us)) return (size_t)snprintf(text, SS_TIME_TEXT_SIZE, "%lld us", (long long)time_us);
     const int64_t midnight_us = ss_floor_to(time_us, SS_DAY_US);
     const int64_t second = (time_us - midnight_us) / SS_SECOND_US;
-    const int fraction = (int)((time_us - midnight_us) % SS_SECOND_US);
+    const int64_t fraction = (time_us - midnight_us) % SS_SECOND_US;
     const struct ss_date date = ss_date_of_days(midnight_us / SS_DAY_US);
-    int length =
-        snprintf(text, SS_TIME_TEXT_SIZE, "%04d-%02d-%02dT%02d:%02d:%02d", (int)date.year, (int)date.month,
-                 (int)date.day, (int)(second / 3600), (int)(second / 60 % 60), (int)(second % 60));
+    size_t length = 19;
+    ss_digits_write((uint64_t)date.year, 4, text);
+    write_fields(text + 4, '-', date.month, '-', date.day);
+    write_fields(text + 10, 'T', second / 3600, ':', second / 60 % 60);
+    text[16] = ':';
+    ss_digits_write((uint64_t)(second % 60), 2, text + 17);
     if (fraction) {
-        length += snprintf(text + length, SS_TIME_TEXT_SIZE - (size_t)length, ".%06d", fraction);
-        while (text[length - 1] == '0') length--;
+        text[length] = '.';
+        ss_digits_write((uint64_t)fraction, 6, text + length + 1);
+        for (length += 7; text[length - 1] == '0';) length--;
     }
     text[length] = 'Z';
-    text[length + 1] = 0;
+    return length + 1;
+}
+
+const char *ss_time_format(int64_t time_us, char text[SS_TIME_TEXT_SIZE])
+{
+    text[ss_time_write(time_us, text)] = 0;
     return text;
 }
 

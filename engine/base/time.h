@@ -54,6 +54,8 @@ bool ss_time_parse(struct ss_bytes text, enum ss_time_unit unit, const struct ss
 #define SS_TIME_TEXT_SIZE 40
 // RFC 3339, UTC, "Z", as many fraction digits as needed: 2026-01-31T10:00:00.5Z. Returns text.
 const char *ss_time_format(int64_t time_us, char text[SS_TIME_TEXT_SIZE]);
+// The same without a final NUL; returns how many bytes it wrote.
+size_t ss_time_write(int64_t time_us, char *text);
 
 // "90d", "12h", "5m", "30s", "250ms", "10us", or joined "1h30m" (each unit once, greatest first). Positive.
 // False otherwise.

@@ -104,6 +104,16 @@ const char *session_apply(struct session *session, const struct plan *plan, cons
     return failed(session, "apply");
 }
 
+struct ss_history_sizes session_sizes(uint64_t number)
+{
+    const uint64_t mixed = ss_hash64(&number, sizeof number);
+    if (mixed % 8 == 0) return (struct ss_history_sizes){0};
+    return (struct ss_history_sizes){.staging_rows = 1 + (int32_t)(mixed >> 8 & 63),
+                                     .bulk_rows = 1 + (int32_t)(mixed >> 16 & 31),
+                                     .segment_rows = 1 + (int32_t)(mixed >> 24 & 31),
+                                     .fanout = 2 + (int32_t)(mixed >> 32 & 3)};
+}
+
 const char *session_create(struct session *session, const struct plan *plan, const char *yaml,
                            struct pool *pool, const char *directory, bool sync)
 {
@@ -111,6 +121,7 @@ const char *session_create(struct session *session, const struct plan *plan, con
     *session = (struct session){.plan = plan, .pool = pool};
     session->directory = pool_format(pool, "%s/store%u", directory, made++);
     session->options.no_sync = !sync;
+    session->options.sizes = session_sizes(ss_hash64(yaml, strlen(yaml)));
     session->options.wall = (struct ss_wall_source){wall_now, session};
     session->wall_us = -INT64_C(50000000000000000);
     if (ss_store_create(session->directory, plan->wall ? SS_CLOCK_WALL : SS_CLOCK_REPLAY, &session->options,
@@ -308,8 +319,9 @@ struct collect {
 };
 
 static enum ss_status collect_rows(void *context, int64_t first_row, const struct ss_answer *answer,
-                                   struct ss_error *error)
+                                   size_t slot, struct ss_error *error)
 {
+    (void)slot;
     struct collect *collect = context;
     if (first_row != collect->next) return ss_fail(error, SS_INVALID, "rows out of order");
     keep_answer(collect->session, answer, (int)first_row, collect->table);
@@ -336,7 +348,7 @@ const char *session_join(struct session *session, const struct queries *queries,
                                    .as_of_event_time = mode.as_of_event_time,
                                    .inclusive = mode.inclusive};
     const enum ss_status status = ss_point_in_time(session->materializer->store->history,
-                                                   session_service(session), &spine, &sink, &session->error);
+                                                   session_service(session), &spine, NULL, &sink, &session->error);
     ss_arena_release(&arena);
     if (status != SS_OK) return failed(session, "join");
     return collect.next == queries->count ? NULL : "join: not every row came out";

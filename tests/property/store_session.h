@@ -26,6 +26,9 @@ struct table { // answers as cells, row by row
     enum naive_status *statuses;
 };
 
+// Sizes of history by a number, mostly so small that a few rows go through staging, segments and compaction.
+struct ss_history_sizes session_sizes(uint64_t number);
+
 // Each returns NULL, or what went wrong (in the session's pool).
 const char *session_create(struct session *session, const struct plan *plan, const char *yaml,
                            struct pool *pool, const char *directory, bool sync);

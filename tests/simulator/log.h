@@ -32,6 +32,7 @@
     X(gap_refused)                \
     X(applies)                    \
     X(rebuilds)                   \
+    X(compactions)                \
     X(restarts)                   \
     X(kills)                      \
     X(power_losses)               \
@@ -43,6 +44,7 @@
     X(died_opening)               \
     X(died_before_history_commit) \
     X(died_after_history_commit)  \
+    X(died_before_compaction)     \
     X(died_between_commits)       \
     X(died_before_online_commit)  \
     X(died_before_switch)         \

@@ -80,6 +80,7 @@ static enum count death_at(const char *name)
     } places[] = {
         {"history_before_commit", COUNT_died_before_history_commit},
         {"history_after_commit", COUNT_died_after_history_commit},
+        {"compaction_before_commit", COUNT_died_before_compaction},
         {"between_commits", COUNT_died_between_commits},
         {"online_before_commit", COUNT_died_before_online_commit},
         {"apply_before_switch", COUNT_died_before_switch},
@@ -105,6 +106,7 @@ static const char *open_session(struct session *session, enum ss_store_mode mode
     session->pool = &node.log->pool;
     session->directory = (char *)node.start->directory;
     session->options.wall = (struct ss_wall_source){wall_now, node.log, node.log->boot_id};
+    session->options.sizes = session_sizes(node.story->seed);
     if (mode == SS_STORE_WRITE) session->options.fault_point = at_fault_point;
     if (ss_materializer_open(session->directory, mode, &session->options, &session->materializer,
                              &session->error) == SS_OK)
@@ -383,6 +385,14 @@ static void step_back(void)
     disk_write_back_clock(path);
 }
 
+static const char *compact(int what)
+{
+    if (ss_history_compact(node.writer.materializer->store->history, (enum ss_compaction)what,
+                           &node.writer.error) == SS_OK)
+        return NULL;
+    return failed("compact", &node.writer.error);
+}
+
 static void move_clock(struct session *session, int64_t time_us)
 {
     if (time_us == 0) return;
@@ -396,8 +406,8 @@ static void move_clock(struct session *session, int64_t time_us)
 
 static const char *perform(const struct act *act)
 {
-    static const enum count counts[] = {COUNT_pushes,    COUNT_lookups,  COUNT_restarts,
-                                        COUNT_died_idle, COUNT_rebuilds, COUNT_applies};
+    static const enum count counts[] = {COUNT_pushes,   COUNT_lookups, COUNT_restarts,   COUNT_died_idle,
+                                        COUNT_rebuilds, COUNT_applies, COUNT_compactions};
     const bool is_retry = node.start->attempt > 0 && node.start->act == node.act_index;
     if (act->kind != ACT_LOOKUP && act->kind != ACT_STOP) count(counts[act->kind], !is_retry);
     move_clock(&node.writer, act->clock);
@@ -412,6 +422,7 @@ static const char *perform(const struct act *act)
         return NULL;
     case ACT_REBUILD: return rebuild(false);
     case ACT_APPLY: return apply(&node.writer, act->variant);
+    case ACT_COMPACT: return compact(act->variant);
     }
     return NULL;
 }

@@ -32,7 +32,7 @@ static bool chance(struct weaver *weaver, unsigned percent)
 
 const char *act_name(enum act_kind kind)
 {
-    static const char *const names[] = {"push", "lookup", "restart", "stop", "rebuild", "apply"};
+    static const char *const names[] = {"push", "lookup", "restart", "stop", "rebuild", "apply", "compact"};
     return names[kind];
 }
 
@@ -239,13 +239,18 @@ static struct act *add_lookup(struct weaver *weaver)
 static void add_something(struct weaver *weaver)
 {
     struct act *act;
-    switch (below(weaver, 5)) {
+    switch (below(weaver, 6)) {
     case 0: may_crash(weaver, add_act(weaver, ACT_RESTART), 40, 0, 20); break;
     case 1:
         act = add_act(weaver, ACT_STOP);
         may_crash(weaver, act, 100, 1, 1);
         break;
     case 2: may_crash(weaver, add_act(weaver, ACT_REBUILD), 30, 0, 12); break;
+    case 3:
+        act = add_act(weaver, ACT_COMPACT);
+        act->variant = (int)below(weaver, 3);
+        may_crash(weaver, act, 40, 1, 20);
+        break;
     default:
         act = add_act(weaver, ACT_APPLY);
         act->variant = (int)below(weaver, (uint64_t)weaver->story->variant_count);

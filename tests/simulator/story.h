@@ -26,7 +26,8 @@ enum act_kind {
     ACT_RESTART, // a clean close and an open
     ACT_STOP,    // dies between acts
     ACT_REBUILD,
-    ACT_APPLY
+    ACT_APPLY,
+    ACT_COMPACT
 };
 
 enum again { AGAIN_NOT, AGAIN_SAME, AGAIN_OTHER_HASH, AGAIN_WITH_GAP };
@@ -53,7 +54,7 @@ struct act {
     int first_query, query_count;
     int at_hand; // the source of the events that its queries carry; -1: they carry none
     // ACT_APPLY
-    int variant;
+    int variant; // ACT_COMPACT: enum ss_compaction
 };
 
 const char *act_name(enum act_kind kind);

@@ -291,6 +291,108 @@ static void floats_round_trip_by_bits_in_the_fewest_digits(void **state)
     }
 }
 
+// ---- The oracle of printing: lengths are tried until one reads back, as this project did before it had
+// better.
+
+static void step_up(char *scientific)
+{
+    char *end = strchr(scientific, 'e');
+    char *at = end - 1;
+    while (at > scientific && (*at == '9' || *at == '.')) {
+        if (*at == '9') *at = '0';
+        at--;
+    }
+    if (*at != '9') {
+        ++*at;
+        return;
+    }
+    *at = '1';
+    const int exponent = atoi(end + 1) + 1;
+    sprintf(end, "e%c%02d", exponent < 0 ? '-' : '+', abs(exponent));
+}
+
+static void tried_digits(double value, char scientific[32])
+{
+    int exponent;
+    const bool is_power_of_two = frexp(value, &exponent) == 0.5;
+    for (int digits = value < 2.3e-308 ? 1 : 15; digits <= 17; digits++) {
+        snprintf(scientific, 32, "%.*e", digits - 1, value);
+        if (strtod(scientific, NULL) == value) return;
+        if (!is_power_of_two) continue;
+        step_up(scientific);
+        if (strtod(scientific, NULL) == value) return;
+    }
+}
+
+static void tried_format(double value, char text[SS_NUMBER_TEXT_SIZE])
+{
+    char scientific[32], digits[20];
+    int count = 0;
+    tried_digits(fabs(value), scientific);
+    for (const char *at = scientific; *at != 'e'; at++)
+        if (*at != '.') digits[count++] = *at;
+    while (count > 1 && digits[count - 1] == '0') count--;
+    const int exponent = atoi(strchr(scientific, 'e') + 1);
+    if (value < 0) *text++ = '-';
+    if (exponent < -4 || exponent >= 16)
+        sprintf(text, "%c%s%.*se%c%02d", digits[0], count > 1 ? "." : "", count - 1, digits + 1,
+                exponent < 0 ? '-' : '+', abs(exponent));
+    else if (exponent < 0)
+        sprintf(text, "0.%.*s%.*s", -exponent - 1, "000", count, digits);
+    else if (count <= exponent + 1)
+        sprintf(text, "%.*s%.*s.0", count, digits, exponent + 1 - count, "0000000000000000");
+    else
+        sprintf(text, "%.*s.%.*s", exponent + 1, digits, count - exponent - 1, digits + exponent + 1);
+}
+
+static void expect_tried(double value)
+{
+    char text[SS_NUMBER_TEXT_SIZE], tried[SS_NUMBER_TEXT_SIZE];
+    if (!isfinite(value) || value == 0) return;
+    tried_format(value, tried);
+    if (strcmp(ss_float64_format(value, text), tried) != 0)
+        fail_msg("%a: got %s, want %s", value, text, tried);
+}
+
+static void expect_tried_around(double value)
+{
+    expect_tried(value);
+    expect_tried(nextafter(value, 0));
+    expect_tried(-nextafter(value, INFINITY));
+}
+
+static void a_float_is_printed_as_trying_all_lengths_prints_it(void **state)
+{
+    (void)state;
+    seed(20261130);
+    for (int exponent = -1074; exponent <= 1023; exponent++) expect_tried_around(ldexp(1, exponent));
+    for (int exponent = -323; exponent <= 308; exponent++) {
+        char text[16];
+        snprintf(text, sizeof text, "1e%d", exponent);
+        expect_tried_around(strtod(text, NULL));
+    }
+    for (int i = 0; i < 100000; i++) {
+        const int64_t whole = (int64_t)(random_bits() >> random_bits() % 64);
+        expect_tried(double_of(random_bits()));
+        expect_tried(double_of(random_bits() >> (12 + random_bits() % 52))); // subnormals
+        expect_tried((double)whole);
+        expect_tried_around((double)whole / (double)ss_power_of_ten((unsigned)(random_bits() % 19)));
+    }
+}
+
+static void integers_are_printed_as_printf_prints_them(void **state)
+{
+    (void)state;
+    seed(7);
+    for (int i = 0; i < 100000; i++) {
+        char text[SS_NUMBER_TEXT_SIZE], printed[SS_NUMBER_TEXT_SIZE];
+        int64_t value = (int64_t)random_bits() >> random_bits() % 64;
+        if (i < 19) value = ss_power_of_ten((unsigned)i) - (i % 2);
+        snprintf(printed, sizeof printed, "%lld", (long long)value);
+        assert_string_equal(ss_decimal_format(value, 0, text), printed);
+    }
+}
+
 static void a_float_is_read_as_strtod_reads_it(void **state)
 {
     (void)state;
@@ -435,6 +537,8 @@ int main(void)
         cmocka_unit_test(decimals_round_trip_through_text),
         cmocka_unit_test(a_float_is_printed_as_python_does),
         cmocka_unit_test(floats_round_trip_by_bits_in_the_fewest_digits),
+        cmocka_unit_test(a_float_is_printed_as_trying_all_lengths_prints_it),
+        cmocka_unit_test(integers_are_printed_as_printf_prints_them),
         cmocka_unit_test(a_float_is_read_as_strtod_reads_it),
         cmocka_unit_test(a_float_is_no_other_text),
         cmocka_unit_test(names_of_nan_and_infinity_are_read),

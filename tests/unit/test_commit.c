@@ -191,9 +191,9 @@ static struct row look_up(struct ss_materializer *materializer)
 }
 
 static enum ss_status take_answer(void *context, int64_t first_row, const struct ss_answer *answer,
-                                  struct ss_error *error)
+                                  size_t slot, struct ss_error *error)
 {
-    (void)first_row, (void)error;
+    (void)first_row, (void)slot, (void)error;
     keep_row(context, answer);
     return SS_OK;
 }
@@ -211,7 +211,7 @@ static struct row train_at(struct ss_materializer *materializer, int64_t t_us)
     assert_ok(ss_history_newest_commit(materializer->store->history, &newest, &error));
     const struct ss_spine spine = {.length = 1, .keys = &key, .t_us = &t_us, .newest_s = newest.last_seq};
     assert_ok(ss_point_in_time(materializer->store->history,
-                               ss_find_service(materializer->definitions, "model"), &spine, &sink, &error));
+                               ss_find_service(materializer->definitions, "model"), &spine, NULL, &sink, &error));
     row.s = newest.last_seq;
     ss_arena_release(&arena);
     return row;

@@ -298,6 +298,68 @@ static void bits_lie_between_the_exponents_of_the_format(void **state)
     ss_arena_release(&arena);
 }
 
+struct pair {
+    struct ss_exact sum, squares;
+};
+
+static void assert_same(const struct ss_exact *a, const struct ss_exact *b)
+{
+    struct ss_buffer left = {0}, right = {0};
+    encode(a, &left);
+    encode(b, &right);
+    assert_int_equal(left.size, right.size);
+    assert_memory_equal(left.data, right.data, left.size);
+    ss_buffer_release(&left);
+    ss_buffer_release(&right);
+}
+
+// Doubles of all kinds, and of few octaves with full mantissas; integers about the greatest that go at once.
+static void draw_terms(struct samples *samples, uint32_t count, double *reals, int64_t *integers)
+{
+    const uint64_t kind = samples_below(samples, SAMPLES_KINDS + 3), octaves = 1 + samples_below(samples, 12);
+    const unsigned bits = (unsigned)samples_below(samples, 64);
+    for (uint32_t i = 0; i < count; i++) {
+        const uint64_t full = samples_below(samples, 2) ? UINT64_C(0xfffffffffffff) : 0;
+        reals[i] = kind < SAMPLES_KINDS
+                       ? samples_double(samples, (enum samples_kind)kind)
+                       : samples_from_bits(full | (1000 + samples_below(samples, octaves)) << 52);
+        if (samples_below(samples, 50) == 0) reals[i] = 0;
+        if (kind == SAMPLES_KINDS && samples_below(samples, 2)) reals[i] = -reals[i];
+        integers[i] = (int64_t)(samples_bits(samples) >> bits);
+        if (full) integers[i] = bits < 4 ? (INT64_C(1) << 61) - 1 : -(INT64_C(1) << 61) + 1;
+        if (bits == 9) integers[i] = INT64_MIN;
+    }
+}
+
+static void terms_added_at_once_are_as_one_by_one(void **state)
+{
+    struct samples samples = samples_begin("exact at once", 19);
+    (void)state;
+    for (int round = 0; round < 3000; round++) {
+        double reals[SS_EXACT_TERMS];
+        int64_t integers[SS_EXACT_TERMS];
+        struct ss_arena arena = {0};
+        struct pair real[2] = {{{0}}}, integer[2] = {{{0}}};
+        for (int part = 0; part < 3; part++) {
+            const uint32_t count = (uint32_t)samples_below(&samples, SS_EXACT_TERMS + 1);
+            draw_terms(&samples, count, reals, integers);
+            assert_true(ss_exact_add_doubles(&real[0].sum, &real[0].squares, reals, count, &arena));
+            assert_true(ss_exact_add_int64s(&integer[0].sum, &integer[0].squares, integers, count, &arena));
+            for (uint32_t i = 0; i < count; i++) {
+                assert_true(ss_exact_add_double(&real[1].sum, reals[i], false, &arena));
+                assert_true(ss_exact_add_double_squared(&real[1].squares, reals[i], false, &arena));
+                assert_true(ss_exact_add_int64(&integer[1].sum, integers[i], false, &arena));
+                assert_true(ss_exact_add_int64_squared(&integer[1].squares, integers[i], false, &arena));
+            }
+        }
+        assert_same(&real[0].sum, &real[1].sum);
+        assert_same(&real[0].squares, &real[1].squares);
+        assert_same(&integer[0].sum, &integer[1].sum);
+        assert_same(&integer[0].squares, &integer[1].squares);
+        ss_arena_release(&arena);
+    }
+}
+
 static void a_full_arena_is_reported(void **state)
 {
     (void)state;
@@ -317,6 +379,7 @@ int main(void)
         cmocka_unit_test(canonical_bytes_are_as_the_format_says),
         cmocka_unit_test(damaged_bytes_are_refused),
         cmocka_unit_test(bits_lie_between_the_exponents_of_the_format),
+        cmocka_unit_test(terms_added_at_once_are_as_one_by_one),
         cmocka_unit_test(a_full_arena_is_reported),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

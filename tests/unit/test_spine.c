@@ -62,6 +62,8 @@ static int drop_path(void **state)
     return 0;
 }
 
+static struct ss_pool *pool;
+
 static void write_csv(const char *text)
 {
     FILE *file = fopen(path, "w");
@@ -85,7 +87,7 @@ static enum ss_status read_spine(const char *time_column, enum ss_time_unit unit
     const struct ss_spine_source source = {.place = place, .time_column = time_column, .time_unit = unit};
     *rows = (struct ss_spine_rows){0};
     *error = (struct ss_error){0};
-    return ss_spine_read(&source, asked, rows, error);
+    return ss_spine_read(&source, asked, pool, rows, error);
 }
 
 static void must_read(const char *time_column, enum ss_time_unit unit, struct ss_spine_rows *rows)
@@ -103,14 +105,14 @@ static void must_fail(const char *time_column, enum ss_time_unit unit, const cha
     assert_int_equal(read_spine(time_column, unit, &rows, &error), SS_INVALID);
     snprintf(want, sizeof want, "%s%s%s", before, place, after);
     assert_string_equal(error.message, want);
-    assert_null(rows.cells.data);
+    assert_null(rows.text.bytes.data);
 }
 
 static void csv_columns_are_typed_and_cells_kept(void **state)
 {
     struct ss_spine_rows rows;
-    struct ss_spine_cursor cursor = {0};
-    struct ss_cell cells[6];
+    struct ss_cell cells[12];
+    struct ss_bytes lines[2];
     (void)state;
     write_csv(
         "label,at,user_id,shop,amount,ratio\n"
@@ -127,13 +129,13 @@ static void csv_columns_are_typed_and_cells_kept(void **state)
     assert_true(ss_column_get(&rows.spine.request[1], 0).f64 == 1000);
     assert_false(ss_column_get(&rows.spine.request[1], 1).present);
     assert_int_equal(rows.column_count, 6);
-    ss_spine_next(&rows, &cursor, cells);
+    ss_spine_cells(&rows, 0, 2, cells, lines);
     assert_int_equal(cells[0].text.size, 5);
     assert_memory_equal(cells[0].text.data, "a,\"b\n", 5);
-    ss_spine_next(&rows, &cursor, cells);
-    assert_int_equal(cells[0].kind, SS_CELL_KIND_TEXT); // "" is an empty string
-    assert_int_equal(cells[0].text.size, 0);
-    assert_int_equal(cells[2].kind, SS_CELL_KIND_NULL); // an empty field is null
+    assert_int_equal(cells[6].kind, SS_CELL_KIND_TEXT); // "" is an empty string
+    assert_int_equal(cells[6].text.size, 0);
+    assert_int_equal(cells[8].kind, SS_CELL_KIND_NULL); // an empty field is null
+    assert_null(lines[0].data);
     ss_spine_release(&rows);
 }
 
@@ -151,8 +153,8 @@ static void an_epoch_is_read_in_its_unit(void **state)
 static void table_cells_are_typed_by_what_they_are(void **state)
 {
     struct ss_spine_rows rows;
-    struct ss_spine_cursor cursor = {0};
-    struct ss_cell cells[6];
+    struct ss_cell cells[18];
+    struct ss_bytes lines[3];
     (void)state;
     write_sql(
         "CREATE TABLE labels(at, user_id, shop, amount, ratio, blob);"
@@ -165,11 +167,75 @@ static void table_cells_are_typed_by_what_they_are(void **state)
     assert_int_equal(ss_column_get(&rows.spine.request[0], 0).i64, 10); // 0.1 by its shortest text
     assert_int_equal(ss_column_get(&rows.spine.request[0], 1).i64, 1200);
     assert_true(ss_column_get(&rows.spine.request[1], 0).f64 == 2);
-    ss_spine_next(&rows, &cursor, cells);
+    ss_spine_cells(&rows, 0, 3, cells, lines);
     assert_int_equal(cells[5].kind, SS_CELL_KIND_BLOB);
     assert_int_equal(cells[2].kind, SS_CELL_KIND_TEXT);
     assert_true(cells[3].kind == SS_CELL_KIND_REAL && cells[3].real == 0.1);
     ss_spine_release(&rows);
+}
+
+// A file of many rows; with `quoted`, one cell of the last row stands in quotes, so that it is no plain file.
+static void write_many(bool quoted)
+{
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs("at,user_id,shop,amount,ratio\n", file);
+    for (int row = 0; row < 20000; row++)
+        fprintf(file, "%d,%suser %d%s,%s,%d.25,\n", row, quoted && row == 19999 ? "\"" : "", row % 37,
+                quoted && row == 19999 ? "\"" : "", row % 5 ? "7" : "", row);
+    fclose(file);
+}
+
+static void a_plain_file_reads_as_any_other_on_any_number_of_threads(void **state)
+{
+    struct ss_spine_rows all[2][2];
+    struct ss_error error;
+    (void)state;
+    for (int quoted = 0; quoted < 2; quoted++) {
+        write_many(quoted);
+        for (int threads = 0; threads < 2; threads++) {
+            assert_int_equal(threads ? ss_pool_create(3, &pool, &error) : SS_OK, SS_OK);
+            must_read("at", SS_UNIT_S, &all[quoted][threads]);
+            ss_pool_destroy(pool);
+            pool = NULL;
+        }
+    }
+    const struct ss_spine_rows *first = &all[0][0];
+    assert_true(first->text.is_plain && !all[1][0].text.is_plain);
+    for (int i = 0; i < 4; i++) {
+        struct ss_spine_rows *rows = &all[i / 2][i % 2];
+        struct ss_cell cells[5 * 544];
+        struct ss_bytes lines[544];
+        assert_int_equal(rows->spine.length, 20000);
+        assert_memory_equal(&rows->hash, &first->hash, sizeof first->hash);
+        ss_spine_cells(rows, 19 * 1024, 544, cells, lines);
+        assert_memory_equal(cells[5 * 543].text.data, "19999", 5);
+        assert_int_equal(lines[0].data != NULL, rows->text.is_plain);
+        for (int32_t row = 0; row < 20000; row++) {
+            assert_int_equal(rows->spine.t_us[row], row * INT64_C(1000000));
+            for (int k = 0; k < 2; k++)
+                assert_true(ss_value_equal(rows->spine.keys[k].type, ss_column_get(&rows->spine.keys[k], row),
+                                           ss_column_get(&first->spine.keys[k], row)));
+            assert_int_equal(ss_column_get(&rows->spine.request[0], row).i64, row * 100 + 25);
+        }
+    }
+    for (int i = 0; i < 4; i++) ss_spine_release(&all[i / 2][i % 2]);
+}
+
+static void the_first_row_that_is_wrong_is_told_wherever_others_are(void **state)
+{
+    (void)state;
+    write_many(false);
+    FILE *file = fopen(path, "a");
+    fputs("1,u,7,1.25,\n2,u,7,1.25\n", file);
+    fclose(file);
+    must_fail("at", SS_UNIT_S, "", ":20003: expected 5 fields, got 4");
+    write_many(false);
+    file = fopen(path, "a");
+    fputs("1,u,x,1.25,\n", file);
+    for (int row = 0; row < 20000; row++) fputs("x,u,7,1.25,\n", file);
+    fclose(file);
+    must_fail("at", SS_UNIT_S, "", ":20002: column 'shop': not an int64: 'x'");
 }
 
 static void the_hash_follows_the_cells(void **state)
@@ -252,15 +318,15 @@ static void a_mapped_column_is_used(void **state)
     struct ss_error error;
     (void)state;
     write_csv("at,who,shop,amount,ratio\n2026-01-31,u,1,,\n");
-    assert_int_equal(ss_spine_read(&source, &service, &rows, &error), SS_OK);
+    assert_int_equal(ss_spine_read(&source, &service, NULL, &rows, &error), SS_OK);
     assert_memory_equal(ss_column_get(&rows.spine.keys[0], 0).text.data, "u", 1);
     ss_spine_release(&rows);
     source.map_count = 2;
-    assert_int_equal(ss_spine_read(&source, &service, &rows, &error), SS_INVALID);
+    assert_int_equal(ss_spine_read(&source, &service, NULL, &rows, &error), SS_INVALID);
     assert_string_equal(error.message,
                         "--map nobody=who: service 'fraud' has no key or request input 'nobody'");
     source.maps = (const struct ss_spine_map[]){maps[0], maps[2]};
-    assert_int_equal(ss_spine_read(&source, &service, &rows, &error), SS_INVALID);
+    assert_int_equal(ss_spine_read(&source, &service, NULL, &rows, &error), SS_INVALID);
     assert_string_equal(error.message, "--map user_id=at: 'user_id' is mapped twice, to 'who' before");
 }
 
@@ -328,7 +394,7 @@ static void sweep_allocations(void)
             ss_spine_release(&rows);
         }
         if (swept) break;
-        assert_true(status == SS_OUT_OF_MEMORY || (status == SS_OK && k < 10));
+        assert_true(status == SS_OUT_OF_MEMORY || (status == SS_OK && k < 20));
     }
 }
 
@@ -350,6 +416,8 @@ int main(void)
         TEST(an_epoch_is_read_in_its_unit),
         TEST(table_cells_are_typed_by_what_they_are),
         TEST(the_hash_follows_the_cells),
+        TEST(a_plain_file_reads_as_any_other_on_any_number_of_threads),
+        TEST(the_first_row_that_is_wrong_is_told_wherever_others_are),
         TEST(a_value_that_is_not_of_its_type_names_its_place),
         TEST(a_table_value_of_another_type_names_its_row),
         TEST(a_missing_column_is_named_with_what_to_do),

@@ -98,9 +98,12 @@ static enum ss_status write_rows(const char *place, bool with_status, bool finis
                                    .maps = "",
                                    .mode = "as-known",
                                    .version = "0.1.0"};
-    enum ss_status status = ss_train_output_open(&layout, &output, error);
-    for (int32_t row = 0; row < 2 && status == SS_OK; row++)
-        status = ss_train_output_row(output, spine_rows[row], answer, row, 10 + row, 99, error);
+    static const int64_t t_us[] = {10, 11};
+    const struct ss_train_rows rows = {
+        .spine_cells = &spine_rows[0][0], .answer = answer, .t_us = t_us, .s = 99};
+    enum ss_status status = ss_train_output_open(&layout, 1, &output, error);
+    if (status == SS_OK) status = ss_train_output_rows(output, 0, &rows, error);
+    if (status == SS_OK) status = ss_train_output_end_block(output, 0, 0, error);
     if (status == SS_OK && finish) {
         status = ss_train_output_finish(output, &manifest, error);
         if (status == SS_OK && manifest.row_count != 2) status = SS_INVALID;
@@ -242,7 +245,7 @@ static void names_that_meet_are_an_error_before_anything_is_made(void **state)
         const struct ss_train_layout layout = {cases[i].place, columns, 1, &service, true};
         struct ss_train_output *output = NULL;
         struct ss_error error;
-        assert_int_equal(ss_train_output_open(&layout, &output, &error), SS_INVALID);
+        assert_int_equal(ss_train_output_open(&layout, 1, &output, &error), SS_INVALID);
         assert_string_equal(error.message, cases[i].want);
         assert_int_equal(file_count(), 0);
     }
@@ -254,7 +257,7 @@ static void a_place_that_is_no_plain_file_is_refused(void **state)
     struct ss_train_output *output = NULL;
     struct ss_error error;
     (void)state;
-    assert_int_equal(ss_train_output_open(&layout, &output, &error), SS_INVALID);
+    assert_int_equal(ss_train_output_open(&layout, 1, &output, &error), SS_INVALID);
     assert_string_equal(error.message,
                         "output '/dev/null': it is there and is no plain file; name another one");
 }

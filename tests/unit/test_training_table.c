@@ -94,7 +94,7 @@ static enum ss_status write_table(const char *user, bool finish, struct ss_error
                                     {SS_CELL_KIND_REAL, .real = 0.1},
                                     {SS_CELL_KIND_INTEGER, .integer = 17}};
     enum ss_status status = ss_table_writer_open(place, columns, 3, &writer, error);
-    if (status == SS_OK) status = ss_table_writer_row(writer, cells, error);
+    if (status == SS_OK) status = ss_table_writer_rows(writer, cells, 1, error);
     if (status == SS_OK && finish) status = ss_table_writer_finish(writer, &manifest, error);
     ss_table_writer_close(writer);
     return status;

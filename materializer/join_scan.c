@@ -1,0 +1,277 @@
+// The join of one window with the views of one group.
+//
+// 1. The window's rows are grouped by entity (entity_rows.h).
+// 2. Tasks, each a range of keys with about as many rows as the others, are spread over the pool. A task
+// scans history
+//    for its range once; every entity's events become a series per view, from which its rows are read.
+// 3. An entity with very many rows is a task of its own, begun before the others: when its series are there,
+// its rows
+//    are spread over the pool too.
+//
+// Where history has far more events than the window has keys, a scan per key is opened instead of one per
+// range.
+
+#include "materializer/join.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define TASKS_PER_THREAD 8
+#define LEAST_TASK_ROWS  2048
+#define HOT_PART_ROWS    4096
+#define FETCHED_ROWS     64
+#define EVENTS_PER_KEY \
+    1000 // history with more events than this for every key asked for is not scanned through
+
+struct task {
+    size_t first_key, end_key;  // of the grouped keys
+    int32_t first_row, end_row; // only of those without a key, which have no events: grouped rows
+};
+
+struct scan {
+    struct ss_join *join;
+    const struct ss_view_group *group;
+    struct ss_entity_rows grouped;
+    struct task *tasks;
+    size_t task_count;
+    int32_t hot_rows; // an entity with more of them is spread over the pool
+    bool key_by_key;
+    int64_t to_us;
+    uint64_t s;
+};
+
+// A worker on its way through a range of keys.
+struct walk {
+    struct scan *scan;
+    struct ss_join_worker *worker;
+    size_t key, end;
+    bool has_events;                 // of `key`
+    const struct ss_series **series; // of the group's views
+};
+
+// ---- An entity
+
+struct hot {
+    struct scan *scan;
+    const struct ss_series *const *series;
+    const int32_t *rows;
+    int32_t count;
+};
+
+static enum ss_status read_hot_part(void *context, size_t index, size_t slot, struct ss_error *error)
+{
+    const struct hot *hot = context;
+    struct ss_join *join = hot->scan->join;
+    const int32_t first = (int32_t)index * HOT_PART_ROWS, left = hot->count - first;
+    struct ss_join_worker *worker;
+    (void)slot;
+    SS_TRY(ss_join_take_worker(join, hot->scan->group, &worker, error));
+    enum ss_status status = ss_join_read(join, hot->scan->group, worker, hot->series, hot->rows + first,
+                                         left < HOT_PART_ROWS ? left : HOT_PART_ROWS, error);
+    if (status == SS_OK) status = ss_join_flush(join, hot->scan->group, worker, error);
+    ss_join_give_worker(join, worker);
+    return status;
+}
+
+static enum ss_status read_entity(struct walk *walk, struct ss_error *error)
+{
+    struct scan *scan = walk->scan;
+    const int32_t *starts = scan->grouped.starts;
+    const int32_t *rows = scan->grouped.rows + starts[walk->key];
+    const int32_t count = starts[walk->key + 1] - starts[walk->key];
+    const struct ss_series *const *series = walk->has_events ? walk->series : NULL;
+    const int64_t *t_us = scan->join->spine->t_us + scan->join->first;
+    // The times of the next entity's rows stand here and there: they are fetched ahead. (A function of its
+    // own that does nothing else would be dropped by gcc.)
+    const int32_t next_end = walk->key + 1 < walk->end ? starts[walk->key + 2] : 0;
+    for (int32_t i = starts[walk->key + 1]; i < next_end && i < starts[walk->key + 1] + FETCHED_ROWS; i++)
+        __builtin_prefetch(&t_us[scan->grouped.rows[i]]);
+    if (count <= scan->hot_rows)
+        return ss_join_read(scan->join, scan->group, walk->worker, series, rows, count, error);
+    struct hot hot = {scan, series, rows, count};
+    const size_t parts = ((size_t)count + HOT_PART_ROWS - 1) / HOT_PART_ROWS;
+    return ss_pool_run(scan->join->pool, parts, read_hot_part, &hot, error);
+}
+
+// All events of the walk's key were seen.
+static enum ss_status finish_key(struct walk *walk, struct ss_error *error)
+{
+    const struct scan *scan = walk->scan;
+    const struct ss_view_group *group = scan->group;
+    const int32_t reads = scan->grouped.starts[walk->key + 1] - scan->grouped.starts[walk->key];
+    for (size_t i = 0; walk->has_events && i < group->count; i++)
+        SS_TRY(ss_series_seal(walk->worker->views[group->views[i]].series,
+                              scan->join->spine->as_of_event_time, reads, error));
+    SS_TRY(read_entity(walk, error));
+    for (size_t i = 0; walk->has_events && i < group->count; i++)
+        ss_series_clear(walk->worker->views[group->views[i]].series);
+    walk->has_events = false;
+    walk->key++;
+    return SS_OK;
+}
+
+// ---- A range of keys
+
+static enum ss_status take_span(struct walk *walk, const struct ss_event_batch *batch,
+                                const struct ss_entity_span *span, struct ss_error *error)
+{
+    const struct ss_view_group *group = walk->scan->group;
+    for (size_t i = 0; i < group->count; i++) {
+        struct ss_view_work *work = &walk->worker->views[group->views[i]];
+        if (work->rows.batch != batch) SS_TRY(ss_view_rows_load(&work->rows, batch, error));
+        SS_TRY(ss_series_add(work->series, batch, work->rows.outputs, span->first, span->end, error));
+    }
+    walk->has_events = true;
+    return SS_OK;
+}
+
+static enum ss_status take_batch(struct walk *walk, const struct ss_event_batch *batch,
+                                 struct ss_error *error)
+{
+    const struct ss_bytes *keys = walk->scan->grouped.keys;
+    const struct ss_view_group *group = walk->scan->group;
+    for (size_t i = 0; i < group->count; i++) // its memory may be that of the batch before
+        walk->worker->views[group->views[i]].rows.batch = NULL;
+    for (int32_t i = 0; i < batch->span_count; i++) {
+        int order = 1;
+        while (walk->key < walk->end && (order = ss_bytes_compare(keys[walk->key], batch->spans[i].key)) < 0)
+            SS_TRY(finish_key(walk, error));
+        if (walk->key == walk->end) return SS_OK;
+        if (order == 0) SS_TRY(take_span(walk, batch, &batch->spans[i], error));
+    }
+    return SS_OK;
+}
+
+static enum ss_status scan_keys(struct walk *walk, size_t first, size_t end, struct ss_error *error)
+{
+    struct scan *scan = walk->scan;
+    const struct ss_entity_scan asked = {
+        .view = scan->join->service->views[scan->group->views[0]],
+        .columns = scan->group->columns,
+        .low = scan->grouped.keys[first],
+        .high = scan->grouped.keys[end - 1],
+        .from_us =
+            SS_TIME_MIN_US, // whether there is any event, however old, is part of every answer (DESIGN C10)
+        .to_us = scan->to_us,
+        .s = scan->s,
+    };
+    struct ss_event_reader *reader;
+    const struct ss_event_batch *batch;
+    enum ss_status status;
+    walk->key = first;
+    walk->end = end;
+    SS_TRY(ss_history_scan(walk->worker->history, &asked, &reader, error));
+    do {
+        SS_TRY_GOTO(reader->next(reader, &batch, error), out);
+        if (batch) SS_TRY_GOTO(take_batch(walk, batch, error), out);
+    } while (batch && walk->key < walk->end);
+    while (walk->key < walk->end) SS_TRY_GOTO(finish_key(walk, error), out);
+out:
+    reader->close(reader);
+    return status;
+}
+
+static enum ss_status do_task(struct scan *scan, const struct task *task, struct ss_join_worker *worker,
+                              struct ss_error *error)
+{
+    const struct ss_view_group *group = scan->group;
+    if (task->first_key == task->end_key)
+        return ss_join_read(scan->join, group, worker, NULL, scan->grouped.rows + task->first_row,
+                            task->end_row - task->first_row, error);
+    const struct ss_series **series = calloc(group->count, sizeof *series);
+    if (!series) return ss_fail_memory(error, "a join");
+    struct walk walk = {.scan = scan, .worker = worker, .series = series};
+    enum ss_status status = ss_join_open_history(scan->join, worker, error);
+    for (size_t i = 0; i < group->count; i++) {
+        series[i] = worker->views[group->views[i]].series;
+        ss_series_clear(worker->views[group->views[i]].series);
+    }
+    const size_t step = scan->key_by_key ? 1 : task->end_key - task->first_key;
+    for (size_t key = task->first_key; status == SS_OK && key < task->end_key; key += step)
+        status = scan_keys(&walk, key, key + step, error);
+    free(series);
+    return status;
+}
+
+static enum ss_status run_task(void *context, size_t index, size_t slot, struct ss_error *error)
+{
+    struct scan *scan = context;
+    struct ss_join_worker *worker;
+    (void)slot;
+    SS_TRY(ss_join_take_worker(scan->join, scan->group, &worker, error));
+    enum ss_status status = do_task(scan, &scan->tasks[index], worker, error);
+    if (status == SS_OK) status = ss_join_flush(scan->join, scan->group, worker, error);
+    ss_join_give_worker(scan->join, worker);
+    return status;
+}
+
+// ---- Tasks
+
+static bool add_task(struct scan *scan, struct task task)
+{
+    const size_t count = scan->task_count;
+    if ((count & (count - 1)) == 0) { // room is for a power of two
+        struct task *grown = realloc(scan->tasks, (count ? 2 * count : 1) * sizeof *grown);
+        if (!grown) return false;
+        scan->tasks = grown;
+    }
+    scan->tasks[scan->task_count++] = task;
+    return true;
+}
+
+static bool cut_tasks(struct scan *scan)
+{
+    const struct ss_entity_rows *grouped = &scan->grouped;
+    const int32_t *starts = grouped->starts, length = scan->join->length;
+    const int32_t threads = (int32_t)ss_pool_threads(scan->join->pool);
+    int32_t rows = length / (threads * TASKS_PER_THREAD);
+    if (rows < LEAST_TASK_ROWS) rows = LEAST_TASK_ROWS;
+    scan->hot_rows = threads == 1 ? INT32_MAX : rows > 2 * HOT_PART_ROWS ? rows : 2 * HOT_PART_ROWS;
+    for (size_t key = 0; key < grouped->count; key++)
+        if (starts[key + 1] - starts[key] > scan->hot_rows &&
+            !add_task(scan, (struct task){key, key + 1, 0, 0}))
+            return false;
+    for (size_t first = 0, end; first < grouped->count; first = end) {
+        end = first;
+        while (end < grouped->count && starts[end] - starts[first] < rows &&
+               starts[end + 1] - starts[end] <= scan->hot_rows)
+            end++;
+        if (end > first && !add_task(scan, (struct task){first, end, 0, 0})) return false;
+        if (end < grouped->count && starts[end + 1] - starts[end] > scan->hot_rows) end++;
+    }
+    for (int32_t first = starts[grouped->count]; first < length; first += rows)
+        if (!add_task(scan, (struct task){0, 0, first, first + rows < length ? first + rows : length}))
+            return false;
+    return true;
+}
+
+static void find_bounds(struct scan *scan)
+{
+    const struct ss_join *join = scan->join;
+    scan->to_us = SS_TIME_MIN_US;
+    for (int64_t row = join->first; row < join->first + join->length; row++) {
+        const int64_t t_us = ss_join_time(join, row);
+        const uint64_t s = ss_join_seq(join, row);
+        if (t_us > scan->to_us) scan->to_us = t_us;
+        if (s > scan->s) scan->s = s;
+    }
+}
+
+enum ss_status ss_join_scan(struct ss_join *join, const struct ss_view_group *group, struct ss_error *error)
+{
+    const struct ss_view *view = join->service->views[group->views[0]];
+    const struct ss_column *keys[SS_MAX_KEYS];
+    struct scan scan = {.join = join, .group = group};
+    for (size_t i = 0; i < view->entity->key_count; i++)
+        keys[i] = &join->spine->keys[join->service->view_keys[group->views[0]][i]];
+    SS_TRY(ss_entity_rows_group(view->entity, keys, join->first, join->length, join->pool, &scan.grouped,
+                                error));
+    find_bounds(&scan);
+    scan.key_by_key = scan.s / EVENTS_PER_KEY > scan.grouped.count;
+    const enum ss_status status = cut_tasks(&scan)
+                                      ? ss_pool_run(join->pool, scan.task_count, run_task, &scan, error)
+                                      : ss_fail_memory(error, "the rows of a training table");
+    free(scan.tasks);
+    ss_entity_rows_release(&scan.grouped);
+    return status;
+}

@@ -1,0 +1,103 @@
+// Kept cells: see kept_cells.h.
+
+#include "materializer/kept_cells.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define PRESENT 0x80 // among the marks: the value is there
+
+// Rows are kept in no order: with small pages each would cost a walk of the page table too.
+static void want_large_pages(void *start, size_t size)
+{
+    const uintptr_t page = 4096, first = ((uintptr_t)start + page - 1) / page * page;
+    const uintptr_t end = ((uintptr_t)start + size) / page * page;
+    if (end > first) madvise((void *)first, end - first, MADV_HUGEPAGE); // a hint
+}
+
+bool ss_kept_cells_init(struct ss_kept_cells *kept, size_t column_count, int32_t rows)
+{
+    const size_t cells = (size_t)rows * column_count + 1;
+    *kept = (struct ss_kept_cells){.column_count = column_count, .row_capacity = rows};
+    kept->values = malloc(cells * sizeof *kept->values);
+    kept->marks = calloc(cells, sizeof *kept->marks);
+    if (kept->values && kept->marks) {
+        want_large_pages(kept->values, cells * sizeof *kept->values);
+        want_large_pages(kept->marks, cells);
+        return true;
+    }
+    ss_kept_cells_release(kept);
+    return false;
+}
+
+void ss_kept_cells_release(struct ss_kept_cells *kept)
+{
+    free(kept->values);
+    free(kept->marks);
+    *kept = (struct ss_kept_cells){0};
+}
+
+static bool keep_text(struct ss_bytes text, struct ss_arena *arena, uint64_t *value)
+{
+    char *kept = ss_arena_alloc(arena, sizeof text.size + text.size);
+    if (!kept) return false;
+    memcpy(kept, &text.size, sizeof text.size);
+    if (text.size) memcpy(kept + sizeof text.size, text.data, text.size);
+    *value = (uint64_t)(uintptr_t)kept;
+    return true;
+}
+
+static struct ss_bytes kept_text(uint64_t value)
+{
+    const char *kept = (const char *)(uintptr_t)value;
+    struct ss_bytes text = {kept + sizeof text.size, 0};
+    memcpy(&text.size, kept, sizeof text.size);
+    return text;
+}
+
+bool ss_kept_cells_put(struct ss_kept_cells *kept, size_t column, const int32_t *rows,
+                       const struct ss_column *values, const uint8_t *marks, struct ss_arena *arena)
+{
+    const size_t width = kept->column_count;
+    const bool is_text = ss_type_is_text(values->type), is_bool = values->type.id == SS_BOOL;
+    for (int32_t i = 0; i < values->length; i++) {
+        const size_t cell = (size_t)rows[i] * width + column;
+        const bool present = ss_bit_get(values->validity, i);
+        kept->marks[cell] = (uint8_t)(marks[i] | (present ? PRESENT : 0));
+        if (is_text) {
+            if (present && !keep_text(ss_column_get(values, i).text, arena, &kept->values[cell]))
+                return false;
+        } else {
+            kept->values[cell] = is_bool ? ss_bit_get(values->bits, i) : (uint64_t)values->i64[i];
+        }
+    }
+    return true;
+}
+
+bool ss_kept_cells_get(const struct ss_kept_cells *kept, size_t column, struct ss_type type, int32_t first,
+                       int32_t length, struct ss_arena *arena, struct ss_column *values, uint8_t **marks)
+{
+    const size_t width = kept->column_count;
+    const size_t start = (size_t)first * width + column;
+    const uint8_t *kept_marks = kept->marks + start;
+    const uint64_t *bits = kept->values + start;
+    uint8_t *found = ss_arena_alloc(arena, (size_t)length + 1);
+    if (!found || !ss_column_init(values, type, length ? length : 1, arena)) return false;
+    for (int32_t row = 0; row < length; row++, kept_marks += width, bits += width) {
+        const bool present = (*kept_marks & PRESENT) != 0;
+        found[row] = (uint8_t)(*kept_marks & ~PRESENT);
+        if (type.id == SS_BOOL || ss_type_is_text(type)) {
+            struct ss_value value = {.present = present};
+            if (present && type.id == SS_BOOL) value.boolean = *bits != 0;
+            if (present && type.id != SS_BOOL) value.text = kept_text(*bits);
+            if (!ss_column_append(values, value, arena)) return false;
+        } else {
+            values->i64[row] = present ? (int64_t)*bits : 0;
+            values->validity[row >> 3] = (uint8_t)(values->validity[row >> 3] | present << (row & 7));
+        }
+    }
+    values->length = length;
+    *marks = found;
+    return true;
+}

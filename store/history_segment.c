@@ -1,0 +1,523 @@
+// Segments: up to SEGMENT_ROWS_MAX inserts of one source, a packed BLOB per column.
+//
+//   segments   id (never used twice), source, index_id, run, row_count, first_seq, last_seq, first_us,
+//   last_us,
+//              lateness_us, first_key, last_key
+//   blobs      id = segment << 16 | slot, bytes: a packed column (packed.h) of row_count rows
+//
+//   slot 0     event_time_us
+//   slot 1     arrival_us - event_time_us
+//   slot 2     seq - first_seq - row in the log, seq - first_seq in an index
+//   slot 3     of an index, the entities:  { varint shared, varint size, bytes, varint rows } ..., XXH3-64 of
+//   it
+//              a key is `shared` bytes of the one before it, then `size` of its own
+//   slot 4     of the log of a source with event_id: hash << 16 | row, ascending; hash: the high 32 bits of
+//              XXH3-64 of (event_time_us, value bytes)
+//   slot 16+i  column c<i>; none: all rows are null there
+//
+// index_id 0 is the log: all events that left staging, with all their columns, in the order of seq. It is the
+// truth, and never rewritten. An index holds copies of what views of one entity read, sorted by (key,
+// event_time, seq), in runs: the segments of a run follow each other. It can be made again from the log.
+//
+// A handle keeps the list of segments and reads it anew when the number in segment_generation has changed. A
+// segment's bytes never change, so what is in memory of it stays true as long as its id is in the list.
+
+#include "store/history_internal.h"
+
+#include "engine/key.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CACHE_BYTES (32u << 20) // of segments that nobody has pinned, and those that are
+
+// ---- Errors
+
+static const char *slot_name(const struct ss_history *history, const struct history_segment *segment,
+                             int slot)
+{
+    static const char *const fixed[] = {"event_time", "arrival_time", "seq", "entities", "identity"};
+    if (slot <= SLOT_IDENTITY) return fixed[slot];
+    for (size_t i = 0; i < history->table_count; i++) {
+        const struct history_table *table = &history->tables[i];
+        if (table->id == segment->source && (size_t)(slot - SLOT_COLUMN) < table->column_count)
+            return table->column_names[slot - SLOT_COLUMN];
+    }
+    return "?";
+}
+
+static const char *source_name(const struct ss_history *history, int64_t source)
+{
+    for (size_t i = 0; i < history->table_count; i++)
+        if (history->tables[i].id == source) return history->tables[i].source;
+    return "?";
+}
+
+enum ss_status ss_history_fail_segment(const struct ss_history *history,
+                                       const struct history_segment *segment, int slot, const char *what,
+                                       struct ss_error *error)
+{
+    return ss_fail(error, SS_DAMAGED,
+                   "history '%s': damaged: segment %lld of source '%s' (%s, seq %llu to %llu), column '%s': "
+                   "%s; %s",
+                   history->path, (long long)segment->id, source_name(history, segment->source),
+                   segment->index ? "sorted by entity" : "the log", (unsigned long long)segment->first_seq,
+                   (unsigned long long)segment->last_seq, slot_name(history, segment, slot), what,
+                   segment->index
+                       ? "the log still holds its events: 'selfsame compact --reindex' sorts them anew"
+                       : "restore it from a backup, or save the other rows and columns with "
+                         "'selfsame dump --history'");
+}
+
+// ---- The list
+
+// Ids that were rolled back are given out again: nothing in memory is found by its id any more.
+void ss_history_forget_segments(struct ss_history *history)
+{
+    struct history_segments *segments = &history->segments;
+    segments->generation = -1;
+    for (size_t i = 0; i < segments->cached_count; i++) segments->cached[i]->segment.id = 0;
+}
+
+static enum ss_status read_generation(struct ss_history *history, int64_t *generation, struct ss_error *error)
+{
+    sqlite3_stmt *statement;
+    bool row;
+    SS_TRY(ss_history_statement(history, "SELECT value FROM segment_generation", &statement, error));
+    SS_TRY(ss_history_step(history, statement, &row, "reading whether segments have changed", error));
+    *generation = row ? sqlite3_column_int64(statement, 0) : 0;
+    ss_history_done(statement);
+    return row ? SS_OK : ss_history_fail_row(history, "the generation of its segments is not there", error);
+}
+
+static bool take_key(struct ss_history *history, sqlite3_stmt *statement, int column, struct ss_bytes *key)
+{
+    const void *bytes = sqlite3_column_blob(statement, column);
+    const int size = sqlite3_column_bytes(statement, column);
+    *key = (struct ss_bytes){ss_arena_copy(&history->segments.arena, bytes ? bytes : "", (size_t)size),
+                             (size_t)size};
+    return key->data != NULL;
+}
+
+static bool is_sound(const struct history_segment *segment)
+{
+    return segment->id > 0 && segment->row_count > 0 && segment->row_count <= SEGMENT_ROWS_MAX &&
+           segment->first_seq > 0 && segment->first_seq <= segment->last_seq &&
+           segment->last_seq <= INT64_MAX && segment->first_us <= segment->last_us &&
+           segment->first_us >= SS_TIME_MIN_US && segment->last_us <= SS_TIME_MAX_US &&
+           (segment->index == 0 || (segment->first_key.size > 0 && segment->first_key.size <= SS_KEY_MAX &&
+                                    segment->last_key.size <= SS_KEY_MAX &&
+                                    ss_bytes_compare(segment->first_key, segment->last_key) <= 0));
+}
+
+static enum ss_status take_segment(struct ss_history *history, sqlite3_stmt *statement,
+                                   struct history_segment *segment, struct ss_error *error)
+{
+    *segment = (struct history_segment){
+        .id = sqlite3_column_int64(statement, 0),
+        .source = sqlite3_column_int64(statement, 1),
+        .index = sqlite3_column_int64(statement, 2),
+        .run = sqlite3_column_int64(statement, 3),
+        .row_count = (int32_t)sqlite3_column_int64(statement, 4),
+        .first_seq = (uint64_t)sqlite3_column_int64(statement, 5),
+        .last_seq = (uint64_t)sqlite3_column_int64(statement, 6),
+        .first_us = sqlite3_column_int64(statement, 7),
+        .last_us = sqlite3_column_int64(statement, 8),
+        .lateness_us = sqlite3_column_int64(statement, 9),
+    };
+    if (!take_key(history, statement, 10, &segment->first_key) ||
+        !take_key(history, statement, 11, &segment->last_key))
+        return ss_fail_memory(error, "the list of segments");
+    return is_sound(segment) ? SS_OK
+                             : ss_history_fail_row(history, "the list of segments makes no sense", error);
+}
+
+static enum ss_status grow_list(struct ss_history *history, size_t *capacity, struct ss_error *error)
+{
+    struct history_segments *segments = &history->segments;
+    if (segments->count < *capacity) return SS_OK;
+    const size_t larger = *capacity ? *capacity * 2 : 64;
+    struct history_segment *grown = ss_arena_array(&segments->arena, larger, sizeof *grown);
+    if (!grown) return ss_fail_memory(error, "the list of segments");
+    if (segments->count) memcpy(grown, segments->list, segments->count * sizeof *grown);
+    segments->list = grown;
+    *capacity = larger;
+    return SS_OK;
+}
+
+static enum ss_status read_list(struct ss_history *history, struct ss_error *error)
+{
+    enum ss_status status = SS_OK;
+    struct history_segments *segments = &history->segments;
+    sqlite3_stmt *statement;
+    size_t capacity = 0;
+    bool row;
+    SS_TRY(ss_history_statement(history,
+                                "SELECT id, source, index_id, run, row_count, first_seq, last_seq, first_us, "
+                                "last_us, lateness_us, first_key, last_key FROM segments "
+                                "ORDER BY source, index_id, run, id",
+                                &statement, error));
+    ss_arena_reset(&segments->arena);
+    segments->list = NULL;
+    segments->count = 0;
+    for (;;) {
+        SS_TRY(ss_history_step(history, statement, &row, "reading the list of segments", error));
+        if (!row) return SS_OK;
+        status = grow_list(history, &capacity, error);
+        if (status == SS_OK)
+            status = take_segment(history, statement, &segments->list[segments->count], error);
+        if (status != SS_OK) break;
+        segments->count++;
+    }
+    ss_history_done(statement);
+    return status;
+}
+
+static void release_data(struct ss_history *history, size_t cached)
+{
+    struct history_segments *segments = &history->segments;
+    struct segment_data *data = segments->cached[cached];
+    segments->cached[cached] = segments->cached[--segments->cached_count];
+    segments->cached_bytes -= data->bytes;
+    ss_arena_release(&data->arena);
+    free(data);
+}
+
+enum ss_status ss_history_refresh_segments(struct ss_history *history, struct ss_error *error)
+{
+    struct history_segments *segments = &history->segments;
+    int64_t generation;
+    SS_TRY(read_generation(history, &generation, error));
+    if (generation == segments->generation) return SS_OK;
+    segments->generation = -1;
+    SS_TRY(read_list(history, error));
+    segments->generation = generation;
+    return SS_OK;
+}
+
+static bool is_before(const struct history_segment *segment, int64_t source, int64_t index)
+{
+    return segment->source != source ? segment->source < source : segment->index < index;
+}
+
+struct history_segment *ss_history_segments_of(const struct ss_history *history, int64_t source,
+                                               int64_t index, size_t *count)
+{
+    const struct history_segments *segments = &history->segments;
+    size_t low = 0, high = segments->count;
+    while (low < high) {
+        const size_t middle = (low + high) / 2;
+        if (is_before(&segments->list[middle], source, index))
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    size_t end = low;
+    while (end < segments->count && segments->list[end].source == source &&
+           segments->list[end].index == index)
+        end++;
+    *count = end - low;
+    return segments->list + low;
+}
+
+void ss_history_release_segments(struct ss_history *history)
+{
+    struct history_segments *segments = &history->segments;
+    while (segments->cached_count) release_data(history, segments->cached_count - 1);
+    free(segments->cached);
+    ss_arena_release(&segments->arena);
+    *segments = (struct history_segments){.generation = -1};
+}
+
+// ---- Data
+
+static void make_room(struct ss_history *history)
+{
+    struct history_segments *segments = &history->segments;
+    while (segments->cached_bytes > CACHE_BYTES) {
+        size_t oldest = segments->cached_count;
+        for (size_t i = 0; i < segments->cached_count; i++)
+            if (segments->cached[i]->pins == 0 &&
+                (oldest == segments->cached_count ||
+                 segments->cached[i]->used < segments->cached[oldest]->used))
+                oldest = i;
+        if (oldest == segments->cached_count) return;
+        release_data(history, oldest);
+    }
+}
+
+static bool grow_cache(struct history_segments *segments)
+{
+    if (segments->cached_count < segments->cached_capacity) return true;
+    const size_t capacity = segments->cached_capacity ? segments->cached_capacity * 2 : 64;
+    struct segment_data **grown = realloc(segments->cached, capacity * sizeof *grown);
+    if (!grown) return false;
+    segments->cached = grown;
+    segments->cached_capacity = capacity;
+    return true;
+}
+
+static struct segment_data *create_data(const struct history_segment *segment)
+{
+    struct segment_data *data = calloc(1, sizeof *data);
+    if (!data) return NULL;
+    data->segment = *segment;
+    data->entity_count = -1;
+    struct ss_bytes *const keys[] = {&data->segment.first_key, &data->segment.last_key};
+    for (size_t i = 0; i < 2; i++) {
+        keys[i]->data = ss_arena_copy(&data->arena, keys[i]->data, keys[i]->size);
+        if (keys[i]->data) continue;
+        ss_arena_release(&data->arena);
+        free(data);
+        return NULL;
+    }
+    return data;
+}
+
+enum ss_status ss_history_pin_segment(struct ss_history *history, const struct history_segment *segment,
+                                      struct segment_data **data, struct ss_error *error)
+{
+    struct history_segments *segments = &history->segments;
+    for (size_t i = 0; i < segments->cached_count; i++) {
+        if (segments->cached[i]->segment.id != segment->id) continue;
+        *data = segments->cached[i];
+        (*data)->pins++;
+        (*data)->used = ++segments->clock;
+        return SS_OK;
+    }
+    make_room(history);
+    struct segment_data *created = grow_cache(segments) ? create_data(segment) : NULL;
+    if (!created) return ss_fail_memory(error, "a segment of history");
+    created->pins = 1;
+    created->used = ++segments->clock;
+    segments->cached[segments->cached_count++] = created;
+    *data = created;
+    return SS_OK;
+}
+
+void ss_history_unpin_segment(struct ss_history *history, struct segment_data *data)
+{
+    if (!data) return;
+    SS_ASSERT(data->pins > 0);
+    data->pins--;
+    make_room(history);
+}
+
+static void count_bytes(struct ss_history *history, struct segment_data *data)
+{
+    history->segments.cached_bytes += data->arena.used_bytes - data->bytes;
+    data->bytes = data->arena.used_bytes;
+}
+
+// The bytes of a blob, copied. *bytes without data: there is none.
+static enum ss_status fetch(struct ss_history *history, struct segment_data *data, int slot,
+                            struct ss_bytes *bytes, struct ss_error *error)
+{
+    sqlite3_stmt *statement;
+    bool row;
+    *bytes = (struct ss_bytes){0};
+    SS_TRY(ss_history_statement(history, "SELECT bytes FROM blobs WHERE id = ?1", &statement, error));
+    sqlite3_bind_int64(statement, 1, data->segment.id << 16 | slot);
+    SS_TRY(ss_history_step(history, statement, &row, "reading a segment", error));
+    if (!row) return SS_OK;
+    const void *stored = sqlite3_column_blob(statement, 0);
+    const size_t size = (size_t)sqlite3_column_bytes(statement, 0);
+    void *copy = stored ? ss_arena_copy(&data->arena, stored, size) : NULL;
+    ss_history_done(statement);
+    count_bytes(history, data);
+    if (!stored) return ss_history_fail_segment(history, &data->segment, slot, "it is empty", error);
+    if (!copy) return ss_fail_memory(error, "a column of history");
+    *bytes = (struct ss_bytes){copy, size};
+    return SS_OK;
+}
+
+static enum ss_status open_packed(struct ss_history *history, struct segment_data *data, int slot,
+                                  struct ss_type type, struct segment_blob *blob, struct ss_error *error)
+{
+    struct ss_bytes bytes;
+    SS_TRY(fetch(history, data, slot, &bytes, error));
+    blob->there = bytes.data != NULL;
+    if (!blob->there && slot < SLOT_COLUMN)
+        return ss_history_fail_segment(history, &data->segment, slot, "it is missing", error);
+    if (!blob->there) return SS_OK;
+    const int32_t rows = data->segment.row_count;
+    const enum ss_packed_open opened =
+        slot < SLOT_COLUMN ? ss_packed_open_integers(bytes, rows, &data->arena, &blob->packed)
+                           : ss_packed_open_column(bytes, type, rows, &data->arena, &blob->packed);
+    count_bytes(history, data);
+    if (opened == SS_PACKED_NO_MEMORY) return ss_fail_memory(error, "a column of history");
+    if (opened == SS_PACKED_DAMAGED)
+        return ss_history_fail_segment(history, &data->segment, slot, "its checksum does not match", error);
+    return SS_OK;
+}
+
+enum ss_status ss_history_open_blob(struct ss_history *history, struct segment_data *data, int slot,
+                                    struct ss_type type, const struct ss_packed **packed,
+                                    struct ss_error *error)
+{
+    struct segment_blob *blob = data->blobs;
+    while (blob && blob->slot != slot) blob = blob->next;
+    if (!blob) {
+        blob = ss_arena_alloc(&data->arena, sizeof *blob);
+        if (!blob) return ss_fail_memory(error, "a column of history");
+        SS_TRY(open_packed(history, data, slot, type, blob, error));
+        blob->slot = slot;
+        blob->next = data->blobs;
+        data->blobs = blob;
+    }
+    *packed = blob->there ? &blob->packed : NULL;
+    return SS_OK;
+}
+
+// ---- Entities
+
+// Reads one into `entity` and where the next one's rows start; its key is put together in `*keys`. False:
+// damaged.
+static bool read_entity(struct ss_reader *reader, const struct history_entity *before, int32_t row_count,
+                        struct history_entity *entity, char **keys)
+{
+    const uint64_t shared = ss_read_varint(reader), size = ss_read_varint(reader);
+    if (reader->failed || shared > (before ? before->key.size : 0) || size == 0 || size > SS_KEY_MAX ||
+        shared + size > SS_KEY_MAX)
+        return false;
+    const uint8_t *own = ss_read_span(reader, (size_t)size);
+    const uint64_t rows = ss_read_varint(reader);
+    if (reader->failed || rows == 0 || rows > (uint64_t)(row_count - entity->first)) return false;
+    if (shared) memcpy(*keys, before->key.data, (size_t)shared);
+    memcpy(*keys + shared, own, (size_t)size);
+    entity->key = (struct ss_bytes){*keys, (size_t)(shared + size)};
+    *keys += shared + size;
+    entity[1].first = entity->first + (int32_t)rows;
+    return !before || ss_bytes_compare(before->key, entity->key) < 0;
+}
+
+// How many entities there are, and how long their keys are in all. False: damaged.
+static bool measure_entities(struct ss_bytes bytes, int32_t row_count, size_t *count, size_t *key_bytes)
+{
+    struct ss_reader reader = {(const uint8_t *)bytes.data, (const uint8_t *)bytes.data + bytes.size, false};
+    *count = *key_bytes = 0;
+    while (reader.at < reader.end && !reader.failed) {
+        const uint64_t shared = ss_read_varint(&reader), size = ss_read_varint(&reader);
+        if (shared > SS_KEY_MAX || size > SS_KEY_MAX || ++*count > (size_t)row_count) return false;
+        *key_bytes += (size_t)(shared + size);
+        ss_read_span(&reader, (size_t)size);
+        ss_read_varint(&reader);
+    }
+    return !reader.failed && *count > 0;
+}
+
+static enum ss_status read_entities(struct ss_history *history, struct segment_data *data,
+                                    struct ss_bytes bytes, struct ss_error *error)
+{
+    const struct history_segment *segment = &data->segment;
+    struct ss_reader reader = {(const uint8_t *)bytes.data, (const uint8_t *)bytes.data + bytes.size, false};
+    size_t count, key_bytes;
+    bool sound = measure_entities(bytes, segment->row_count, &count, &key_bytes);
+    if (sound) {
+        struct history_entity *entities = ss_arena_array(&data->arena, count + 1, sizeof *entities);
+        char *keys = ss_arena_alloc(&data->arena, key_bytes + 1);
+        if (!entities || !keys) return ss_fail_memory(error, "the entities of a segment");
+        for (size_t i = 0; sound && i < count; i++)
+            sound =
+                read_entity(&reader, i ? &entities[i - 1] : NULL, segment->row_count, &entities[i], &keys);
+        sound = sound && entities[count].first == segment->row_count;
+        data->entities = entities;
+    }
+    if (!sound) return ss_history_fail_segment(history, segment, SLOT_ENTITIES, "it makes no sense", error);
+    data->entity_count = (int32_t)count;
+    count_bytes(history, data);
+    return SS_OK;
+}
+
+enum ss_status ss_history_open_entities(struct ss_history *history, struct segment_data *data,
+                                        struct ss_error *error)
+{
+    struct ss_bytes bytes;
+    if (data->entity_count >= 0) return SS_OK;
+    SS_TRY(fetch(history, data, SLOT_ENTITIES, &bytes, error));
+    if (!bytes.data)
+        return ss_history_fail_segment(history, &data->segment, SLOT_ENTITIES, "it is missing", error);
+    uint64_t checksum = 0;
+    if (bytes.size >= 8) memcpy(&checksum, bytes.data + bytes.size - 8, sizeof checksum);
+    if (bytes.size < 8 || checksum != ss_hash64(bytes.data, bytes.size - 8))
+        return ss_history_fail_segment(history, &data->segment, SLOT_ENTITIES, "its checksum does not match",
+                                       error);
+    bytes.size -= 8;
+    return read_entities(history, data, bytes, error);
+}
+
+// ---- Writing
+
+static void bind_key(sqlite3_stmt *statement, int parameter, struct ss_bytes key)
+{
+    sqlite3_bind_blob64(statement, parameter, key.size ? key.data : "", key.size, SQLITE_STATIC);
+}
+
+enum ss_status ss_history_insert_segment(struct ss_history *history, struct history_segment *segment,
+                                         struct ss_error *error)
+{
+    sqlite3_stmt *statement;
+    SS_TRY(ss_history_statement(history,
+                                "INSERT INTO segments(source, index_id, run, row_count, first_seq, last_seq, "
+                                "first_us, last_us, lateness_us, first_key, last_key) "
+                                "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+                                &statement, error));
+    const int64_t numbers[] = {segment->source,
+                               segment->index,
+                               segment->run,
+                               segment->row_count,
+                               (int64_t)segment->first_seq,
+                               (int64_t)segment->last_seq,
+                               segment->first_us,
+                               segment->last_us,
+                               segment->lateness_us};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        sqlite3_bind_int64(statement, (int)i + 1, numbers[i]);
+    bind_key(statement, 10, segment->first_key);
+    bind_key(statement, 11, segment->last_key);
+    SS_TRY(ss_history_run(history, statement, "adding a segment", error));
+    segment->id = sqlite3_last_insert_rowid(history->db);
+    return SS_OK;
+}
+
+enum ss_status ss_history_insert_blob(struct ss_history *history, int64_t segment, int slot,
+                                      struct ss_bytes bytes, struct ss_error *error)
+{
+    sqlite3_stmt *statement;
+    if (bytes.size == 0) return SS_OK;
+    SS_TRY(ss_history_statement(history, "INSERT INTO blobs VALUES(?1, ?2)", &statement, error));
+    sqlite3_bind_int64(statement, 1, segment << 16 | slot);
+    sqlite3_bind_blob64(statement, 2, bytes.data, bytes.size, SQLITE_STATIC);
+    return ss_history_run(history, statement, "adding a column of a segment", error);
+}
+
+enum ss_status ss_history_delete_segment(struct ss_history *history, int64_t segment, struct ss_error *error)
+{
+    sqlite3_stmt *statement;
+    SS_TRY(ss_history_statement(history, "DELETE FROM segments WHERE id = ?1", &statement, error));
+    sqlite3_bind_int64(statement, 1, segment);
+    SS_TRY(ss_history_run(history, statement, "dropping a segment", error));
+    SS_TRY(ss_history_statement(history, "DELETE FROM blobs WHERE id >= ?1 AND id < ?2", &statement, error));
+    sqlite3_bind_int64(statement, 1, segment << 16);
+    sqlite3_bind_int64(statement, 2, (segment + 1) << 16);
+    return ss_history_run(history, statement, "dropping a segment", error);
+}
+
+// Runs are numbered by their making.
+enum ss_status ss_history_next_run(struct ss_history *history, int64_t *run, struct ss_error *error)
+{
+    sqlite3_stmt *statement;
+    bool row;
+    SS_TRY(ss_history_statement(history, "UPDATE segment_generation SET runs = runs + 1 RETURNING runs",
+                                &statement, error));
+    SS_TRY(ss_history_step(history, statement, &row, "numbering a run of segments", error));
+    *run = row ? sqlite3_column_int64(statement, 0) : 0;
+    ss_history_done(statement);
+    return row ? SS_OK : ss_history_fail_row(history, "the generation of its segments is not there", error);
+}
+
+enum ss_status ss_history_segments_changed(struct ss_history *history, struct ss_error *error)
+{
+    return ss_history_execute(history, "UPDATE segment_generation SET value = value + 1", error);
+}

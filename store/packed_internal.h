@@ -1,0 +1,61 @@
+// What the files of packed columns share: integers in frames, doubles, text (each with its own file).
+#ifndef SS_STORE_PACKED_INTERNAL_H
+#define SS_STORE_PACKED_INTERNAL_H
+
+#include "store/packed.h"
+
+#include <endian.h>
+#include <string.h>
+
+#define PACKED_FRAME_ROWS 1024 // also of a scale, and the most that are decoded at a time
+
+// The 8 bytes at `at` as an integer. Whatever starts before the checksum ends within it.
+static inline uint64_t ss_packed_load(const uint8_t *at)
+{
+    uint64_t word;
+    memcpy(&word, at, sizeof word);
+    return le64toh(word);
+}
+
+static inline int32_t ss_packed_frame_count(int32_t count)
+{
+    return count / PACKED_FRAME_ROWS + (count % PACKED_FRAME_ROWS != 0);
+}
+
+// packed_integers.c
+void ss_frames_write(const int64_t *values, int32_t count, struct ss_buffer *bytes);
+size_t ss_frames_size(const int64_t *values, int32_t count); // of what ss_frames_write appends
+// Takes the frames of `count` integers off the reader.
+enum ss_packed_open ss_frames_open(struct ss_reader *reader, int32_t count, struct ss_arena *arena,
+                                   struct ss_packed_frames *frames);
+void ss_frames_read(const struct ss_packed_frames *frames, int32_t first, int32_t count, int64_t *values);
+// Are all integers in [least, most]?
+bool ss_frames_within(const struct ss_packed_frames *frames, int64_t least, int64_t most);
+
+// packed_float64.c. Takes the values' place: they are integers afterwards.
+void ss_doubles_write(int64_t *values_bits, int32_t count, struct ss_buffer *bytes);
+enum ss_packed_open ss_doubles_open(struct ss_reader *reader, struct ss_arena *arena,
+                                    struct ss_packed *packed);
+void ss_doubles_read(const struct ss_packed *packed, int32_t first, int32_t count, double *values);
+
+// packed_text.c
+// The text of a column's rows, none of them null. True: as a dictionary.
+bool ss_text_write(const struct ss_column *column, const int32_t *rows, int32_t count,
+                   struct ss_buffer *bytes);
+enum ss_packed_open ss_text_open(struct ss_reader *reader, bool dictionary, struct ss_arena *arena,
+                                 struct ss_packed *packed);
+bool ss_text_append(const struct ss_packed *packed, int32_t first, int32_t count, struct ss_column *column,
+                    struct ss_arena *arena);
+
+// packed.c
+// The values of a run of rows, which are one after the other.
+struct ss_packed_run {
+    int32_t index, value_count;
+};
+struct ss_packed_run ss_packed_run_of(const struct ss_packed *packed, int32_t first, int32_t count);
+// The values of rows [first, first + count), 8 bytes each and one after the other, move to their rows; a
+// null's place gets `under_null`.
+void ss_packed_spread(const struct ss_packed *packed, int32_t first, int32_t count, int32_t value_count,
+                      int64_t under_null, void *values);
+
+#endif
