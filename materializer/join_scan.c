@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TASKS_PER_THREAD 8
+#define TASKS_PER_THREAD 16
 #define LEAST_TASK_ROWS  2048
 #define HOT_PART_ROWS    4096
 #define FETCHED_ROWS     64
