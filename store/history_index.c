@@ -34,16 +34,26 @@ static bool parse_positions(const char *text, int *positions, size_t most, size_
     return true;
 }
 
-static bool parse_index(struct history_index *index, size_t column_count, struct ss_arena *arena)
+static bool is_key_type(struct ss_type type)
 {
+    return type.id == SS_BOOL || type.id == SS_INT64 || type.id == SS_STRING || type.id == SS_BYTES;
+}
+
+static bool parse_index(struct history_index *index, const struct history_table *table,
+                        struct ss_arena *arena)
+{
+    const size_t column_count = table->column_count;
     index->columns = ss_arena_array(arena, column_count + 1, sizeof *index->columns);
     if (!index->columns || !parse_positions(index->keys, index->positions, SS_MAX_KEYS, &index->key_count) ||
         !parse_positions(index->columns_text, index->columns, column_count, &index->column_count))
         return false;
     for (size_t i = 0; i < index->key_count; i++)
-        if ((size_t)index->positions[i] >= column_count) return false;
+        if ((size_t)index->positions[i] >= column_count ||
+            !is_key_type(table->column_types[index->positions[i]]))
+            return false;
     for (size_t i = 0; i < index->column_count; i++)
-        if ((size_t)index->columns[i] >= column_count) return false;
+        if ((size_t)index->columns[i] >= column_count || (i && index->columns[i] <= index->columns[i - 1]))
+            return false;
     return true;
 }
 
@@ -64,7 +74,7 @@ static enum ss_status take_index(struct ss_history *history, sqlite3_stmt *state
     index->keys = copy_text(&history->arena, statement, 1);
     index->columns_text = copy_text(&history->arena, statement, 2);
     if (!index->keys || !index->columns_text) return ss_fail_memory(error, "the indexes of a source");
-    if (!parse_index(index, table->column_count, &history->arena))
+    if (!parse_index(index, table, &history->arena))
         return ss_history_fail_row(history, "an index makes no sense", error);
     table->index_count++;
     return SS_OK;

@@ -3,6 +3,7 @@
 #ifndef SS_STORE_HISTORY_INTERNAL_H
 #define SS_STORE_HISTORY_INTERNAL_H
 
+#include "store/entity_list.h"
 #include "store/history.h"
 #include "store/packed.h"
 
@@ -71,12 +72,6 @@ struct history_segment {
     struct ss_bytes first_key, last_key; // of an index
 };
 
-// One entity of a segment of an index.
-struct history_entity {
-    struct ss_bytes key;
-    int32_t first; // row; one more entity than there are gives the end
-};
-
 struct segment_blob {
     struct segment_blob *next;
     int slot;
@@ -98,6 +93,7 @@ struct segment_data {
 
 struct history_segments {
     int64_t generation; // -1: not read, or not true any more
+    uint64_t version;   // of `list`: another one whenever it is read
     size_t count;
     struct history_segment *list; // by source, index, run, id
     struct ss_arena arena;
@@ -315,6 +311,5 @@ void ss_history_append_column(struct ss_buffer *sql, int position); // "c7", or 
 void ss_history_bind(sqlite3_stmt *statement, int parameter, struct ss_type type, struct ss_value value);
 // False: what is there is no value of the type.
 bool ss_history_value(sqlite3_stmt *statement, int column, struct ss_type type, struct ss_value *value);
-
 
 #endif

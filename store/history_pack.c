@@ -21,7 +21,6 @@ struct packed_segment {
     struct history_segment segment;
     size_t blob_count;
     struct blob *blobs;
-    struct ss_buffer keys; // of the first and last key
 };
 
 struct packing {
@@ -65,12 +64,11 @@ static void release_segment(struct packed_segment *packed)
 {
     for (size_t i = 0; i < packed->blob_count; i++) ss_buffer_release(&packed->blobs[i].bytes);
     free(packed->blobs);
-    ss_buffer_release(&packed->keys);
 }
 
 static enum ss_status check_buffers(const struct packed_segment *packed, struct ss_error *error)
 {
-    bool failed = packed->keys.failed;
+    bool failed = false;
     for (size_t i = 0; i < packed->blob_count; i++) failed = failed || packed->blobs[i].bytes.failed;
     return failed ? ss_fail_memory(error, "a segment") : SS_OK;
 }
@@ -181,23 +179,6 @@ static enum ss_status sort_index(struct packing *packing, size_t number, struct 
                : ss_fail_memory(error, "the order of events by entity");
 }
 
-static size_t shared_size(struct ss_bytes a, struct ss_bytes b)
-{
-    size_t shared = 0;
-    while (shared < a.size && shared < b.size && a.data[shared] == b.data[shared]) shared++;
-    return shared == b.size ? shared - 1 : shared; // a key has a byte of its own
-}
-
-static void pack_entity(struct ss_bytes before, struct ss_bytes key, int32_t row_count,
-                        struct ss_buffer *bytes)
-{
-    const size_t shared = before.size ? shared_size(before, key) : 0;
-    ss_buffer_varint(bytes, shared);
-    ss_buffer_varint(bytes, key.size - shared);
-    ss_buffer_append(bytes, key.data + shared, key.size - shared);
-    ss_buffer_varint(bytes, (uint64_t)row_count);
-}
-
 static void pack_entities(const struct history_sorted *sorted, int32_t first, int32_t count,
                           struct packed_segment *packed)
 {
@@ -214,10 +195,11 @@ static void pack_entities(const struct history_sorted *sorted, int32_t first, in
     const struct ss_bytes first_key = sorted->keys[low];
     for (int32_t e = low; e < sorted->entity_count && sorted->starts[e] < first + count; e++) {
         const int32_t from = sorted->starts[e] < first ? first : sorted->starts[e];
-        pack_entity(before, sorted->keys[e], least(sorted->starts[e + 1], first + count) - from, bytes);
+        ss_entity_list_append(before, sorted->keys[e], least(sorted->starts[e + 1], first + count) - from,
+                              bytes);
         before = sorted->keys[e];
     }
-    ss_buffer_fixed64(bytes, ss_hash64(bytes->data, bytes->size));
+    ss_entity_list_end(bytes);
     packed->segment.first_key = first_key;
     packed->segment.last_key = before;
 }
