@@ -18,6 +18,7 @@ struct ss_history_sizes {
     int32_t staging_rows; // a commit that finds so many rows of a source waiting moves them to segments
     int32_t bulk_rows;    // an append of so many goes to segments straight away
     int32_t segment_rows; // of a segment, at most
+    int32_t text_bytes;   // of a column of a segment, at most, unless one row has more
     int32_t fanout;       // so many runs of like size are merged into one
 };
 

@@ -137,7 +137,9 @@ static enum ss_status take_batch(struct merge *merge, const struct ss_event_batc
 {
     for (int32_t span = 0; span < batch->span_count; span++)
         for (int32_t row = batch->spans[span].first; row < batch->spans[span].end; row++) {
-            if (merge->rows.count == merge->capacity) SS_TRY(end_segment(merge, error));
+            if (merge->rows.count == merge->capacity ||
+                ss_history_is_full(merge->history, &merge->rows, merge->table->column_count))
+                SS_TRY(end_segment(merge, error));
             SS_TRY(open_entity(merge, batch->spans[span].key, error));
             SS_TRY(take_row(merge, batch, row, error));
         }

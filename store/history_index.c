@@ -229,6 +229,13 @@ static bool init_log_rows(struct log_rows *log, int32_t capacity)
     return true;
 }
 
+static void clear_log_rows(struct log_rows *log)
+{
+    log->rows.count = 0;
+    for (size_t i = 0; i < log->table->column_count; i++)
+        if (log->wanted[i]) ss_column_clear(&log->columns[i]);
+}
+
 static enum ss_status append_columns(struct ss_history *history, struct segment_data *data,
                                      struct log_rows *log, struct ss_error *error)
 {
@@ -273,7 +280,7 @@ out:
     return status;
 }
 
-// One run of the log's segments [first, end).
+// One run of the log's segments [first, end); several where they have much text.
 static enum ss_status make_run(struct ss_history *history, const struct history_table *table,
                                const struct history_index *index, const bool *wanted,
                                const struct history_segment *first, const struct history_segment *end,
@@ -284,9 +291,12 @@ static enum ss_status make_run(struct ss_history *history, const struct history_
     int32_t rows = 0;
     for (const struct history_segment *at = first; at < end; at++) rows += at->row_count;
     SS_TRY_GOTO(init_log_rows(&log, rows) ? SS_OK : ss_fail_memory(error, "the rows of a source"), out);
-    for (const struct history_segment *at = first; at < end; at++)
+    for (const struct history_segment *at = first; at < end; at++) {
         SS_TRY_GOTO(append_segment(history, at, &log, error), out);
-    status = ss_history_write_segments(history, table, &log.rows, false, &index, 1, error);
+        if (at + 1 < end && !ss_history_is_full(history, &log.rows, table->column_count)) continue;
+        SS_TRY_GOTO(ss_history_write_segments(history, table, &log.rows, false, &index, 1, error), out);
+        clear_log_rows(&log);
+    }
 out:
     ss_arena_release(&log.arena);
     return status;

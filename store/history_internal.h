@@ -221,6 +221,10 @@ struct history_rows {
     const struct ss_column **columns; // by position in the table; NULL: all null
 };
 
+int32_t ss_history_text_bytes(const struct ss_history *history);
+// Has a column as much text as a segment's may have? Whoever gathers rows stops then: a column in memory
+// holds less than 2^31 bytes, and a BLOB less than 10^9.
+bool ss_history_is_full(const struct ss_history *history, const struct history_rows *rows, size_t columns);
 // Adds the rows to the log (with_log) and as a run to each of the indexes. Within a write transaction.
 enum ss_status ss_history_write_segments(struct ss_history *history, const struct history_table *table,
                                          const struct history_rows *rows, bool with_log,

@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define TEXT_BYTES (256 << 20)
+
 struct blob {
     int slot;
     struct ss_buffer bytes;
@@ -40,6 +42,43 @@ struct packing {
 static int32_t least(int32_t a, int32_t b)
 {
     return a < b ? a : b;
+}
+
+int32_t ss_history_text_bytes(const struct ss_history *history)
+{
+    return history->options.sizes.text_bytes > 0 ? history->options.sizes.text_bytes : TEXT_BYTES;
+}
+
+static int32_t text_size(const struct ss_column *column, int32_t row_count)
+{
+    if (!column || row_count == 0 || !ss_type_is_text(column->type)) return 0;
+    return column->offsets[row_count] - column->offsets[0];
+}
+
+bool ss_history_is_full(const struct ss_history *history, const struct history_rows *rows, size_t columns)
+{
+    for (size_t i = 0; i < columns; i++)
+        if (text_size(rows->columns[i], rows->count) >= ss_history_text_bytes(history)) return true;
+    return false;
+}
+
+// How many rows a segment may have, whichever of these they are.
+static int32_t rows_of_segment(const struct ss_history *history, const struct history_table *table,
+                               const struct history_rows *rows)
+{
+    const int32_t most = ss_history_text_bytes(history);
+    int32_t row_count = ss_history_segment_rows(history);
+    for (size_t i = 0; i < table->column_count; i++) {
+        const struct ss_column *column = rows->columns[i];
+        int32_t longest = 1;
+        if (text_size(column, rows->count) <= most) continue;
+        for (int32_t row = 0; row < rows->count; row++) {
+            const int32_t size = column->offsets[row + 1] - column->offsets[row];
+            if (size > longest) longest = size;
+        }
+        row_count = least(row_count, longest < most ? most / longest : 1);
+    }
+    return row_count;
 }
 
 static size_t segments_for(const struct packing *packing, int32_t row_count)
@@ -303,7 +342,7 @@ enum ss_status ss_history_write_segments(struct ss_history *history, const struc
     struct packing packing = {.history = history,
                               .table = table,
                               .rows = rows,
-                              .segment_rows = ss_history_segment_rows(history),
+                              .segment_rows = rows_of_segment(history, table, rows),
                               .indexes = indexes,
                               .index_count = index_count};
     if (rows->count == 0) return SS_OK;

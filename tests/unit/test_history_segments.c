@@ -492,6 +492,40 @@ static void a_large_batch_of_one_event_takes_no_longer_than_another(void **state
     free(outcomes);
 }
 
+static void much_text_makes_smaller_segments(void **state)
+{
+    struct fixture *fixture = *state;
+    struct ss_history_options options = small;
+    static char texts[100][3000];
+    options.sizes = (struct ss_history_sizes){.staging_rows = 60, .bulk_rows = 50, .text_bytes = 8000};
+    for (int i = 0; i < 100; i++) {
+        row(fixture, i);
+        memset(texts[i], 'a' + i % 26, (size_t)(i * 29));
+        fixture->rows[i].user = texts[i];
+    }
+    commit_payments(fixture->history, &fixture->payments, fixture->rows, 100, NULL);
+    const struct digest want = digest_of(fixture, &fixture->payments);
+    tear_down(state);
+    set_up_with(state, &options);
+    struct fixture *again = *state;
+    for (int i = 0; i < 100; i++) {
+        row(again, i);
+        again->rows[i].user = texts[i];
+    }
+    for (int i = 0; i < 60; i += 10)
+        commit_payments(again->history, &again->payments, &again->rows[i], 10, NULL); // a flush
+    commit_payments(again->history, &again->payments, &again->rows[60], 40, NULL);
+    assert_true(stats_of(again).segments > 8 + 60 * 45 * 29 / 8000);
+    again->payments.row_inputs[COLUMN_ID] = true;
+    assert_ok(ss_history_prepare(again->history, &again->payments.definitions, &error));
+    again->payments.row_inputs[COLUMN_ID] = false;
+    assert_same(digest_of(again, &again->payments), want);
+    compact(again, SS_COMPACT_ALL);
+    assert_same(digest_of(again, &again->payments), want);
+    compact(again, SS_COMPACT_REINDEX);
+    assert_same(digest_of(again, &again->payments), want);
+}
+
 // ---- Damage
 
 static void change(struct fixture *fixture, const char *sql)
@@ -767,6 +801,7 @@ int main(void)
         TEST(compaction_and_new_indexes_change_nothing_that_is_read),
         TEST(a_large_batch_is_settled_as_its_rows_one_by_one_are),
         LARGE(a_large_batch_of_one_event_takes_no_longer_than_another),
+        TEST(much_text_makes_smaller_segments),
         TEST(damage_is_an_error_that_says_where),
         TEST(every_failing_allocation_is_an_error_and_changes_nothing),
         TEST(nothing_is_lost_or_doubled_by_a_kill_at_any_commit),
