@@ -29,7 +29,7 @@ enum ss_status ss_csv_bulk_init(struct ss_csv_bulk *bulk, const struct ss_csv_bu
                                  .positions = file->positions,
                                  .pool = pool,
                                  .line = file->line,
-                                 .row_limit = rows_in_bytes(source)};
+                                 .row_limit = file->row_limit ? file->row_limit : rows_in_bytes(source)};
     pthread_mutex_init(&bulk->cutting, NULL);
     bulk->slots = calloc(threads, sizeof *bulk->slots);
     SS_TRY_GOTO(bulk->slots ? SS_OK : ss_fail_memory(error, "a CSV reader"), out);

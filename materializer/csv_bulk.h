@@ -55,6 +55,7 @@ struct ss_csv_bulk_file {
     const size_t *positions;
     size_t field_count;    // of its header
     uint64_t offset, line; // where rows begin
+    size_t row_limit;      // 0: as above. Tests make it small, so that every block is a batch
 };
 
 // pool NULL: the caller's thread does it. On failure nothing is held.

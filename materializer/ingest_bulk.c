@@ -124,7 +124,7 @@ static enum ss_status push_batches(struct bulk *bulk, struct ss_error *error)
     }
 }
 
-// What was committed is made visible, also when the load failed behind it.
+// What was committed is made visible, also when the load failed behind it, or one before could not do so.
 static void publish(struct ss_load *load)
 {
     struct ss_error failed = {0};
@@ -136,9 +136,9 @@ static enum ss_status push_all(struct bulk *bulk, struct ss_error *error)
 {
     struct ss_load *load = bulk->load;
     SS_TRY(ss_load_choose_producer(load, error));
-    if (load->result.already_loaded) return ss_load_note_newest(load, error);
     load->total_bytes = load->file_bytes;
-    const enum ss_status status = push_batches(bulk, error);
+    const enum ss_status status =
+        load->result.already_loaded ? ss_load_note_newest(load, error) : push_batches(bulk, error);
     publish(load);
     return status;
 }
@@ -158,7 +158,8 @@ static enum ss_status open_rows(struct bulk *bulk, struct ss_error *error)
                                           .positions = load->positions,
                                           .field_count = ss_csv_reader_header(reader, &names),
                                           .offset = ss_csv_reader_offset(reader),
-                                          .line = ss_csv_reader_line(reader)};
+                                          .line = ss_csv_reader_line(reader),
+                                          .row_limit = load->ingest->bulk_rows};
     ss_csv_reader_close(reader);
     if (status == SS_OK)
         status = ss_csv_bulk_init(&bulk->rows, &file, load->source, load->ingest->pool, error);

@@ -22,6 +22,7 @@ struct ss_ingest {
     // with an operation, that rejects or expects a unique_ratio.
     bool bulk;
     struct ss_pool *pool;
+    size_t bulk_rows; // 0: as csv_bulk.h has it. Tests make batches small
     const struct ss_ingest_map *maps;
     size_t map_count;
     const char *producer; // NULL: the file is its own producer; else the whole file is its batch `number`

@@ -40,7 +40,7 @@ struct run_cursor {
     const struct ss_packed *times, *lateness, *seqs;
     const struct ss_packed **columns; // of each wanted one
     int32_t entity, row, end;         // rows [row, end) of the entity are left
-    int32_t heads_first, heads_count; // what `heads` holds
+    int32_t heads_first, heads_count; // what `heads` holds: one row, until more are compared
     struct place heads[HEAD_ROWS];
 };
 
@@ -124,19 +124,23 @@ static void leave_cursors(struct scan *scan)
     scan->cursor_count = scan->front_count = 0;
 }
 
+static void read_heads(struct run_cursor *cursor, int32_t most)
+{
+    int64_t numbers[HEAD_ROWS];
+    const int32_t left = cursor->end - cursor->row, count = left < most ? left : most;
+    ss_packed_read_integers(cursor->times, cursor->row, count, numbers);
+    for (int32_t i = 0; i < count; i++) cursor->heads[i].event_time_us = numbers[i];
+    ss_packed_read_integers(cursor->seqs, cursor->row, count, numbers);
+    for (int32_t i = 0; i < count; i++)
+        cursor->heads[i].seq = cursor->data->segment.first_seq + (uint64_t)numbers[i];
+    cursor->heads_first = cursor->row;
+    cursor->heads_count = count;
+}
+
 static struct place head(struct run_cursor *cursor)
 {
-    if (cursor->row < cursor->heads_first || cursor->row >= cursor->heads_first + cursor->heads_count) {
-        int64_t numbers[HEAD_ROWS];
-        const int32_t left = cursor->end - cursor->row, count = left < HEAD_ROWS ? left : HEAD_ROWS;
-        ss_packed_read_integers(cursor->times, cursor->row, count, numbers);
-        for (int32_t i = 0; i < count; i++) cursor->heads[i].event_time_us = numbers[i];
-        ss_packed_read_integers(cursor->seqs, cursor->row, count, numbers);
-        for (int32_t i = 0; i < count; i++)
-            cursor->heads[i].seq = cursor->data->segment.first_seq + (uint64_t)numbers[i];
-        cursor->heads_first = cursor->row;
-        cursor->heads_count = count;
-    }
+    if (cursor->row < cursor->heads_first || cursor->row >= cursor->heads_first + cursor->heads_count)
+        read_heads(cursor, 1);
     return cursor->heads[cursor->row - cursor->heads_first];
 }
 
@@ -485,29 +489,40 @@ static enum ss_status settle_staged(struct scan *scan, struct ss_error *error)
 
 // ---- Batches
 
-static bool init_batch(struct scan *scan)
+// Made once for as many rows as a batch may have, and filled anew by every call.
+static bool make_batch(struct scan *scan)
 {
     struct ss_event_batch *batch = &scan->batch;
-    const size_t rows = (size_t)scan->page_rows;
-    ss_arena_reset(&scan->page);
-    *batch = (struct ss_event_batch){0};
-    batch->event_time_us = ss_arena_array(&scan->page, rows, sizeof *batch->event_time_us);
-    batch->arrival_us = ss_arena_array(&scan->page, rows, sizeof *batch->arrival_us);
-    batch->seq = ss_arena_array(&scan->page, rows, sizeof *batch->seq);
-    batch->deleted_seq = ss_arena_array(&scan->page, rows, sizeof *batch->deleted_seq);
-    batch->deleted_arrival_us = ss_arena_array(&scan->page, rows, sizeof *batch->deleted_arrival_us);
-    batch->columns = ss_arena_array(&scan->page, scan->column_count + 1, sizeof *batch->columns);
-    scan->spans = ss_arena_array(&scan->page, rows, sizeof *scan->spans);
+    const size_t rows = SS_BATCH_ROWS;
+    struct ss_arena *kept = &scan->kept;
+    batch->event_time_us = ss_arena_array(kept, rows, sizeof *batch->event_time_us);
+    batch->arrival_us = ss_arena_array(kept, rows, sizeof *batch->arrival_us);
+    batch->seq = ss_arena_array(kept, rows, sizeof *batch->seq);
+    batch->deleted_seq = ss_arena_array(kept, rows, sizeof *batch->deleted_seq);
+    batch->deleted_arrival_us = ss_arena_array(kept, rows, sizeof *batch->deleted_arrival_us);
+    batch->columns = ss_arena_array(kept, scan->column_count + 1, sizeof *batch->columns);
+    scan->spans = ss_arena_array(kept, rows, sizeof *scan->spans);
     if (!batch->event_time_us || !batch->arrival_us || !batch->seq || !batch->deleted_seq ||
         !batch->deleted_arrival_us || !batch->columns || !scan->spans)
         return false;
+    for (size_t row = 0; row < rows; row++) batch->deleted_arrival_us[row] = SS_NEVER_US;
     for (size_t i = 0; i < scan->column_count; i++) batch->columns[i].type = scan->column_types[i];
     batch->columns[scan->column_count].type = (struct ss_type){.id = SS_TIMESTAMP};
     for (size_t i = 0; i < scan->wanted_count; i++) {
         struct ss_column *column = &batch->columns[scan->wanted[i].column];
-        if (!ss_column_init(column, scan->wanted[i].type, scan->page_rows, &scan->page)) return false;
+        if (!ss_column_init(column, scan->wanted[i].type, SS_BATCH_ROWS, kept)) return false;
     }
     batch->spans = scan->spans;
+    return true;
+}
+
+static bool start_batch(struct scan *scan)
+{
+    if (!scan->spans && !make_batch(scan)) return false;
+    ss_arena_reset(&scan->page);
+    scan->batch.length = scan->batch.span_count = 0;
+    for (size_t i = 0; i < scan->wanted_count; i++)
+        ss_column_clear(&scan->batch.columns[scan->wanted[i].column]);
     return true;
 }
 
@@ -533,38 +548,38 @@ static enum ss_status append_derived(struct scan *scan, struct ss_bytes key, int
             for (int32_t row = 0; ok && row < count; row++)
                 ok = ss_column_append(
                     column, (struct ss_value){.present = true, .i64 = batch->event_time_us[first + row]},
-                    &scan->page);
+                    &scan->kept);
         } else if (wanted->from == FROM_KEY) {
             if (!decoded &&
                 ss_key_decode(scan->key_types, scan->key_count, key, &scan->page, parts) != SS_KEY_READ)
                 return ss_history_fail_row(scan->history, "a key of a segment is none", error);
             decoded = true;
-            ok = append_repeated(column, parts[wanted->position], count, &scan->page);
+            ok = append_repeated(column, parts[wanted->position], count, &scan->kept);
         }
     }
     return ok ? SS_OK : ss_fail_memory(error, "a page of history");
 }
 
-// A slice of a run: rows [row, row + count) of the cursor, of which those above the scan's seq are left out.
+// A slice of a run: rows [row, row + count) of the cursor.
 static enum ss_status append_run(struct scan *scan, struct run_cursor *cursor, int32_t count,
                                  struct ss_error *error)
 {
     struct ss_event_batch *batch = &scan->batch;
     const int32_t first = batch->length;
-    int64_t lateness[HEAD_ROWS];
-    ss_packed_read_integers(cursor->lateness, cursor->row, count, lateness);
-    for (int32_t i = 0; i < count; i++) {
-        const struct place at = cursor->heads[cursor->row - cursor->heads_first + i];
-        batch->event_time_us[first + i] = at.event_time_us;
-        batch->arrival_us[first + i] = at.event_time_us + lateness[i];
-        batch->seq[first + i] = at.seq;
+    const uint64_t first_seq = cursor->data->segment.first_seq;
+    ss_packed_read_integers(cursor->times, cursor->row, count, batch->event_time_us + first);
+    ss_packed_read_integers(cursor->lateness, cursor->row, count, batch->arrival_us + first);
+    ss_packed_read_integers(cursor->seqs, cursor->row, count, (int64_t *)batch->seq + first);
+    for (int32_t i = first; i < first + count; i++) {
+        batch->arrival_us[i] += batch->event_time_us[i];
+        batch->seq[i] += first_seq;
     }
     for (size_t i = 0; i < scan->wanted_count; i++) {
         struct ss_column *column = &batch->columns[scan->wanted[i].column];
         if (scan->wanted[i].from != FROM_SEGMENT) continue;
         if (!(cursor->columns[i]
-                  ? ss_packed_append(cursor->columns[i], cursor->row, count, column, &scan->page)
-                  : append_repeated(column, (struct ss_value){0}, count, &scan->page)))
+                  ? ss_packed_append(cursor->columns[i], cursor->row, count, column, &scan->kept)
+                  : append_repeated(column, (struct ss_value){0}, count, &scan->kept)))
             return ss_fail_memory(error, "a page of history");
     }
     cursor->row += count;
@@ -583,7 +598,7 @@ static enum ss_status append_staged(struct scan *scan, struct ss_error *error)
     for (size_t i = 0; i < scan->wanted_count; i++)
         if (scan->wanted[i].from == FROM_SEGMENT &&
             !ss_column_append(&batch->columns[scan->wanted[i].column],
-                              ss_column_get(&staged->columns[i], row), &scan->page))
+                              ss_column_get(&staged->columns[i], row), &scan->kept))
             return ss_fail_memory(error, "a page of history");
     staged->at++;
     batch->length++;
@@ -650,16 +665,19 @@ static const struct place *next_place(const struct scan *scan)
     return next && ss_bytes_equal(next->key, fronts[0].key) ? &next->head : NULL;
 }
 
-// How many rows the cursor may give before another one's turn, at most `room`; the rows are among its heads.
-static int32_t slice_of(const struct scan *scan, const struct run_cursor *cursor, int32_t room)
+// How many rows the cursor may give before another one's turn, at most `room`. Where no other has the entity
+// and the scan sees all of the segment, nothing needs to be compared.
+static int32_t slice_of(const struct scan *scan, struct run_cursor *cursor, int32_t room)
 {
     int32_t count = 0;
+    const struct history_segment *segment = &cursor->data->segment;
     const struct place *next = next_place(scan);
-    const int32_t known = cursor->heads_first + cursor->heads_count - cursor->row;
-    const int32_t most = known < room ? known : room;
-    const struct place *heads = &cursor->heads[cursor->row - cursor->heads_first];
-    while (count < most && heads[count].event_time_us < scan->to_us && heads[count].seq <= scan->s &&
-           !(next && is_behind(heads[count], *next)))
+    const int32_t left = cursor->end - cursor->row;
+    if (!next && segment->last_us < scan->to_us && segment->last_seq <= scan->s)
+        return left < room ? left : room;
+    read_heads(cursor, room < HEAD_ROWS ? room : HEAD_ROWS);
+    while (count < cursor->heads_count && cursor->heads[count].event_time_us < scan->to_us &&
+           cursor->heads[count].seq <= scan->s && !(next && is_behind(cursor->heads[count], *next)))
         count++;
     return count;
 }
@@ -697,6 +715,7 @@ static enum ss_status merge_slice(struct scan *scan, struct ss_error *error)
 static void mark_deletes(struct scan *scan, const struct history_table *table)
 {
     struct ss_event_batch *batch = &scan->batch;
+    if (table->cache->deleted_count == 0) return; // as the batch was made
     for (int32_t row = 0; row < batch->length; row++) {
         const struct history_deleted *deleted = ss_history_deleted(table, batch->seq[row]);
         const bool counts = deleted && deleted->seq <= scan->s;
@@ -732,7 +751,7 @@ static enum ss_status next_batch(struct ss_event_reader *base, const struct ss_e
         *batch = NULL;
         return SS_OK;
     }
-    if (!init_batch(scan)) return ss_fail_memory(error, "a page of history");
+    if (!start_batch(scan)) return ss_fail_memory(error, "a page of history");
     SS_TRY(ss_history_begin_read(scan->history, error));
     const enum ss_status status = fill_batch(scan, error);
     ss_history_end_read(scan->history);

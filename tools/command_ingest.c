@@ -54,6 +54,9 @@ static void print_json(const struct ss_ingest *ingest, const struct ss_ingest_re
     json_object_object_add(root, "repeated", json_object_new_boolean(result->already_loaded));
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
         json_object_object_add(root, counts[i].name, json_object_new_int64((int64_t)counts[i].count));
+    json_object_object_add(root, "bulk", json_object_new_boolean(result->bulk));
+    json_object_object_add(root, "seconds", json_object_new_double(result->seconds));
+    json_object_object_add(root, "history_seconds", json_object_new_double(result->history_seconds));
     if (result->first_reason[0])
         json_object_object_add(root, "first_violation", json_object_new_string(result->first_reason));
     ss_cli_print_json(root);
@@ -80,6 +83,7 @@ static void print_summary(const struct ss_ingest *ingest, const struct ss_ingest
     print_count(", ", result->quarantined, "in quarantine");
     print_count(", ", result->warned, "warned of");
     printf("; seq %s; %.2f s", ss_count_format(result->seq, text), result->seconds);
+    if (result->bulk) printf(" (%.2f s until durable)", result->history_seconds);
     if (result->seconds > 0)
         printf(", %s rows/s", ss_count_format((uint64_t)((double)result->rows / result->seconds), text));
     putchar('\n');
@@ -100,19 +104,38 @@ static void print_notes(const struct ss_ingest *ingest, const struct ss_ingest_r
                 result->first_reason, ingest->source);
 }
 
-static int ingest(struct ss_cli *cli, struct ss_ingest *request)
+static enum ss_status load(const struct ss_cli *cli, struct ss_ingest *request,
+                           struct ss_ingest_result *result, struct ss_error *error)
+{
+    struct ss_materializer *materializer = NULL;
+    const struct ss_store_options options = {.pool = request->pool};
+    enum ss_status status = ss_cli_open_with(cli, SS_STORE_WRITE, &options, &materializer, error);
+    if (status == SS_OK) status = ss_ingest_csv(materializer, request, result, error);
+    ss_materializer_close(materializer);
+    return status;
+}
+
+// A load in bulk has threads. One is none but this.
+static enum ss_status make_pool(struct ss_ingest *request, size_t threads, struct ss_error *error)
+{
+    const long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    if (threads == 0) threads = cores > 1 ? (size_t)cores : 1;
+    if (!request->bulk || threads == 1) return SS_OK;
+    return ss_pool_create(threads, &request->pool, error);
+}
+
+static int ingest(struct ss_cli *cli, struct ss_ingest *request, size_t threads)
 {
     struct ss_error error = {0};
-    struct ss_materializer *materializer = NULL;
     struct ss_ingest_result result = {0};
     struct shown_progress progress = {0};
     clock_gettime(CLOCK_MONOTONIC, &progress.start);
     request->progress = show_progress;
     request->progress_context = &progress;
-    enum ss_status status = ss_cli_open(cli, SS_STORE_WRITE, &materializer, &error);
-    if (status == SS_OK) status = ss_ingest_csv(materializer, request, &result, &error);
+    enum ss_status status = make_pool(request, threads, &error);
+    if (status == SS_OK) status = load(cli, request, &result, &error);
+    ss_pool_destroy(request->pool);
     if (progress.shown_at > 0) fputs("\r\033[K", stderr);
-    ss_materializer_close(materializer);
     if (status != SS_OK) return ss_cli_fail(&error);
     if (cli->json)
         print_json(request, &result);
@@ -126,6 +149,7 @@ static int ingest(struct ss_cli *cli, struct ss_ingest *request)
 enum option_code {
     OPTION_LIVE = 256,
     OPTION_BULK,
+    OPTION_THREADS,
     OPTION_STRICT,
     OPTION_AGAIN,
     OPTION_MAP,
@@ -133,11 +157,15 @@ enum option_code {
     OPTION_BATCH
 };
 
-static const struct option options[] = {
-    {"live", no_argument, NULL, OPTION_LIVE},         {"bulk", no_argument, NULL, OPTION_BULK},
-    {"strict", no_argument, NULL, OPTION_STRICT},     {"again", no_argument, NULL, OPTION_AGAIN},
-    {"map", required_argument, NULL, OPTION_MAP},     {"producer", required_argument, NULL, OPTION_PRODUCER},
-    {"batch", required_argument, NULL, OPTION_BATCH}, {0}};
+static const struct option options[] = {{"live", no_argument, NULL, OPTION_LIVE},
+                                        {"bulk", no_argument, NULL, OPTION_BULK},
+                                        {"threads", required_argument, NULL, OPTION_THREADS},
+                                        {"strict", no_argument, NULL, OPTION_STRICT},
+                                        {"again", no_argument, NULL, OPTION_AGAIN},
+                                        {"map", required_argument, NULL, OPTION_MAP},
+                                        {"producer", required_argument, NULL, OPTION_PRODUCER},
+                                        {"batch", required_argument, NULL, OPTION_BATCH},
+                                        {0}};
 
 #define MAPS_MAX 64
 
@@ -145,6 +173,7 @@ struct arguments {
     struct ss_arena arena;
     struct ss_ingest ingest;
     struct ss_ingest_map maps[MAPS_MAX];
+    size_t threads; // 0: one for every core
 };
 
 static bool take_map(struct arguments *arguments, const char *text)
@@ -165,13 +194,21 @@ static bool take_batch(struct ss_ingest *ingest, const char *text)
     return true;
 }
 
+static bool take_threads(struct arguments *arguments, const char *text)
+{
+    int64_t count;
+    if (!ss_int64_parse(ss_bytes_of(text), &count) || count < 1 || count > 1024) return false;
+    arguments->threads = (size_t)count;
+    return true;
+}
+
 // Returns 0, or the exit status after printing what is wrong.
 static int take_option(const struct ss_cli *cli, struct arguments *arguments, int option, const char *value)
 {
     struct ss_ingest *ingest = &arguments->ingest;
     switch (option) {
     case OPTION_LIVE: ingest->live = true; return 0;
-    case OPTION_BULK: return 0; // every load is one
+    case OPTION_BULK: ingest->bulk = true; return 0;
     case OPTION_STRICT: ingest->strict = true; return 0;
     case OPTION_AGAIN: ingest->again = true; return 0;
     case OPTION_PRODUCER:
@@ -183,6 +220,9 @@ static int take_option(const struct ss_cli *cli, struct arguments *arguments, in
         if (take_map(arguments, value)) return 0;
         return ss_cli_usage(cli, "--map: expected COLUMN=HEADER (at most %d of them), got '%s'", MAPS_MAX,
                             value);
+    case OPTION_THREADS:
+        if (take_threads(arguments, value)) return 0;
+        return ss_cli_usage(cli, "--threads: expected a number from 1 to 1024, got '%s'", value);
     case OPTION_BATCH:
         if (take_batch(ingest, value)) return 0;
         return ss_cli_usage(cli, "--batch: expected a number from 1 on, got '%s'", value);
@@ -204,6 +244,7 @@ static int take_arguments(const struct ss_cli *cli, struct arguments *arguments,
     ingest->path = argv[optind + 1];
     if (!ingest->producer != !ingest->number)
         return ss_cli_usage(cli, "--producer ID and --batch N go together");
+    if (arguments->threads && !ingest->bulk) return ss_cli_usage(cli, "--threads goes with --bulk");
     if (ingest->producer && ingest->again)
         return ss_cli_usage(cli,
                             "--again is for files that are their own producer; give the batch a new number");
@@ -214,7 +255,7 @@ int ss_command_ingest(struct ss_cli *cli, int argc, char **argv)
 {
     struct arguments arguments = {0};
     const int failed = take_arguments(cli, &arguments, argc, argv);
-    const int exit_status = failed ? failed : ingest(cli, &arguments.ingest);
+    const int exit_status = failed ? failed : ingest(cli, &arguments.ingest, arguments.threads);
     ss_arena_release(&arguments.arena);
     return exit_status;
 }

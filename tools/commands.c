@@ -29,9 +29,16 @@ static const struct ss_command commands[] = {
      "examples:\n"
      "  selfsame apply definitions/ --yes\n"},
     {"ingest", ss_command_ingest,
-     "ingest SOURCE FILE|- [--live] [--strict] [--again] [--map COLUMN=HEADER]... [--producer ID --batch N]",
+     "ingest SOURCE FILE|- [--live] [--bulk [--threads N]] [--strict] [--again] [--map COLUMN=HEADER]...\n"
+     "                 [--producer ID --batch N]",
      "load events from CSV",
      "  --live                rows arrive now; else when the source's `arrival` says\n"
+     "  --bulk                for large files of history: parsed on many threads, and served when all of it "
+     "is\n"
+     "                        there; makes no difference with --live, --strict or --producer, nor for a "
+     "source\n"
+     "                        with `op`, a unique_ratio or `on_violation: reject`\n"
+     "  --threads N           of a load in bulk; default: one for every core\n"
      "  --strict              refuse the whole file if any row is bad; else bad rows go to quarantine\n"
      "  --again               load a file that was loaded before once more\n"
      "  --map COLUMN=HEADER   the source's COLUMN is called HEADER in the file\n"
@@ -42,6 +49,7 @@ static const struct ss_command commands[] = {
      "examples:\n"
      "  selfsame ingest payments payments.csv\n"
      "  zcat payments.csv.gz | selfsame ingest payments -\n"
+     "  selfsame ingest payments history.csv --bulk\n"
      "  selfsame ingest payments today.csv --live --map user_id=customer\n"},
     {"get", ss_command_get,
      "get SERVICE KEY=VALUE... [--keys FILE.csv] [--request NAME=VALUE]... [--features A,B] [--at TIME]\n"
@@ -101,6 +109,12 @@ static const struct ss_command commands[] = {
      "With neither, both are shown and compared: exit status 1 if they differ.\n\n"
      "examples:\n"
      "  selfsame digest user_spend\n"},
+    {"compact", ss_command_compact, "compact [--reindex]", "merge what history keeps into few large pieces",
+     "A store does it by itself as events come in, but for the largest pieces: after a large load it makes\n"
+     "training tables faster. Lookups and reading commands go on beside it.\n\n"
+     "  --reindex   sort all events by entity anew from the log: mends a damaged sorted copy\n\n"
+     "examples:\n"
+     "  selfsame compact\n"},
     {"stats", ss_command_stats, "stats [--quarantine [SOURCE]]", "what the store holds",
      "  --quarantine [SOURCE]   the rows that did not get in, and why\n\n"
      "examples:\n"

@@ -149,7 +149,8 @@ static bool append_text(struct ss_column *column, struct ss_bytes text, struct s
 static uint8_t eight_bits(const uint8_t *bits, int32_t start)
 {
     const int32_t byte = start >> 3, shift = start & 7;
-    return shift == 0 ? bits[byte] : (uint8_t)(bits[byte] >> shift | bits[byte + 1] << (8 - shift));
+    const unsigned next = shift ? bits[byte + 1] : 0;
+    return (uint8_t)((bits[byte] | next << 8) >> shift);
 }
 
 static void copy_bits(uint8_t *to, int32_t at, const uint8_t *from, int32_t start, int32_t count)

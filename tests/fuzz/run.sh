@@ -11,7 +11,7 @@ seconds=${1:-600}
 [ $# -gt 0 ] && shift
 cmake --preset fuzz >/dev/null
 cmake --build --preset fuzz -- --quiet
-targets=${*:-$(ls build/fuzz/tests | sed -n 's/^fuzz_\([a-z]*\)$/\1/p')}
+targets=${*:-$(ls build/fuzz/tests | sed -n 's/^fuzz_\([a-z_]*\)$/\1/p')}
 limit="-max_total_time=$seconds"
 [ "$seconds" = 0 ] && limit=-runs=0
 failed=0
