@@ -36,6 +36,7 @@ static void release_worker(struct ss_join_worker *worker, size_t view_count)
         ss_series_reader_destroy(worker->views[v].reader);
     }
     free(worker->views);
+    ss_newest_destroy(worker->newest);
     ss_arena_release(&worker->batch);
     ss_arena_release(&worker->texts);
     if (worker->owns_history) ss_history_close(worker->history);
@@ -108,8 +109,8 @@ enum ss_status ss_join_open_history(struct ss_join *join, struct ss_join_worker 
 
 // ---- Reading
 
-static enum ss_status begin_pending(struct ss_join *join, const struct ss_view_group *group,
-                                    struct ss_join_worker *worker, struct ss_error *error)
+enum ss_status ss_join_begin_pending(struct ss_join *join, const struct ss_view_group *group,
+                                     struct ss_join_worker *worker, struct ss_error *error)
 {
     ss_arena_reset(&worker->batch);
     for (size_t i = 0; i < group->count; i++) {
@@ -184,7 +185,7 @@ enum ss_status ss_join_read(struct ss_join *join, const struct ss_view_group *gr
 {
     while (count > 0) {
         const int32_t room = SS_BATCH_ROWS - worker->pending, taken = count < room ? count : room;
-        if (worker->pending == 0) SS_TRY(begin_pending(join, group, worker, error));
+        if (worker->pending == 0) SS_TRY(ss_join_begin_pending(join, group, worker, error));
         for (size_t i = 0; i < group->count; i++)
             SS_TRY(read_view(join, worker, group->views[i], series ? series[i] : NULL, rows, taken, error));
         memcpy(&worker->rows[worker->pending], rows, (size_t)taken * sizeof *rows);
