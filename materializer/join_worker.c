@@ -122,11 +122,14 @@ enum ss_status ss_join_begin_pending(struct ss_join *join, const struct ss_view_
     return SS_OK;
 }
 
-// Columns of the view's keys and of t for some rows of the window.
+// Columns of the view's keys (NULL: those that the program does not read) and of t for some rows of the
+// window.
 static bool make_inputs(struct ss_join *join, int v, const int32_t *rows, int32_t count,
-                        struct ss_arena *arena, const struct ss_column **keys, struct ss_column *t)
+                        const struct ss_program *program, struct ss_arena *arena,
+                        const struct ss_column **keys, struct ss_column *t)
 {
     const struct ss_entity *entity = join->service->views[v]->entity;
+    const size_t first_key = join->service->views[v]->aggregate_count + 1;
     struct ss_column *columns = ss_arena_array(arena, entity->key_count + 1, sizeof *columns);
     if (!columns || !ss_column_init(t, (struct ss_type){SS_TIMESTAMP, 0}, count, arena)) return false;
     for (int32_t i = 0; i < count; i++) t->i64[i] = ss_join_time(join, join->first + rows[i]);
@@ -134,6 +137,8 @@ static bool make_inputs(struct ss_join *join, int v, const int32_t *rows, int32_
     t->length = count;
     for (size_t i = 0; i < entity->key_count; i++) {
         const struct ss_column *key = &join->spine->keys[join->service->view_keys[v][i]];
+        keys[i] = NULL;
+        if (program && !ss_program_reads(program, first_key + i)) continue;
         if (!ss_column_gather(key, join->first, rows, count, arena, &columns[i])) return false;
         keys[i] = &columns[i];
     }
@@ -150,7 +155,7 @@ static enum ss_status make_at_hand(struct ss_join *join, int v, const int32_t *r
     *at_hand = (struct ss_view_at_hand){0};
     if (join->at_hand.source != view->source) return SS_OK;
     int64_t *carried = ss_arena_array(arena, (size_t)count, sizeof *carried);
-    if (!carried || !make_inputs(join, v, rows, count, arena, keys, &t))
+    if (!carried || !make_inputs(join, v, rows, count, NULL, arena, keys, &t))
         return ss_fail_memory(error, "the events at hand");
     for (int32_t i = 0; i < count; i++) carried[i] = join->first + rows[i];
     return ss_view_at_hand_make(view, &join->at_hand, carried, count, keys, &t, arena, at_hand, error);
@@ -206,7 +211,8 @@ static enum ss_status evaluate_view(struct ss_join *join, struct ss_join_worker 
     const struct ss_column *keys[SS_MAX_KEYS];
     struct ss_column t, *features;
     uint8_t **marks;
-    if (!make_inputs(join, v, worker->rows, worker->pending, &worker->batch, keys, &t))
+    if (!make_inputs(join, v, worker->rows, worker->pending, service->views[v]->read_program, &worker->batch,
+                     keys, &t))
         return ss_fail_memory(error, "the rows of a training table");
     SS_TRY(
         ss_readings_evaluate(&worker->views[v].readings, keys, &t, &worker->batch, &features, &marks, error));
