@@ -316,5 +316,4 @@ void ss_history_bind(sqlite3_stmt *statement, int parameter, struct ss_type type
 // False: what is there is no value of the type.
 bool ss_history_value(sqlite3_stmt *statement, int column, struct ss_type type, struct ss_value *value);
 
-
 #endif
