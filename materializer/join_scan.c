@@ -36,7 +36,8 @@ struct scan {
     size_t task_count;
     int32_t hot_rows; // an entity with more of them is spread over the pool
     bool key_by_key;
-    bool newest; // the group asks for the newest event alone
+    bool newest;                // the group asks for the newest event alone
+    int64_t least_t_us, old_us; // events before old_us are in no window of any row; 0: there is no such time
     int64_t to_us;
     uint64_t s;
 };
@@ -177,10 +178,11 @@ static enum ss_status scan_keys(struct walk *walk, size_t first, size_t end, str
         .deferred = walk->newest,
         .low = scan->grouped.keys[first],
         .high = scan->grouped.keys[end - 1],
-        .from_us =
-            SS_TIME_MIN_US, // whether there is any event, however old, is part of every answer (DESIGN C10)
+        .from_us = SS_TIME_MIN_US,
         .to_us = scan->to_us,
         .s = scan->s,
+        .old_us = scan->old_us,
+        .known_us = scan->least_t_us,
     };
     struct ss_event_reader *reader;
     const struct ss_event_batch *batch;
@@ -285,14 +287,51 @@ static bool cut_tasks(struct scan *scan)
     return true;
 }
 
+// How far back the view's aggregates see; INT64_MAX: without bound. Of a view with a `where` every event
+// tells whether there is any.
+static int64_t reach_of(const struct ss_view *view)
+{
+    int64_t reach_us = 0;
+    if (view->where >= 0) return INT64_MAX;
+    for (size_t i = 0; i < view->aggregate_count; i++) {
+        const struct ss_aggregate *aggregate = &view->aggregates[i];
+        const int64_t hop_us = aggregate->bound == SS_BOUND_WINDOW ? aggregate->hop_us : 0;
+        int64_t back_us;
+        if (aggregate->bound == SS_BOUND_ALL ||
+            __builtin_add_overflow(aggregate->window_us, hop_us, &back_us))
+            return INT64_MAX;
+        if (back_us > reach_us) reach_us = back_us;
+    }
+    return reach_us;
+}
+
+// Whether there is any event, however old, is part of every answer (DESIGN C10), but where nothing was ever
+// deleted and all rows see the same seqs one old event says that as well as all of them.
+static enum ss_status find_old(struct scan *scan, struct ss_error *error)
+{
+    const struct ss_service *service = scan->join->service;
+    const int *views = scan->group->views;
+    bool any_deletes;
+    int64_t reach_us = 0;
+    SS_TRY(
+        ss_history_any_deletes(scan->join->history, service->views[views[0]]->source, &any_deletes, error));
+    for (size_t i = 0; i < scan->group->count; i++)
+        if (reach_of(service->views[views[i]]) > reach_us) reach_us = reach_of(service->views[views[i]]);
+    if (any_deletes || scan->join->spine->s || reach_us > scan->least_t_us - SS_TIME_MIN_US) return SS_OK;
+    scan->old_us = scan->least_t_us - reach_us;
+    return SS_OK;
+}
+
 static void find_bounds(struct scan *scan)
 {
     const struct ss_join *join = scan->join;
+    scan->least_t_us = INT64_MAX;
     scan->to_us = SS_TIME_MIN_US;
     for (int64_t row = join->first; row < join->first + join->length; row++) {
         const int64_t t_us = ss_join_time(join, row);
         const uint64_t s = ss_join_seq(join, row);
         if (t_us > scan->to_us) scan->to_us = t_us;
+        if (t_us < scan->least_t_us) scan->least_t_us = t_us;
         if (s > scan->s) scan->s = s;
     }
 }
@@ -309,6 +348,7 @@ enum ss_status ss_join_scan(struct ss_join *join, const struct ss_view_group *gr
     find_bounds(&scan);
     scan.key_by_key = scan.s / EVENTS_PER_KEY > scan.grouped.count;
     enum ss_status status = ss_newest_serves(join, group, &scan.newest, error);
+    if (status == SS_OK) status = find_old(&scan, error);
     if (status == SS_OK)
         status = cut_tasks(&scan) ? ss_pool_run(join->pool, scan.task_count, run_task, &scan, error)
                                   : ss_fail_memory(error, "the rows of a training table");

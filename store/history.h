@@ -151,6 +151,10 @@ struct ss_entity_scan {
     struct ss_bytes low, high;  // encoded keys, borrowed; size 0: from the first on, up to the last
     int64_t from_us, to_us;
     uint64_t s;
+    // A segment whose events all lie before old_us, were known before known_us, and are within s may give but
+    // the first event of each entity, with all columns null: whether there was any is all that matters of
+    // them. 0: none may.
+    int64_t old_us, known_us;
 };
 // Deletes are in deleted_seq and deleted_arrival_us; the batches have spans.
 enum ss_status ss_history_scan(struct ss_history *history, const struct ss_entity_scan *scan,

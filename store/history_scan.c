@@ -83,7 +83,7 @@ struct scan {
     struct wanted *wanted;
     struct ss_key low, high; // high of size 0: none
     bool one_entity;
-    int64_t from_us, to_us;
+    int64_t from_us, to_us, old_us, known_us;
     uint64_t s;
     const int64_t *runs; // these alone, and no staging; NULL: all of both
     size_t run_count;
@@ -159,6 +159,13 @@ static struct ss_bytes cursor_key(const struct run_cursor *cursor)
     return cursor->data->entities[cursor->entity].key;
 }
 
+// Does only the first event of each entity count?
+static bool is_old(const struct scan *scan, const struct history_segment *segment)
+{
+    return segment->last_us < scan->old_us && segment->last_us + segment->lateness_us < scan->known_us &&
+           segment->last_seq <= scan->s && segment->first_us >= scan->from_us;
+}
+
 static enum ss_status open_columns(struct scan *scan, struct run_cursor *cursor, struct ss_error *error)
 {
     struct ss_history *history = scan->history;
@@ -169,7 +176,8 @@ static enum ss_status open_columns(struct scan *scan, struct run_cursor *cursor,
     SS_TRY(ss_history_open_entities(history, data, error));
     for (size_t i = 0; i < scan->wanted_count; i++) {
         const struct wanted *wanted = &scan->wanted[i];
-        if (wanted->from != FROM_SEGMENT) continue;
+        cursor->columns[i] = NULL;
+        if (wanted->from != FROM_SEGMENT || is_old(scan, &data->segment)) continue;
         SS_TRY(ss_history_open_blob(history, data, SLOT_COLUMN + wanted->position, wanted->type,
                                     &cursor->columns[i], error));
     }
@@ -182,7 +190,7 @@ static void enter_entity(struct scan *scan, struct run_cursor *cursor)
     const struct history_entity *entity = &cursor->data->entities[cursor->entity];
     const bool goes_on = scan->started && ss_bytes_equal(entity->key, key_bytes(&scan->last_key));
     cursor->row = entity[0].first;
-    cursor->end = entity[1].first;
+    cursor->end = is_old(scan, &cursor->data->segment) ? cursor->row + 1 : entity[1].first;
     cursor->heads_count = 0;
     int64_t from_us = scan->from_us;
     if (goes_on && scan->last.event_time_us > from_us) from_us = scan->last.event_time_us;
@@ -826,6 +834,8 @@ static enum ss_status gather_value(struct scan *scan, const struct wanted *wante
                           parts) != SS_KEY_READ)
             return ss_history_fail_row(scan->history, "a key of a segment is none", error);
         value = parts[wanted->position];
+    } else if (from->data && is_old(scan, &from->data->segment)) {
+        // null
     } else if (!from->data) {
         value = ss_column_get(&scan->batch.columns[wanted->column], from->row);
     } else {
@@ -984,6 +994,8 @@ enum ss_status ss_history_scan(struct ss_history *history, const struct ss_entit
     made->one_entity = what->low.size && ss_bytes_equal(what->low, what->high);
     if (made->one_entity) made->page_rows = FIRST_PAGE_ROWS;
     made->deferred = what->deferred;
+    made->old_us = what->old_us;
+    made->known_us = what->known_us;
     if (what->deferred) made->reader.gather = gather;
     const enum ss_status status = init_scan(made, what, error);
     if (status == SS_OK)

@@ -39,7 +39,29 @@ views:
     entity: world
     source: events
     features: {{amount: last(amount) within 1d, note: last(note) within 1h, count: count() over 1h}}
+  short:
+    entity: user
+    source: events
+    features: {{amount: last(amount) within 1d, total: sum(amount) over 1d, count: count() over 1h}}
+  short_where:
+    entity: user
+    source: events
+    where: at is not null
+    features: {{amount: last(amount) within 1d, total: sum(amount) over 1d, count: count() over 1h}}
+  shortest:
+    entity: user
+    source: events
+    features: {{amount: last(amount) within 1d}}
+  shortest_where:
+    entity: user
+    source: events
+    where: at is not null
+    features: {{amount: last(amount) within 1d}}
 services:
+  short: {{features: [short.*]}}
+  short_where: {{features: [short_where.*]}}
+  shortest: {{features: [shortest.*]}}
+  shortest_where: {{features: [shortest_where.*]}}
   fast: {{features: [newest.*]}}
   slow: {{features: [counted.*]}}
   fast_of_all: {{features: [newest_of_all.*]}}
@@ -59,11 +81,12 @@ class Newest(harness.StoreTest):
         self.run_ok("init", "--clock", "replay")
         self.run_ok("apply", "features.yaml", "--yes")
 
-    def events(self, name, count):
+    def events(self, name, count, first_day=0, days=20):
         rows = []
+        users = ["hot"] * 12 + ["", None] + [f"u{n}" for n in range(40)] + [f"day{first_day}"] * 3
         for _ in range(count):
-            user = self.random.choice(["hot"] * 12 + ["", None] + [f"u{n}" for n in range(40)])
-            at = START + self.random.randrange(20 * DAY) // 1_000_000 * 1_000_000 + self.random.randrange(3)
+            user = self.random.choice(users)
+            at = START + first_day * DAY + self.random.randrange(days * DAY) // 1_000_000 * 1_000_000 + self.random.randrange(3)
             late = self.random.choice([0, 0, 1, self.random.randrange(3), self.random.randrange(2 * DAY)])
             rows.append(['""' if user == "" else user or "", self.random.choice(["", f"{self.random.random():.4f}"]),
                          self.random.choice(["", "a", "b", "c"]), at, at + late])
@@ -75,12 +98,13 @@ class Newest(harness.StoreTest):
     def spine(self, count):
         rows = []
         for _ in range(count):
-            user = self.random.choice(["hot"] * 8 + ["nobody", '""', ""] + [f"u{n}" for n in range(40)])
+            user = self.random.choice(["hot"] * 8 + ["nobody", "day0", "day5", "day15", '""', ""] +
+                                      [f"u{n}" for n in range(40)])
             rows.append(f"{user},{self.random.choice(self.times) + self.random.randrange(-1, 2)}\n")
         (self.folder / "spine.csv").write_text("user,t\n" + "".join(rows))
 
-    def assert_alike(self, what):
-        for fast, slow in (("fast", "slow"), ("fast_of_all", "slow_of_all")):
+    def assert_alike(self, what, pairs=(("fast", "slow"), ("fast_of_all", "slow_of_all"))):
+        for fast, slow in pairs:
             for mode in (["as-known"], ["as-of-event-time"], ["as-of-event-time", "--inclusive"]):
                 tables = []
                 for service in (fast, slow):
@@ -90,7 +114,7 @@ class Newest(harness.StoreTest):
                                     "--threads", threads, "--mode", *mode)
                         lines = (self.folder / out).read_text().splitlines()
                         # The count and its status are the last two columns of the slow ones.
-                        tables.append([line.rsplit(",", 2)[0] for line in lines] if service == slow else lines)
+                        tables.append([line.rsplit(",", 2)[0] for line in lines] if service.startswith("slow") else lines)
                 for table in tables[1:]:
                     self.assertEqual(table, tables[0], f"{what}, {fast}, {mode}, seed {self.seed}")
 
@@ -104,6 +128,21 @@ class Newest(harness.StoreTest):
         self.run_any("ingest", "events", self.events("last.csv", 500))
         self.spine(6000)
         self.assert_alike("runs and staging")
+
+    def test_old_segments_tell_whether_there_was_any_event(self):
+        """Of segments that no window reaches a row per entity is read: `not_found` must not change by it."""
+        pairs = (("short", "short_where"), ("shortest", "shortest_where"))
+        late = []
+        for day in range(4):
+            self.run_any("ingest", "events", self.events(f"{day}.csv", 33_000, 5 * day, 4), "--bulk")
+            late = self.times
+        self.times = [time for time in late if time > START + 18 * DAY]
+        self.spine(3000)
+        self.assert_alike("days apart", pairs)
+        self.run_any("ingest", "events", self.events("more.csv", 300))
+        self.assert_alike("with staging", pairs)
+        self.run_ok("compact")
+        self.assert_alike("one run", pairs)
 
 
 if __name__ == "__main__":
