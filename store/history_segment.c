@@ -34,6 +34,9 @@
 
 // ---- Errors
 
+#define WHAT_TO_DO \
+    "restore it from a backup, or save the other rows and columns with 'selfsame dump --history'"
+
 static const char *slot_name(const struct ss_history *history, const struct history_segment *segment,
                              int slot)
 {
@@ -66,8 +69,17 @@ enum ss_status ss_history_fail_segment(const struct ss_history *history,
                    (unsigned long long)segment->last_seq, slot_name(history, segment, slot), what,
                    segment->index
                        ? "the log still holds its events: 'selfsame compact --reindex' sorts them anew"
-                       : "restore it from a backup, or save the other rows and columns with "
-                         "'selfsame dump --history'");
+                       : WHAT_TO_DO);
+}
+
+static enum ss_status fail_list(const struct ss_history *history, const struct history_segment *segment,
+                                struct ss_error *error)
+{
+    return ss_fail(error, SS_DAMAGED,
+                   "history '%s': damaged: in the list of segments, number %lld of source '%s' (seq %llu to "
+                   "%llu) makes no sense; %s",
+                   history->path, (long long)segment->id, source_name(history, segment->source),
+                   (unsigned long long)segment->first_seq, (unsigned long long)segment->last_seq, WHAT_TO_DO);
 }
 
 // ---- The list
@@ -129,8 +141,32 @@ static enum ss_status take_segment(struct ss_history *history, sqlite3_stmt *sta
     if (!take_key(history, statement, 10, &segment->first_key) ||
         !take_key(history, statement, 11, &segment->last_key))
         return ss_fail_memory(error, "the list of segments");
-    return is_sound(segment) ? SS_OK
-                             : ss_history_fail_row(history, "the list of segments makes no sense", error);
+    return SS_OK;
+}
+
+// Segments of a source's log follow each other in seq.
+static bool follows(const struct history_segment *segment, const struct history_segment *before)
+{
+    return segment->index != 0 || before->index != 0 || before->source != segment->source ||
+           before->last_seq < segment->first_seq;
+}
+
+// Keeps the segment behind the others, unless it makes no sense and such are to be passed over.
+static enum ss_status keep_segment(struct ss_history *history, struct ss_error *error)
+{
+    struct history_segments *segments = &history->segments;
+    const struct history_segment *segment = &segments->list[segments->count];
+    struct ss_error found;
+    if (is_sound(segment) && (segments->count == 0 || follows(segment, segment - 1))) {
+        segments->count++;
+        return SS_OK;
+    }
+    fail_list(history, segment, &found);
+    if (history->damaged)
+        history->damaged(history->damaged_context, &found);
+    else if (error)
+        *error = found;
+    return history->damaged ? SS_OK : SS_DAMAGED;
 }
 
 static enum ss_status grow_list(struct ss_history *history, size_t *capacity, struct ss_error *error)
@@ -167,8 +203,8 @@ static enum ss_status read_list(struct ss_history *history, struct ss_error *err
         status = grow_list(history, &capacity, error);
         if (status == SS_OK)
             status = take_segment(history, statement, &segments->list[segments->count], error);
+        if (status == SS_OK) status = keep_segment(history, error);
         if (status != SS_OK) break;
-        segments->count++;
     }
     ss_history_done(statement);
     return status;
@@ -319,7 +355,11 @@ static enum ss_status fetch(struct ss_history *history, struct segment_data *dat
     *bytes = (struct ss_bytes){0};
     SS_TRY(ss_history_statement(history, "SELECT bytes FROM blobs WHERE id = ?1", &statement, error));
     sqlite3_bind_int64(statement, 1, data->segment.id << 16 | slot);
-    SS_TRY(ss_history_step(history, statement, &row, "reading a segment", error));
+    const enum ss_status status = ss_history_step(history, statement, &row, "reading a segment", error);
+    if (status == SS_DAMAGED)
+        return ss_history_fail_segment(history, &data->segment, slot, "SQLite finds its pages damaged",
+                                       error);
+    SS_TRY(status);
     if (!row) return SS_OK;
     const void *stored = sqlite3_column_blob(statement, 0);
     const size_t size = (size_t)sqlite3_column_bytes(statement, 0);
@@ -330,6 +370,16 @@ static enum ss_status fetch(struct ss_history *history, struct segment_data *dat
     if (!copy) return ss_fail_memory(error, "a column of history");
     *bytes = (struct ss_bytes){copy, size};
     return SS_OK;
+}
+
+// Does the list tell the seqs of a segment of the log as they are?
+static bool are_seqs_listed(const struct history_segment *segment, const struct ss_packed *seqs)
+{
+    int64_t first, last;
+    ss_packed_read_integers(seqs, 0, 1, &first);
+    ss_packed_read_integers(seqs, segment->row_count - 1, 1, &last);
+    return first == 0 &&
+           (uint64_t)last + (uint64_t)segment->row_count - 1 == segment->last_seq - segment->first_seq;
 }
 
 static enum ss_status open_packed(struct ss_history *history, struct segment_data *data, int slot,
@@ -349,6 +399,9 @@ static enum ss_status open_packed(struct ss_history *history, struct segment_dat
     if (opened == SS_PACKED_NO_MEMORY) return ss_fail_memory(error, "a column of history");
     if (opened == SS_PACKED_DAMAGED)
         return ss_history_fail_segment(history, &data->segment, slot, "its checksum does not match", error);
+    if (slot == SLOT_SEQ && data->segment.index == 0 && !are_seqs_listed(&data->segment, &blob->packed))
+        return ss_history_fail_segment(history, &data->segment, slot,
+                                       "the list of segments tells it otherwise", error);
     return SS_OK;
 }
 

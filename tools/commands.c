@@ -123,6 +123,22 @@ static const struct ss_command commands[] = {
     {"dump", ss_command_dump, "dump VIEW [KEY=VALUE...]", "the tiles of online rows, for people",
      "examples:\n"
      "  selfsame dump user_spend user_id=u17\n"},
+    {"sql", ss_command_sql, "sql [QUERY] [--csv]", "ask history in SQL",
+     "Every source is a table: its columns, then _event_time_us, _arrival_time, _seq (the order in which "
+     "rows\n"
+     "came in) and _deleted_seq (of the delete that took the row back; else null). Decimals, times, lists "
+     "and\n"
+     "vectors are text, bools 0 and 1. The plain tables of history.db (commits, batches, quarantine) are "
+     "there\n"
+     "too. Bounds of _seq are seeked to, and only the columns asked for are read. Nothing can be written.\n"
+     "Without QUERY, statements are read from standard input, each ending in a semicolon.\n\n"
+     "  --csv    the answer as CSV; with --json it is an array of objects. Bytes are base64 in all of "
+     "them\n\n"
+     "examples:\n"
+     "  selfsame sql 'SELECT country, count(*), sum(_deleted_seq IS NOT NULL) FROM payments GROUP BY "
+     "country'\n"
+     "  selfsame sql --csv 'SELECT * FROM payments WHERE _seq > 1000000 LIMIT 10'\n"
+     "  selfsame --json sql 'SELECT source, reason, count(*) AS rows FROM quarantine GROUP BY 1, 2'\n"},
     {"bench", ss_command_bench, "bench ingest [--events N] [--entities N] [--batch N]", "measure",
      "  bench ingest   events of a payment-like source with 24 window features into a fresh store below the "
      "current\n"
