@@ -120,9 +120,18 @@ static const struct ss_command commands[] = {
      "examples:\n"
      "  selfsame stats\n"
      "  selfsame stats --quarantine payments\n"},
-    {"dump", ss_command_dump, "dump VIEW [KEY=VALUE...]", "the tiles of online rows, for people",
+    {"dump", ss_command_dump, "dump VIEW [KEY=VALUE...] | dump --history SOURCE",
+     "the tiles of online rows, for people; or all rows of a source",
+     "  --history SOURCE   the rows that history has of a source, as CSV in the order they came in, each "
+     "with\n"
+     "                     _event_time_us, _arrival_time, _seq and, if it was taken back, _deleted_seq. Goes "
+     "on\n"
+     "                     over damage: cells that cannot be read are empty, rows without a time or seq are "
+     "left\n"
+     "                     out, and standard error says which; exit status 1 then\n\n"
      "examples:\n"
-     "  selfsame dump user_spend user_id=u17\n"},
+     "  selfsame dump user_spend user_id=u17\n"
+     "  selfsame dump --history payments > saved.csv\n"},
     {"sql", ss_command_sql, "sql [QUERY] [--csv]", "ask history in SQL",
      "Every source is a table: its columns, then _event_time_us, _arrival_time, _seq (the order in which "
      "rows\n"
