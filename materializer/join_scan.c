@@ -36,8 +36,9 @@ struct scan {
     size_t task_count;
     int32_t hot_rows; // an entity with more of them is spread over the pool
     bool key_by_key;
-    bool newest;                // the group asks for the newest event alone
-    int64_t least_t_us, old_us; // events before old_us are in no window of any row; 0: there is no such time
+    bool newest; // the group asks for the newest event alone
+    bool skims_old;
+    int64_t least_t_us, old_us; // events before old_us are in no window of any row
     int64_t to_us;
     uint64_t s;
 };
@@ -181,6 +182,7 @@ static enum ss_status scan_keys(struct walk *walk, size_t first, size_t end, str
         .from_us = SS_TIME_MIN_US,
         .to_us = scan->to_us,
         .s = scan->s,
+        .skims_old = scan->skims_old,
         .old_us = scan->old_us,
         .known_us = scan->least_t_us,
     };
@@ -297,7 +299,11 @@ static int64_t reach_of(const struct ss_view *view)
         const struct ss_aggregate *aggregate = &view->aggregates[i];
         const int64_t hop_us = aggregate->bound == SS_BOUND_WINDOW ? aggregate->hop_us : 0;
         int64_t back_us;
-        if (aggregate->bound == SS_BOUND_ALL ||
+        const struct ss_group *group = &view->groups[aggregate->group];
+        // A `last .. where .. within` is expired or null by what the event was like.
+        const bool looks_further =
+            aggregate->bound == SS_BOUND_WITHIN && (group->filter >= 0 || group->has_second);
+        if (aggregate->bound == SS_BOUND_ALL || looks_further ||
             __builtin_add_overflow(aggregate->window_us, hop_us, &back_us))
             return INT64_MAX;
         if (back_us > reach_us) reach_us = back_us;
@@ -318,6 +324,7 @@ static enum ss_status find_old(struct scan *scan, struct ss_error *error)
     for (size_t i = 0; i < scan->group->count; i++)
         if (reach_of(service->views[views[i]]) > reach_us) reach_us = reach_of(service->views[views[i]]);
     if (any_deletes || scan->join->spine->s || reach_us > scan->least_t_us - SS_TIME_MIN_US) return SS_OK;
+    scan->skims_old = true;
     scan->old_us = scan->least_t_us - reach_us;
     return SS_OK;
 }

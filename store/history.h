@@ -18,6 +18,7 @@ struct ss_history_sizes {
     int32_t staging_rows; // a commit that finds so many rows of a source waiting moves them to segments
     int32_t bulk_rows;    // an append of so many goes to segments straight away
     int32_t segment_rows; // of a segment, at most
+    int32_t text_bytes;   // of a column of a segment, at most, unless one row has more
     int32_t fanout;       // so many runs of like size are merged into one
 };
 
@@ -151,9 +152,10 @@ struct ss_entity_scan {
     struct ss_bytes low, high;  // encoded keys, borrowed; size 0: from the first on, up to the last
     int64_t from_us, to_us;
     uint64_t s;
-    // A segment whose events all lie before old_us, were known before known_us, and are within s may give but
-    // the first event of each entity, with all columns null: whether there was any is all that matters of
-    // them. 0: none may.
+    // With skims_old, a segment whose events all lie before old_us, were known before known_us, and are
+    // within s may give but the first event of each entity, with all columns null: whether there was any is
+    // all that matters of them.
+    bool skims_old;
     int64_t old_us, known_us;
 };
 // Deletes are in deleted_seq and deleted_arrival_us; the batches have spans.

@@ -85,15 +85,17 @@ struct scan {
     bool one_entity;
     int64_t from_us, to_us, old_us, known_us;
     uint64_t s;
+    bool skims_old;
     const int64_t *runs; // these alone, and no staging; NULL: all of both
     size_t run_count;
-    int64_t generation; // of the list of segments that the cursors were set by; -1: they are not
+    uint64_t version; // of the list of segments that the cursors were set by; 0: they are not
     size_t cursor_count;
     struct run_cursor *cursors;
     struct staged_page staged;
     size_t front_count;
     struct front *fronts; // a heap
     bool started, ended;
+    bool has_marks;         // of deletes in `batch`
     struct ss_key last_key; // of the last row given out
     struct place last;
     struct ss_event_batch batch;
@@ -162,8 +164,9 @@ static struct ss_bytes cursor_key(const struct run_cursor *cursor)
 // Does only the first event of each entity count?
 static bool is_old(const struct scan *scan, const struct history_segment *segment)
 {
-    return segment->last_us < scan->old_us && segment->last_us + segment->lateness_us < scan->known_us &&
-           segment->last_seq <= scan->s && segment->first_us >= scan->from_us;
+    return scan->skims_old && segment->last_us < scan->old_us &&
+           segment->last_us + segment->lateness_us < scan->known_us && segment->last_seq <= scan->s &&
+           segment->first_us >= scan->from_us;
 }
 
 static enum ss_status open_columns(struct scan *scan, struct run_cursor *cursor, struct ss_error *error)
@@ -306,7 +309,7 @@ static enum ss_status set_cursors(struct scan *scan, struct ss_error *error)
         scan->cursor_count--; // nothing of this run
         columns = cursor->columns;
     }
-    scan->generation = scan->history->segments.generation;
+    scan->version = scan->history->segments.version;
     return SS_OK;
 }
 
@@ -359,7 +362,7 @@ static enum ss_status prepare_staged(struct scan *scan, struct ss_error *error)
     append_where(scan, &sql);
     ss_buffer_text(&sql, " ORDER BY ");
     append_key_columns(scan, ", ", &sql);
-    ss_buffer_format(&sql, "event_time_us, seq LIMIT %d", STAGED_ROWS);
+    ss_buffer_text(&sql, "event_time_us, seq");
     const enum ss_status status =
         ss_history_statement_of(scan->history, &sql, &scan->staged.statement, error);
     ss_buffer_release(&sql);
@@ -381,7 +384,8 @@ static enum ss_status bind_key(struct scan *scan, int parameter, struct ss_bytes
     if (key.size) {
         const enum ss_key_read read = ss_key_decode(scan->key_types, scan->key_count, key, arena, parts);
         if (read == SS_KEY_NO_MEMORY) return ss_fail_memory(error, "a key");
-        SS_ASSERT(read == SS_KEY_READ);
+        if (read == SS_KEY_BAD)
+            return ss_history_fail_row(scan->history, "a key of a segment is none", error);
     }
     for (size_t i = 0; i < scan->key_count; i++)
         ss_history_bind(scan->staged.statement, parameter + (int)i, scan->key_types[i], parts[i]);
@@ -416,7 +420,7 @@ static enum ss_status fail_value(const struct scan *scan, struct ss_error *error
     return status;
 }
 
-// The row that the statement stands on. A row without a key, which a range does not give, is passed over.
+// The row that the statement stands on. One without a key (a part is null, or it is too long) is passed over.
 static enum ss_status take_staged(struct scan *scan, struct ss_error *error)
 {
     struct staged_page *staged = &scan->staged;
@@ -450,13 +454,11 @@ static enum ss_status take_staged(struct scan *scan, struct ss_error *error)
 static enum ss_status step_staged(struct scan *scan, struct ss_error *error)
 {
     bool row = true;
-    int32_t rows = 0;
-    for (; rows < STAGED_ROWS; rows++) {
+    while (row && scan->staged.count < STAGED_ROWS) {
         SS_TRY(ss_history_step(scan->history, scan->staged.statement, &row, "reading events", error));
-        if (!row) break;
-        SS_TRY(take_staged(scan, error));
+        if (row) SS_TRY(take_staged(scan, error));
     }
-    scan->staged.ended = rows < STAGED_ROWS;
+    scan->staged.ended = !row;
     return SS_OK;
 }
 
@@ -498,10 +500,9 @@ static enum ss_status settle_staged(struct scan *scan, struct ss_error *error)
     struct staged_page *staged = &scan->staged;
     if (staged->at < staged->count || staged->ended) return SS_OK;
     struct ss_key key = {0};
-    struct place last = {INT64_MIN, 0};
-    SS_ASSERT(staged->count > 0); // rows without a key are in no range
+    SS_ASSERT(staged->count > 0); // only the last page may be empty
+    const struct place last = staged->places[staged->count - 1];
     set_key(&key, staged->keys[staged->count - 1]);
-    last = staged->places[staged->count - 1];
     return read_staged(scan, key_bytes(&key), last, error);
 }
 
@@ -545,7 +546,7 @@ static void leave_slices(struct scan *scan)
 
 static bool start_batch(struct scan *scan)
 {
-    if (!scan->spans && !make_batch(scan)) return false;
+    if (!scan->batch.spans && !make_batch(scan)) return false;
     leave_slices(scan);
     ss_arena_reset(&scan->page);
     scan->batch.length = scan->batch.span_count = scan->staged_length = 0;
@@ -755,7 +756,8 @@ static enum ss_status merge_slice(struct scan *scan, struct ss_error *error)
 static void mark_deletes(struct scan *scan, const struct history_table *table)
 {
     struct ss_event_batch *batch = &scan->batch;
-    if (table->cache->deleted_count == 0) return; // as the batch was made
+    if (table->cache->deleted_count == 0 && !scan->has_marks) return; // as the batch was made
+    scan->has_marks = table->cache->deleted_count > 0;
     for (int32_t row = 0; row < batch->length; row++) {
         const struct history_deleted *deleted = ss_history_deleted(table, batch->seq[row]);
         const bool counts = deleted && deleted->seq <= scan->s;
@@ -768,8 +770,8 @@ static enum ss_status fill_batch(struct scan *scan, struct ss_error *error)
 {
     struct ss_history *history = scan->history;
     SS_TRY(ss_history_refresh_segments(history, error));
-    if (scan->generation != history->segments.generation || scan->generation < 0) {
-        scan->generation = -1;
+    if (scan->version != history->segments.version) {
+        scan->version = 0;
         SS_TRY(set_cursors(scan, error));
         SS_TRY(set_staged(scan, error));
         make_heap(scan);
@@ -796,7 +798,7 @@ static enum ss_status next_batch(struct ss_event_reader *base, const struct ss_e
     const enum ss_status status = fill_batch(scan, error);
     ss_history_end_read(scan->history);
     if (status != SS_OK) {
-        scan->generation = -1;
+        scan->version = 0;
         return status;
     }
     const int32_t length = scan->batch.length;
@@ -877,27 +879,44 @@ static void close_scan(struct ss_event_reader *base)
     free(scan);
 }
 
-// The view's table and index; read anew once, as another process may have applied definitions meanwhile.
-static enum ss_status require_index(struct ss_history *history, const struct ss_view *view, int *positions,
-                                    const struct history_table **table, const struct history_index **index,
-                                    struct ss_error *error)
+static int part_of(const struct history_index *index, int position)
 {
-    for (int attempt = 0; attempt < 2; attempt++) {
-        if (attempt) SS_TRY(ss_history_load_tables(history, error));
-        SS_TRY(ss_history_require_table(history, view->source, table, positions, error));
-        *index = ss_history_find_index(*table, view, positions);
-        if (*index) return SS_OK;
-    }
-    return ss_fail(error, SS_NOT_FOUND,
-                   "view '%s': history '%s' has no index of source '%s' by entity '%s'; run 'selfsame apply'",
-                   view->name, history->path, view->source->name, view->entity->name);
+    for (size_t i = 0; i < index->key_count; i++)
+        if (index->positions[i] == position) return (int)i;
+    return -1;
 }
 
 static bool index_holds(const struct history_index *index, int position)
 {
     for (size_t i = 0; i < index->column_count; i++)
         if (index->columns[i] == position) return true;
-    return false;
+    return position < 0 || part_of(index, position) >= 0;
+}
+
+static bool index_holds_all(const struct history_index *index, const struct ss_entity_scan *what,
+                            const int *positions)
+{
+    for (size_t i = 0; i < what->view->source->column_count; i++)
+        if (what->columns[i] && !index_holds(index, positions[i])) return false;
+    return true;
+}
+
+// The view's table and index; read anew once, as another process may have applied definitions meanwhile.
+static enum ss_status require_index(struct ss_history *history, const struct ss_entity_scan *what,
+                                    int *positions, const struct history_table **table,
+                                    const struct history_index **index, struct ss_error *error)
+{
+    const struct ss_view *view = what->view;
+    for (int attempt = 0; attempt < 2; attempt++) {
+        if (attempt) SS_TRY(ss_history_load_tables(history, error));
+        SS_TRY(ss_history_require_table(history, view->source, table, positions, error));
+        *index = ss_history_find_index(*table, view, positions);
+        if (*index && index_holds_all(*index, what, positions)) return SS_OK;
+    }
+    if (*index) return SS_OK; // want_column says what it lacks
+    return ss_fail(error, SS_NOT_FOUND,
+                   "view '%s': history '%s' has no index of source '%s' by entity '%s'; run 'selfsame apply'",
+                   view->name, history->path, view->source->name, view->entity->name);
 }
 
 static struct scan *create_scan(struct ss_history *history, int64_t from_us, int64_t to_us, uint64_t s)
@@ -910,7 +929,6 @@ static struct scan *create_scan(struct ss_history *history, int64_t from_us, int
     made->from_us = from_us;
     made->to_us = to_us;
     made->s = s > INT64_MAX ? INT64_MAX : s;
-    made->generation = -1;
     made->page_rows = SS_BATCH_ROWS;
     return made;
 }
@@ -935,13 +953,6 @@ static void want(struct scan *scan, size_t column, enum wanted_from from, int po
     const struct ss_type type =
         column < scan->column_count ? scan->column_types[column] : (struct ss_type){.id = SS_TIMESTAMP};
     scan->wanted[scan->wanted_count++] = (struct wanted){(int)column, from, position, type};
-}
-
-static int part_of(const struct history_index *index, int position)
-{
-    for (size_t i = 0; i < index->key_count; i++)
-        if (index->positions[i] == position) return (int)i;
-    return -1;
 }
 
 static enum ss_status want_column(struct scan *scan, const struct ss_entity_scan *what, const int *positions,
@@ -976,7 +987,7 @@ static enum ss_status init_scan(struct scan *scan, const struct ss_entity_scan *
     for (size_t i = 0; i < source->column_count; i++) types[i] = source->columns[i].type;
     scan->column_count = source->column_count;
     scan->column_types = types;
-    SS_TRY(require_index(scan->history, what->view, positions, &table, &index, error));
+    SS_TRY(require_index(scan->history, what, positions, &table, &index, error));
     SS_TRY(set_order(scan, table, index, error));
     for (size_t i = 0; i <= source->column_count; i++)
         if (what->columns[i]) SS_TRY(want_column(scan, what, positions, index, i, error));
@@ -994,6 +1005,7 @@ enum ss_status ss_history_scan(struct ss_history *history, const struct ss_entit
     made->one_entity = what->low.size && ss_bytes_equal(what->low, what->high);
     if (made->one_entity) made->page_rows = FIRST_PAGE_ROWS;
     made->deferred = what->deferred;
+    made->skims_old = what->skims_old;
     made->old_us = what->old_us;
     made->known_us = what->known_us;
     if (what->deferred) made->reader.gather = gather;

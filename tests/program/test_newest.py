@@ -48,6 +48,15 @@ views:
     source: events
     where: at is not null
     features: {{amount: last(amount) within 1d, total: sum(amount) over 1d, count: count() over 1h}}
+  filtered:
+    entity: user
+    source: events
+    features: {{amount: last(amount where note = 'a') within 1d}}
+  filtered_where:
+    entity: user
+    source: events
+    where: at is not null
+    features: {{amount: last(amount where note = 'a') within 1d}}
   shortest:
     entity: user
     source: events
@@ -60,6 +69,8 @@ views:
 services:
   short: {{features: [short.*]}}
   short_where: {{features: [short_where.*]}}
+  filtered: {{features: [filtered.*]}}
+  filtered_where: {{features: [filtered_where.*]}}
   shortest: {{features: [shortest.*]}}
   shortest_where: {{features: [shortest_where.*]}}
   fast: {{features: [newest.*]}}
@@ -131,7 +142,7 @@ class Newest(harness.StoreTest):
 
     def test_old_segments_tell_whether_there_was_any_event(self):
         """Of segments that no window reaches a row per entity is read: `not_found` must not change by it."""
-        pairs = (("short", "short_where"), ("shortest", "shortest_where"))
+        pairs = (("short", "short_where"), ("shortest", "shortest_where"), ("filtered", "filtered_where"))
         late = []
         for day in range(4):
             self.run_any("ingest", "events", self.events(f"{day}.csv", 33_000, 5 * day, 4), "--bulk")
