@@ -241,13 +241,28 @@ static enum ss_status flush_all(struct ss_history *history, bool all, bool *did,
     return SS_OK;
 }
 
+// Goes by the file and not by the list of segments, which a damaged copy may keep from being read. A segment
+// of the log has no entities and no keys, so none is dropped for a damaged index_id.
+static enum ss_status drop_copies(struct ss_history *history, struct ss_error *error)
+{
+    SS_TRY(ss_history_execute(history,
+                              "CREATE TEMP TABLE dropped AS SELECT id FROM segments WHERE index_id <> 0 AND "
+                              "(length(first_key) > 0 OR "
+                              "EXISTS(SELECT 1 FROM blobs WHERE blobs.id = segments.id << 16 | 3));"
+                              "DELETE FROM blobs WHERE id >> 16 IN (SELECT id FROM temp.dropped);"
+                              "DELETE FROM segments WHERE id IN (SELECT id FROM temp.dropped);"
+                              "DROP TABLE temp.dropped;",
+                              error));
+    return ss_history_segments_changed(history, error);
+}
+
 static enum ss_status reindex(struct ss_history *history, bool all, bool *did, struct ss_error *error)
 {
     (void)all;
     *did = false;
+    SS_TRY(drop_copies(history, error));
     for (size_t t = 0; t < history->table_count; t++)
         for (size_t i = 0; i < history->tables[t].index_count; i++) {
-            SS_TRY(ss_history_drop_runs(history, &history->tables[t], &history->tables[t].indexes[i], error));
             SS_TRY(ss_history_make_runs(history, &history->tables[t], &history->tables[t].indexes[i], error));
             *did = true;
         }

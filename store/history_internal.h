@@ -118,6 +118,8 @@ struct ss_history {
     struct ss_commit newest; // in a transaction: the newest before it
     uint64_t next_seq;       // in a transaction
     uint64_t rows_read;
+    void (*damaged)(void *context, const struct ss_error *error); // NULL: damage is an error
+    void *damaged_context;
 };
 
 // An error of SQLite, with the path and what was being done ("reading events of source 'payments'").
@@ -304,6 +306,13 @@ enum ss_status ss_history_refresh_deletes(struct ss_history *history, const stru
 // The delete of an insert; NULL: it has none.
 const struct history_deleted *ss_history_deleted(const struct history_table *table, uint64_t seq);
 void ss_history_release_deletes(struct history_table_cache *cache);
+
+// ---- SQL (history_rows.c)
+
+// Makes a table of rows for each source known to the connection, in its schema `temp`. The handle is read,
+// and has to outlive the connection; it is closed with it if it is `owned`, also when this fails.
+enum ss_status ss_history_add_rows(struct ss_history *history, bool owned, sqlite3 *db,
+                                   struct ss_error *error);
 
 enum ss_status ss_history_execute_buffer(struct ss_history *history, struct ss_buffer *sql,
                                          struct ss_error *error); // and empties the buffer

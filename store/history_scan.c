@@ -55,6 +55,12 @@ struct staged_page { // rows of staging, in order
     struct ss_column *columns; // of each wanted one
 };
 
+// Rows [first, ...) of the batch are rows [row, ...) of a segment. Kept by scans that defer their columns.
+struct slice {
+    int32_t first, row;
+    struct segment_data *data; // pinned until the next call; NULL: of staging, its values are in the batch
+};
+
 struct front { // what a cursor, or staging, stands on
     struct ss_bytes key;
     struct place head;
@@ -77,8 +83,9 @@ struct scan {
     struct wanted *wanted;
     struct ss_key low, high; // high of size 0: none
     bool one_entity;
-    int64_t from_us, to_us;
+    int64_t from_us, to_us, old_us, known_us;
     uint64_t s;
+    bool skims_old;
     const int64_t *runs; // these alone, and no staging; NULL: all of both
     size_t run_count;
     uint64_t version; // of the list of segments that the cursors were set by; 0: they are not
@@ -94,6 +101,10 @@ struct scan {
     struct ss_event_batch batch;
     struct ss_entity_span *spans;
     int32_t page_rows;
+    bool deferred;
+    size_t slice_count;
+    struct slice *slices;  // of the last batch
+    int32_t staged_length; // its rows that came from staging
 };
 
 static struct ss_bytes key_bytes(const struct ss_key *key)
@@ -150,6 +161,14 @@ static struct ss_bytes cursor_key(const struct run_cursor *cursor)
     return cursor->data->entities[cursor->entity].key;
 }
 
+// Does only the first event of each entity count?
+static bool is_old(const struct scan *scan, const struct history_segment *segment)
+{
+    return scan->skims_old && segment->last_us < scan->old_us &&
+           segment->last_us + segment->lateness_us < scan->known_us && segment->last_seq <= scan->s &&
+           segment->first_us >= scan->from_us;
+}
+
 static enum ss_status open_columns(struct scan *scan, struct run_cursor *cursor, struct ss_error *error)
 {
     struct ss_history *history = scan->history;
@@ -160,7 +179,8 @@ static enum ss_status open_columns(struct scan *scan, struct run_cursor *cursor,
     SS_TRY(ss_history_open_entities(history, data, error));
     for (size_t i = 0; i < scan->wanted_count; i++) {
         const struct wanted *wanted = &scan->wanted[i];
-        if (wanted->from != FROM_SEGMENT) continue;
+        cursor->columns[i] = NULL;
+        if (wanted->from != FROM_SEGMENT || is_old(scan, &data->segment)) continue;
         SS_TRY(ss_history_open_blob(history, data, SLOT_COLUMN + wanted->position, wanted->type,
                                     &cursor->columns[i], error));
     }
@@ -173,7 +193,7 @@ static void enter_entity(struct scan *scan, struct run_cursor *cursor)
     const struct history_entity *entity = &cursor->data->entities[cursor->entity];
     const bool goes_on = scan->started && ss_bytes_equal(entity->key, key_bytes(&scan->last_key));
     cursor->row = entity[0].first;
-    cursor->end = entity[1].first;
+    cursor->end = is_old(scan, &cursor->data->segment) ? cursor->row + 1 : entity[1].first;
     cursor->heads_count = 0;
     int64_t from_us = scan->from_us;
     if (goes_on && scan->last.event_time_us > from_us) from_us = scan->last.event_time_us;
@@ -501,6 +521,8 @@ static bool make_batch(struct scan *scan)
     batch->deleted_arrival_us = ss_arena_array(kept, rows, sizeof *batch->deleted_arrival_us);
     batch->columns = ss_arena_array(kept, scan->column_count + 1, sizeof *batch->columns);
     scan->spans = ss_arena_array(kept, rows, sizeof *scan->spans);
+    scan->slices = ss_arena_array(kept, rows, sizeof *scan->slices);
+    if (!scan->slices) return false;
     if (!batch->event_time_us || !batch->arrival_us || !batch->seq || !batch->deleted_seq ||
         !batch->deleted_arrival_us || !batch->columns || !scan->spans)
         return false;
@@ -515,11 +537,19 @@ static bool make_batch(struct scan *scan)
     return true;
 }
 
+static void leave_slices(struct scan *scan)
+{
+    for (size_t i = 0; i < scan->slice_count; i++)
+        ss_history_unpin_segment(scan->history, scan->slices[i].data);
+    scan->slice_count = 0;
+}
+
 static bool start_batch(struct scan *scan)
 {
     if (!scan->batch.spans && !make_batch(scan)) return false;
+    leave_slices(scan);
     ss_arena_reset(&scan->page);
-    scan->batch.length = scan->batch.span_count = 0;
+    scan->batch.length = scan->batch.span_count = scan->staged_length = 0;
     for (size_t i = 0; i < scan->wanted_count; i++)
         ss_column_clear(&scan->batch.columns[scan->wanted[i].column]);
     return true;
@@ -573,6 +603,13 @@ static enum ss_status append_run(struct scan *scan, struct run_cursor *cursor, i
         batch->arrival_us[i] += batch->event_time_us[i];
         batch->seq[i] += first_seq;
     }
+    if (scan->deferred) {
+        cursor->data->pins++;
+        scan->slices[scan->slice_count++] = (struct slice){first, cursor->row, cursor->data};
+        cursor->row += count;
+        batch->length += count;
+        return SS_OK;
+    }
     for (size_t i = 0; i < scan->wanted_count; i++) {
         struct ss_column *column = &batch->columns[scan->wanted[i].column];
         if (scan->wanted[i].from != FROM_SEGMENT) continue;
@@ -601,6 +638,11 @@ static enum ss_status append_staged(struct scan *scan, struct ss_error *error)
             return ss_fail_memory(error, "a page of history");
     staged->at++;
     batch->length++;
+    if (scan->deferred) {
+        scan->slices[scan->slice_count] = (struct slice){.first = first, .row = scan->staged_length++};
+        scan->slice_count++;
+        return SS_OK;
+    }
     return append_derived(scan, staged->keys[row], first, 1, error);
 }
 
@@ -771,11 +813,65 @@ static enum ss_status next_batch(struct ss_event_reader *base, const struct ss_e
     return SS_OK;
 }
 
+// ---- Gathering columns that were deferred
+
+static const struct ss_entity_span *span_of(const struct scan *scan, int32_t row, int32_t *span)
+{
+    while (scan->spans[*span].end <= row) ++*span;
+    return &scan->spans[*span];
+}
+
+// The value of one row and column. *at and *span rise with the row.
+static enum ss_status gather_value(struct scan *scan, const struct wanted *wanted, int32_t row, size_t slice,
+                                   int32_t *span, struct ss_column *column, struct ss_arena *arena,
+                                   struct ss_error *error)
+{
+    const struct slice *from = &scan->slices[slice];
+    struct ss_value parts[SS_MAX_KEYS], value = {0};
+    const struct ss_packed *packed = NULL;
+    if (wanted->from == FROM_TIMES) {
+        value = (struct ss_value){.present = true, .i64 = scan->batch.event_time_us[row]};
+    } else if (wanted->from == FROM_KEY) {
+        if (ss_key_decode(scan->key_types, scan->key_count, span_of(scan, row, span)->key, &scan->page,
+                          parts) != SS_KEY_READ)
+            return ss_history_fail_row(scan->history, "a key of a segment is none", error);
+        value = parts[wanted->position];
+    } else if (from->data && is_old(scan, &from->data->segment)) {
+        // null
+    } else if (!from->data) {
+        value = ss_column_get(&scan->batch.columns[wanted->column], from->row);
+    } else {
+        SS_TRY(ss_history_open_blob(scan->history, from->data, SLOT_COLUMN + wanted->position, wanted->type,
+                                    &packed, error));
+    }
+    const int32_t at = from->row + row - from->first;
+    return (packed ? ss_packed_append(packed, at, 1, column, arena) : ss_column_append(column, value, arena))
+               ? SS_OK
+               : ss_fail_memory(error, "a page of history");
+}
+
+static enum ss_status gather(struct ss_event_reader *base, const int32_t *rows, int32_t count,
+                             struct ss_column *columns, struct ss_arena *arena, struct ss_error *error)
+{
+    struct scan *scan = (struct scan *)base;
+    for (size_t i = 0; i < scan->wanted_count; i++) {
+        const struct wanted *wanted = &scan->wanted[i];
+        size_t slice = 0;
+        int32_t span = 0;
+        for (int32_t n = 0; n < count; n++) {
+            while (slice + 1 < scan->slice_count && scan->slices[slice + 1].first <= rows[n]) slice++;
+            SS_TRY(gather_value(scan, wanted, rows[n], slice, &span, &columns[wanted->column], arena, error));
+        }
+    }
+    return SS_OK;
+}
+
 // ---- Making a scan
 
 static void close_scan(struct ss_event_reader *base)
 {
     struct scan *scan = (struct scan *)base;
+    leave_slices(scan);
     leave_cursors(scan);
     ss_arena_release(&scan->staged.arena);
     ss_arena_release(&scan->page);
@@ -908,6 +1004,11 @@ enum ss_status ss_history_scan(struct ss_history *history, const struct ss_entit
     if (what->high.size) set_key(&made->high, what->high);
     made->one_entity = what->low.size && ss_bytes_equal(what->low, what->high);
     if (made->one_entity) made->page_rows = FIRST_PAGE_ROWS;
+    made->deferred = what->deferred;
+    made->skims_old = what->skims_old;
+    made->old_us = what->old_us;
+    made->known_us = what->known_us;
+    if (what->deferred) made->reader.gather = gather;
     const enum ss_status status = init_scan(made, what, error);
     if (status == SS_OK)
         *reader = &made->reader;

@@ -32,6 +32,9 @@
 
 // ---- Errors
 
+#define WHAT_TO_DO \
+    "restore it from a backup, or save the other rows and columns with 'selfsame dump --history'"
+
 static const char *slot_name(const struct ss_history *history, const struct history_segment *segment,
                              int slot)
 {
@@ -64,8 +67,21 @@ enum ss_status ss_history_fail_segment(const struct ss_history *history,
                    (unsigned long long)segment->last_seq, slot_name(history, segment, slot), what,
                    segment->index
                        ? "the log still holds its events: 'selfsame compact --reindex' sorts them anew"
-                       : "restore it from a backup, or save the other rows and columns with "
-                         "'selfsame dump --history'");
+                       : WHAT_TO_DO);
+}
+
+static enum ss_status fail_list(const struct ss_history *history, const struct history_segment *segment,
+                                struct ss_error *error)
+{
+    return ss_fail(error, SS_DAMAGED,
+                   "history '%s': damaged: in the list of segments, number %lld of source '%s' (seq %llu to "
+                   "%llu) makes no sense; %s",
+                   history->path, (long long)segment->id, source_name(history, segment->source),
+                   (unsigned long long)segment->first_seq, (unsigned long long)segment->last_seq,
+                   segment->index
+                       ? "if it is one that is sorted by entity, 'selfsame compact --reindex' makes "
+                         "it anew; else " WHAT_TO_DO
+                       : WHAT_TO_DO);
 }
 
 // ---- The list
@@ -105,9 +121,10 @@ static bool is_sound(const struct history_segment *segment)
            segment->first_seq <= segment->last_seq && segment->last_seq <= INT64_MAX &&
            segment->first_us <= segment->last_us && segment->first_us >= SS_TIME_MIN_US &&
            segment->last_us <= SS_TIME_MAX_US &&
-           (segment->index == 0 || (segment->first_key.size > 0 && segment->first_key.size <= SS_KEY_MAX &&
-                                    segment->last_key.size <= SS_KEY_MAX &&
-                                    ss_bytes_compare(segment->first_key, segment->last_key) <= 0));
+           (segment->index == 0 ? segment->first_key.size == 0
+                                : (segment->first_key.size > 0 && segment->first_key.size <= SS_KEY_MAX &&
+                                   segment->last_key.size <= SS_KEY_MAX &&
+                                   ss_bytes_compare(segment->first_key, segment->last_key) <= 0));
 }
 
 static enum ss_status take_segment(struct ss_history *history, sqlite3_stmt *statement,
@@ -128,8 +145,33 @@ static enum ss_status take_segment(struct ss_history *history, sqlite3_stmt *sta
     if (!take_key(history, statement, 10, &segment->first_key) ||
         !take_key(history, statement, 11, &segment->last_key))
         return ss_fail_memory(error, "the list of segments");
-    return is_sound(segment) ? SS_OK
-                             : ss_history_fail_row(history, "the list of segments makes no sense", error);
+    return SS_OK;
+}
+
+// Segments of a source's log follow each other in seq.
+static bool follows(const struct history_segment *segment, const struct history_segment *before)
+{
+    return segment->index != 0 || before->index != 0 || before->source != segment->source ||
+           before->last_seq < segment->first_seq;
+}
+
+// Keeps the segment behind the others, unless it makes no sense and such are to be passed over. is_known: are
+// its source and index there?
+static enum ss_status keep_segment(struct ss_history *history, bool is_known, struct ss_error *error)
+{
+    struct history_segments *segments = &history->segments;
+    const struct history_segment *segment = &segments->list[segments->count];
+    struct ss_error found;
+    if (is_known && is_sound(segment) && (segments->count == 0 || follows(segment, segment - 1))) {
+        segments->count++;
+        return SS_OK;
+    }
+    fail_list(history, segment, &found);
+    if (history->damaged)
+        history->damaged(history->damaged_context, &found);
+    else if (error)
+        *error = found;
+    return history->damaged ? SS_OK : SS_DAMAGED;
 }
 
 static enum ss_status grow_list(struct ss_history *history, size_t *capacity, struct ss_error *error)
@@ -152,11 +194,15 @@ static enum ss_status read_list(struct ss_history *history, struct ss_error *err
     sqlite3_stmt *statement;
     size_t capacity = 0;
     bool row;
-    SS_TRY(ss_history_statement(history,
-                                "SELECT id, source, index_id, run, row_count, first_seq, last_seq, first_us, "
-                                "last_us, lateness_us, first_key, last_key FROM segments "
-                                "ORDER BY source, index_id, run, id",
-                                &statement, error));
+    SS_TRY(
+        ss_history_statement(history,
+                             "SELECT id, source, index_id, run, row_count, first_seq, last_seq, first_us, "
+                             "last_us, lateness_us, first_key, last_key, "
+                             "EXISTS(SELECT 1 FROM sources WHERE id = segments.source) AND (index_id = 0 OR "
+                             "EXISTS(SELECT 1 FROM entity_indexes AS known WHERE known.id = index_id AND "
+                             "known.source = segments.source)) "
+                             "FROM segments ORDER BY source, index_id, run, id",
+                             &statement, error));
     ss_arena_reset(&segments->arena);
     segments->list = NULL;
     segments->count = 0;
@@ -166,8 +212,8 @@ static enum ss_status read_list(struct ss_history *history, struct ss_error *err
         status = grow_list(history, &capacity, error);
         if (status == SS_OK)
             status = take_segment(history, statement, &segments->list[segments->count], error);
+        if (status == SS_OK) status = keep_segment(history, sqlite3_column_int(statement, 12) != 0, error);
         if (status != SS_OK) break;
-        segments->count++;
     }
     ss_history_done(statement);
     return status;
@@ -319,7 +365,11 @@ static enum ss_status fetch(struct ss_history *history, struct segment_data *dat
     *bytes = (struct ss_bytes){0};
     SS_TRY(ss_history_statement(history, "SELECT bytes FROM blobs WHERE id = ?1", &statement, error));
     sqlite3_bind_int64(statement, 1, data->segment.id << 16 | slot);
-    SS_TRY(ss_history_step(history, statement, &row, "reading a segment", error));
+    const enum ss_status status = ss_history_step(history, statement, &row, "reading a segment", error);
+    if (status == SS_DAMAGED)
+        return ss_history_fail_segment(history, &data->segment, slot, "SQLite finds its pages damaged",
+                                       error);
+    SS_TRY(status);
     if (!row) return SS_OK;
     const void *stored = sqlite3_column_blob(statement, 0);
     const size_t size = (size_t)sqlite3_column_bytes(statement, 0);
@@ -330,6 +380,27 @@ static enum ss_status fetch(struct ss_history *history, struct segment_data *dat
     if (!copy) return ss_fail_memory(error, "a column of history");
     *bytes = (struct ss_bytes){copy, size};
     return SS_OK;
+}
+
+// Does the list tell the least and the greatest time and seq of the segment as they are? Reads are pruned by
+// them, and seqs are counted from the first.
+static bool is_listed(const struct history_segment *segment, int slot, const struct ss_packed *packed)
+{
+    int64_t least = INT64_MAX, greatest = INT64_MIN;
+    if (slot != SLOT_TIME && slot != SLOT_SEQ) return true;
+    for (int32_t first = 0; first < packed->count; first += SS_BATCH_ROWS) {
+        int64_t numbers[SS_BATCH_ROWS];
+        const int32_t left = packed->count - first, count = left < SS_BATCH_ROWS ? left : SS_BATCH_ROWS;
+        ss_packed_read_integers(packed, first, count, numbers);
+        for (int32_t i = 0; i < count; i++) {
+            const int64_t number =
+                slot == SLOT_SEQ && segment->index == 0 ? numbers[i] + first + i : numbers[i];
+            least = number < least ? number : least;
+            greatest = number > greatest ? number : greatest;
+        }
+    }
+    if (slot == SLOT_TIME) return least == segment->first_us && greatest == segment->last_us;
+    return least == 0 && (uint64_t)greatest == segment->last_seq - segment->first_seq;
 }
 
 static enum ss_status open_packed(struct ss_history *history, struct segment_data *data, int slot,
@@ -349,6 +420,9 @@ static enum ss_status open_packed(struct ss_history *history, struct segment_dat
     if (opened == SS_PACKED_NO_MEMORY) return ss_fail_memory(error, "a column of history");
     if (opened == SS_PACKED_DAMAGED)
         return ss_history_fail_segment(history, &data->segment, slot, "its checksum does not match", error);
+    if (!is_listed(&data->segment, slot, &blob->packed))
+        return ss_history_fail_segment(history, &data->segment, slot, "the list of segments has it otherwise",
+                                       error);
     return SS_OK;
 }
 

@@ -203,7 +203,7 @@ static int cell_width(const struct ss_buffer *cell)
 
 void ss_table_print(struct ss_table *table, FILE *out)
 {
-    int width[64] = {0};
+    int width[SS_TABLE_COLUMNS_MAX] = {0};
     for (size_t i = 0; i < table->cell_count; i++) {
         const int cell = cell_width(&table->cells[i]);
         if (cell > width[i % table->column_count]) width[i % table->column_count] = cell;

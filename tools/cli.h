@@ -64,9 +64,10 @@ struct json_object *ss_cli_json_time(int64_t time_us);
 struct json_object *ss_cli_json_hash(const struct ss_sha256 *hash);
 
 // A table printed with aligned columns, two blanks apart; numbers flush right. Cells are copied.
+#define SS_TABLE_COLUMNS_MAX 2000 // as many as SQLite gives
 struct ss_table {
     size_t column_count;
-    bool right[64]; // column is flush right
+    bool right[SS_TABLE_COLUMNS_MAX]; // column is flush right
     struct ss_buffer *cells;
     size_t cell_count, capacity;
     bool failed;
@@ -94,6 +95,7 @@ int ss_command_digest(struct ss_cli *cli, int argc, char **argv);
 int ss_command_skew(struct ss_cli *cli, int argc, char **argv);
 int ss_command_stats(struct ss_cli *cli, int argc, char **argv);
 int ss_command_dump(struct ss_cli *cli, int argc, char **argv);
+int ss_command_sql(struct ss_cli *cli, int argc, char **argv);
 int ss_command_compact(struct ss_cli *cli, int argc, char **argv);
 int ss_command_bench(struct ss_cli *cli, int argc, char **argv);
 int ss_command_completion(struct ss_cli *cli, int argc, char **argv);

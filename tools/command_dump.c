@@ -1,11 +1,14 @@
-// dump: the online rows of a view as they lie there: counts and tiles. Reads no history.
+// dump: the online rows of a view as they lie there: counts and tiles. Reads no history; --history does
+// (dump_history.h).
 
+#include <getopt.h>
 #include <string.h>
 
 #include "engine/key.h"
 #include "engine/state.h"
 #include "materializer/lookup.h"
 #include "tools/cli.h"
+#include "tools/dump_history.h"
 
 struct dump {
     const struct ss_view *view;
@@ -79,22 +82,36 @@ static enum ss_status dump_one(struct dump *dump, struct ss_online_txn *txn, cha
     return print_row(dump, bytes, state);
 }
 
-int ss_command_dump(struct ss_cli *cli, int argc, char **argv)
+static int dump_view(struct ss_cli *cli, const char *view, char **pairs, int count)
 {
     struct ss_error error = {0};
     struct ss_materializer *materializer = NULL;
     struct dump dump = {.error = &error};
     struct ss_pinned pinned = {0};
-    if (argc < 2) return ss_cli_usage(cli, "which view?");
     enum ss_status status = ss_cli_open(cli, SS_STORE_READ, &materializer, &error);
     if (status == SS_OK) status = ss_pin(materializer, false, 0, &pinned, &error);
-    if (status == SS_OK) status = ss_require_view(materializer, argv[1], &dump.view, &error);
-    if (status == SS_OK && argc > 2)
-        status = dump_one(&dump, pinned.txn, argv + 2, argc - 2);
+    if (status == SS_OK) status = ss_require_view(materializer, view, &dump.view, &error);
+    if (status == SS_OK && count > 0)
+        status = dump_one(&dump, pinned.txn, pairs, count);
     else if (status == SS_OK)
         status = ss_online_scan(pinned.txn, &dump.view->fingerprint, print_row, &dump, &error);
     ss_unpin(&pinned);
     ss_arena_release(&dump.arena);
     ss_materializer_close(materializer);
     return status == SS_OK ? SS_EXIT_OK : ss_cli_fail(&error);
+}
+
+int ss_command_dump(struct ss_cli *cli, int argc, char **argv)
+{
+    static const struct option options[] = {{"history", required_argument, NULL, 'h'}, {0}};
+    const char *source = NULL;
+    int option;
+    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        if (option != 'h') return ss_cli_usage(cli, "unknown option");
+        source = optarg;
+    }
+    if (source && optind < argc) return ss_cli_usage(cli, "unexpected '%s'", argv[optind]);
+    if (source) return ss_dump_history(cli, source);
+    if (optind == argc) return ss_cli_usage(cli, "which view?");
+    return dump_view(cli, argv[optind], argv + optind + 1, argc - optind - 1);
 }

@@ -81,7 +81,7 @@ static const struct ss_command commands[] = {
      "  --mode as-of-event-time   the truth as known today; --inclusive also sees events at exactly that "
      "time\n"
      "  --status           adds <feature>__status: present, null, not_found or expired\n"
-     "  --threads N        the result does not depend on it\n"
+     "  --threads N        default: as many as there are cores; the result does not depend on it\n"
      "  --with-event SOURCE   rows carry an event at hand in columns called SOURCE.COLUMN (--map "
      "SOURCE.COLUMN=OTHER "
      "for\n"
@@ -120,9 +120,34 @@ static const struct ss_command commands[] = {
      "examples:\n"
      "  selfsame stats\n"
      "  selfsame stats --quarantine payments\n"},
-    {"dump", ss_command_dump, "dump VIEW [KEY=VALUE...]", "the tiles of online rows, for people",
+    {"dump", ss_command_dump, "dump VIEW [KEY=VALUE...] | dump --history SOURCE",
+     "the tiles of online rows, for people; or all rows of a source",
+     "  --history SOURCE   the rows that history has of a source, as CSV in the order they came in, each "
+     "with\n"
+     "                     _event_time_us, _arrival_time, _seq and, if it was taken back, _deleted_seq. Goes "
+     "on\n"
+     "                     over damage: cells that cannot be read are empty, rows without a time or seq are "
+     "left\n"
+     "                     out, and standard error says which; exit status 1 then\n\n"
      "examples:\n"
-     "  selfsame dump user_spend user_id=u17\n"},
+     "  selfsame dump user_spend user_id=u17\n"
+     "  selfsame dump --history payments > saved.csv\n"},
+    {"sql", ss_command_sql, "sql [QUERY] [--csv]", "ask history in SQL",
+     "Every source is a table: its columns, then _event_time_us, _arrival_time, _seq (the order in which "
+     "rows\n"
+     "came in) and _deleted_seq (of the delete that took the row back; else null). Decimals, times, lists "
+     "and\n"
+     "vectors are text, bools 0 and 1. The plain tables of history.db (commits, batches, quarantine) are "
+     "there\n"
+     "too. Bounds of _seq are seeked to, and only the columns asked for are read. Nothing can be written.\n"
+     "Without QUERY, statements are read from standard input, each ending in a semicolon.\n\n"
+     "  --csv    the answer as CSV; with --json it is an array of objects. Bytes are base64 in all of "
+     "them\n\n"
+     "examples:\n"
+     "  selfsame sql 'SELECT country, count(*), sum(_deleted_seq IS NOT NULL) FROM payments GROUP BY "
+     "country'\n"
+     "  selfsame sql --csv 'SELECT * FROM payments WHERE _seq > 1000000 LIMIT 10'\n"
+     "  selfsame --json sql 'SELECT source, reason, count(*) AS rows FROM quarantine GROUP BY 1, 2'\n"},
     {"bench", ss_command_bench, "bench ingest [--events N] [--entities N] [--batch N]", "measure",
      "  bench ingest   events of a payment-like source with 24 window features into a fresh store below the "
      "current\n"

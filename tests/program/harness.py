@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import shutil
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -105,6 +106,26 @@ class StoreTest(unittest.TestCase):
         self.write("features.yaml", definitions)
         self.run_ok(*(options or ("init", "--clock", "replay")))
         self.run_ok("apply", "features.yaml", "--yes")
+
+    def change_history(self, sql, parameters=(), store=None):
+        """Runs SQL of a test's own on history.db. The number of rows that it changed."""
+        db = sqlite3.connect((store or self.store) / "history.db", isolation_level=None)
+        try:
+            return db.execute(sql, parameters).rowcount
+        finally:
+            db.close()
+
+    def flip_bit(self, blob, bit=None, store=None):
+        """Flips a bit (the middle one) of a BLOB of history, whose id is a number or an expression of SQL."""
+        db = sqlite3.connect((store or self.store) / "history.db", isolation_level=None)
+        try:
+            (content,) = db.execute(f"SELECT bytes FROM blobs WHERE id = ({blob})").fetchone()
+            at = len(content) * 4 if bit is None else bit % (len(content) * 8)
+            content = bytearray(content)
+            content[at // 8] ^= 1 << at % 8
+            db.execute(f"UPDATE blobs SET bytes = ? WHERE id = ({blob})", [bytes(content)])
+        finally:
+            db.close()
 
     def digest(self, view, side="--online"):
         answer = self.run_ok("--json", "digest", view, side).json()
