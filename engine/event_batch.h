@@ -10,7 +10,7 @@
 // A run of a batch's rows that are of one entity.
 struct ss_entity_span {
     struct ss_bytes key; // encoded (key.h)
-    int32_t first, end; // rows [first, end)
+    int32_t first, end;  // rows [first, end)
 };
 
 // Up to SS_BATCH_ROWS events of one source. A delete carries the columns of the event that it takes back.
@@ -34,6 +34,10 @@ struct ss_event_reader {
     // *batch is NULL at the end, else valid until the next call or close.
     enum ss_status (*next)(struct ss_event_reader *reader, const struct ss_event_batch **batch,
                            struct ss_error *error);
+    // Of a scan whose columns are deferred, else NULL: appends the rows (ascending, the same one more than
+    // once too) of the last batch to the columns that were asked for.
+    enum ss_status (*gather)(struct ss_event_reader *reader, const int32_t *rows, int32_t count,
+                             struct ss_column *columns, struct ss_arena *arena, struct ss_error *error);
     void (*close)(struct ss_event_reader *reader); // frees the reader
 };
 

@@ -20,6 +20,8 @@ struct ss_program *ss_program_build(struct ss_node *const *roots, size_t root_co
 
 size_t ss_program_output_count(const struct ss_program *program);
 struct ss_type ss_program_output_type(const struct ss_program *program, size_t output);
+// Does any node read the input? One that none reads need not be there when the program runs.
+bool ss_program_reads(const struct ss_program *program, size_t input);
 
 // Runs over `rows` rows (0 <= rows <= SS_BATCH_ROWS). inputs[i] is the column that SS_NODE_INPUT i reads, of
 // its type, with at least `rows` rows; inputs that no node reads may be NULL. outputs: output_count columns,

@@ -186,6 +186,15 @@ static bool run_instructions(const struct ss_program *program, const struct ss_r
     return true;
 }
 
+bool ss_program_reads(const struct ss_program *program, size_t input)
+{
+    for (int32_t i = 0; i < program->count; i++)
+        if (program->instructions[i].opcode == SS_OP_INPUT &&
+            program->instructions[i].input == (int32_t)input)
+            return true;
+    return false;
+}
+
 enum ss_status ss_program_run(const struct ss_program *program, const struct ss_column *const *inputs,
                               int32_t rows, struct ss_arena *arena, struct ss_column *outputs,
                               struct ss_error *error)

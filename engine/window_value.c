@@ -32,6 +32,11 @@ static enum ss_status bad_value(const struct ss_aggregate *aggregate, struct ss_
                    aggregate->text, ss_type_format(aggregate->type, type));
 }
 
+bool ss_window_is_expired(const struct ss_aggregate *aggregate, int64_t event_time_us, int64_t t_us)
+{
+    return aggregate->bound == SS_BOUND_WITHIN && event_time_us < minus(t_us, aggregate->window_us);
+}
+
 enum ss_status ss_window_value(const struct ss_view *view, const struct ss_aggregate *aggregate,
                                struct ss_group_state *total, uint32_t parts, int64_t t_us,
                                struct ss_arena *arena, struct ss_value *value, bool *expired,
@@ -42,9 +47,9 @@ enum ss_status ss_window_value(const struct ss_view *view, const struct ss_aggre
         return ss_fail_memory(error, "the value of a window");
     if (value->present && has_bounds(aggregate->type) && !ss_value_valid(aggregate->type, *value))
         return bad_value(aggregate, error);
-    if (aggregate->bound != SS_BOUND_WITHIN || !total->ends || !total->ends->last.there) return SS_OK;
+    if (!total->ends || !total->ends->last.there) return SS_OK;
     if (SS_PLANTED_ONLINE(ttl_ignored_online)) return SS_OK;
-    *expired = total->ends->last.event_time_us < minus(t_us, aggregate->window_us);
+    *expired = ss_window_is_expired(aggregate, total->ends->last.event_time_us, t_us);
     if (*expired) *value = (struct ss_value){0};
     return SS_OK;
 }

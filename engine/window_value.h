@@ -9,6 +9,9 @@
 // The least event_time that a read at t sees; INT64_MIN: no bound.
 int64_t ss_window_start(const struct ss_aggregate *aggregate, int64_t t_us);
 
+// Is the newest event too old for a `last .. within` at t?
+bool ss_window_is_expired(const struct ss_aggregate *aggregate, int64_t event_time_us, int64_t t_us);
+
 // Of a total over a window: `parts` are those that it keeps.
 static inline struct ss_group_kind ss_total_kind(const struct ss_view *view, int group, uint32_t parts)
 {

@@ -44,9 +44,12 @@ out:
     return status;
 }
 
-static void drop_parts(struct ss_csv_bulk *bulk)
+// Their memory serves the next batch, but for what rows much shorter than others took.
+static void clear_parts(struct ss_csv_bulk *bulk)
 {
-    for (size_t i = 0; i < SS_CSV_BULK_PARTS; i++) ss_csv_batch_release(&bulk->parts[i].rows);
+    const size_t share = bulk->row_limit / SS_CSV_BULK_PARTS * 2;
+    for (size_t i = 0; i < bulk->part_count; i++)
+        if ((size_t)bulk->parts[i].rows.capacity > share) ss_csv_batch_release(&bulk->parts[i].rows);
     bulk->part_count = bulk->row_most = 0;
     bulk->is_enough = false;
 }
@@ -58,7 +61,7 @@ void ss_csv_bulk_release(struct ss_csv_bulk *bulk)
         ss_csv_block_release(&bulk->slots[i].block);
     }
     free(bulk->slots);
-    drop_parts(bulk);
+    for (size_t i = 0; i < SS_CSV_BULK_PARTS; i++) ss_csv_batch_release(&bulk->parts[i].rows);
     ss_csv_blocks_release(&bulk->blocks);
     pthread_mutex_destroy(&bulk->cutting);
 }
@@ -87,12 +90,24 @@ static enum ss_status take_block(struct ss_csv_bulk *bulk, struct ss_csv_block *
     return SS_OK;
 }
 
+// An empty batch for the block's rows, and some more, so that the next block fits too.
+static enum ss_status make_part(const struct ss_csv_bulk *bulk, size_t row_most, struct ss_csv_batch *rows,
+                                struct ss_error *error)
+{
+    if ((size_t)rows->capacity >= row_most) {
+        ss_csv_batch_clear(rows);
+        return SS_OK;
+    }
+    ss_csv_batch_release(rows);
+    return ss_csv_batch_init(rows, bulk->source, bulk->blocks.name, bulk->positions,
+                             (int32_t)(row_most + row_most / 8), error);
+}
+
 static enum ss_status parse_block(const struct ss_csv_bulk *bulk, struct ss_csv_bulk_slot *slot,
                                   struct ss_csv_bulk_part *part, struct ss_error *error)
 {
     struct ss_csv_row row;
-    SS_TRY(ss_csv_batch_init(&part->rows, bulk->source, bulk->blocks.name, bulk->positions,
-                             (int32_t)slot->block.row_most, error));
+    SS_TRY(make_part(bulk, slot->block.row_most, &part->rows, error));
     ss_csv_scan_start(&slot->scan, slot->block.rows, 1);
     while (ss_csv_scan_next(&slot->scan, &row)) SS_TRY(ss_csv_batch_add_quickly(&part->rows, &row, error));
     part->line_count = slot->scan.cursor.line - 1 + slot->block.hidden_lines;
@@ -145,16 +160,38 @@ static enum ss_status join_column(void *context, size_t index, size_t slot, stru
     return SS_OK;
 }
 
+static size_t text_size(const struct ss_csv_bulk *bulk, size_t column)
+{
+    size_t size = 0;
+    if (!ss_type_is_text(bulk->source->columns[column].type)) return 0;
+    for (size_t i = 0; i < bulk->part_count; i++) {
+        const struct ss_csv_batch *rows = &bulk->parts[i].rows;
+        size += (size_t)rows->columns[column].offsets[rows->length];
+    }
+    return size;
+}
+
 static bool make_column(const struct ss_csv_bulk *bulk, struct ss_csv_bulk_batch *batch, size_t index)
 {
     const struct ss_type type = bulk->source->columns[index].type;
-    size_t text_size = 0;
-    if (!ss_column_init(&batch->columns[index], type, batch->length, &batch->arena)) return false;
-    for (size_t i = 0; ss_type_is_text(type) && i < bulk->part_count; i++) {
-        const struct ss_csv_batch *rows = &bulk->parts[i].rows;
-        text_size += (size_t)rows->columns[index].offsets[rows->length];
-    }
-    return ss_column_reserve(&batch->columns[index], text_size, &batch->arena);
+    return ss_column_init(&batch->columns[index], type, batch->length, &batch->arena) &&
+           ss_column_reserve(&batch->columns[index], text_size(bulk, index), &batch->arena);
+}
+
+// One block of memory that holds all of a batch, kept from batch to batch: many of middling size, freed and
+// asked for again by several threads, would be spread over ever more of it.
+static bool reserve(const struct ss_csv_bulk *bulk, struct ss_csv_bulk_batch *batch)
+{
+    const size_t column_count = bulk->source->column_count, rows = (size_t)batch->length + 64;
+    size_t size = rows * sizeof *batch->lines + batch->unparsed_count * sizeof *batch->unparsed;
+    for (size_t i = 0; i < column_count; i++)
+        size += rows * sizeof(int64_t) + rows / 8 + text_size(bulk, i) + sizeof *batch->columns;
+    if (size <= batch->reserved_bytes) return true;
+    ss_arena_release(&batch->arena);
+    batch->reserved_bytes = size + size / 16;
+    const bool ok = ss_arena_alloc(&batch->arena, batch->reserved_bytes) != NULL;
+    ss_arena_reset(&batch->arena);
+    return ok;
 }
 
 static bool make_room(const struct ss_csv_bulk *bulk, struct ss_csv_bulk_batch *batch)
@@ -166,6 +203,7 @@ static bool make_room(const struct ss_csv_bulk *bulk, struct ss_csv_bulk_batch *
         batch->length += bulk->parts[i].rows.length;
         batch->unparsed_count += bulk->parts[i].rows.unparsed_count;
     }
+    if (!reserve(bulk, batch)) return false;
     batch->columns = ss_arena_array(&batch->arena, column_count, sizeof *batch->columns);
     batch->lines = ss_arena_array(&batch->arena, (size_t)batch->length, sizeof *batch->lines);
     batch->unparsed = ss_arena_array(&batch->arena, batch->unparsed_count, sizeof *batch->unparsed);
@@ -213,6 +251,6 @@ enum ss_status ss_csv_bulk_next(struct ss_csv_bulk *bulk, struct ss_csv_bulk_bat
     if (status == SS_OK) status = join(bulk, batch, error);
     batch->end = bulk->blocks.offset;
     batch->is_last = bulk->at_end;
-    drop_parts(bulk);
+    clear_parts(bulk);
     return status;
 }

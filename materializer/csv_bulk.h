@@ -9,9 +9,9 @@
 #include "materializer/csv_batch.h"
 #include "materializer/csv_blocks.h"
 
-#define SS_CSV_BULK_PARTS 72         // blocks of a batch, at most
-#define SS_CSV_BULK_ROWS  (1 << 20)  // a batch ends with the block in which it may have come to so many rows,
-#define SS_CSV_BULK_BYTES (96 << 20) // or its columns, without text, to so many bytes
+#define SS_CSV_BULK_PARTS 36         // blocks of a batch, at most
+#define SS_CSV_BULK_ROWS  (1 << 19)  // a batch ends with the block in which it may have come to so many rows,
+#define SS_CSV_BULK_BYTES (48 << 20) // or its columns, without text, to so many bytes
 
 struct ss_csv_bulk_batch { // a zeroed struct is an empty batch
     int32_t length;        // rows of the columns
@@ -22,6 +22,7 @@ struct ss_csv_bulk_batch { // a zeroed struct is an empty batch
     uint64_t begin, end; // in the file
     bool is_last;        // the file ends with it; it may then be empty
     struct ss_arena arena;
+    size_t reserved_bytes; // of the arena
 };
 
 struct ss_csv_bulk_part {     // a block, parsed

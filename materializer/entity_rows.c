@@ -126,6 +126,10 @@ static enum ss_status encode_keys(const struct grouping *grouping, const struct 
         const uint32_t id = table->slots[(uint32_t)batch->hashes[i] & table->slot_mask];
         if (id) __builtin_prefetch(&table->keys[id - 1]);
     }
+    for (int32_t i = 0; table->slots && i < batch->length; i++) {
+        const uint32_t id = table->slots[(uint32_t)batch->hashes[i] & table->slot_mask];
+        if (id) __builtin_prefetch(table->keys[id - 1].key.data);
+    }
     return SS_OK;
 }
 

@@ -66,6 +66,7 @@ struct ss_join_worker {
     struct ss_history *history; // NULL: not asked for yet
     bool owns_history;
     struct ss_view_work *views;  // view_count of the service; made when first asked for
+    struct ss_newest *newest;    // where views ask for the newest event alone
     struct ss_arena batch;       // of the pending rows
     struct ss_arena texts;       // of kept cells, as long as the window
     int32_t pending;             // rows that were read and are not evaluated yet
@@ -87,8 +88,33 @@ void ss_join_release_workers(struct ss_join *join);
 enum ss_status ss_join_read(struct ss_join *join, const struct ss_view_group *group,
                             struct ss_join_worker *worker, const struct ss_series *const *series,
                             const int32_t *rows, int32_t count, struct ss_error *error);
+// Readings for pending rows that are about to be read.
+enum ss_status ss_join_begin_pending(struct ss_join *join, const struct ss_view_group *group,
+                                     struct ss_join_worker *worker, struct ss_error *error);
 // Evaluates the pending rows and keeps their cells.
 enum ss_status ss_join_flush(struct ss_join *join, const struct ss_view_group *group,
                              struct ss_join_worker *worker, struct ss_error *error);
+
+// ---- Groups that ask for the newest event alone (join_newest.c).
+
+enum ss_status ss_newest_serves(struct ss_join *join, const struct ss_view_group *group, bool *serves,
+                                struct ss_error *error);
+// Makes the worker's, for this group; it has no pending rows.
+enum ss_status ss_newest_ready(const struct ss_join *join, const struct ss_view_group *group,
+                               struct ss_join_worker *worker, struct ss_error *error);
+void ss_newest_destroy(struct ss_newest *newest); // NULL is fine
+// Per entity: begin with its rows, then take its events, in order, then finish. Before the reader gives the
+// next batch, or is closed, end_batch. In the end, flush.
+enum ss_status ss_newest_begin(const struct ss_join *join, struct ss_join_worker *worker, const int32_t *rows,
+                               int32_t count, struct ss_error *error);
+enum ss_status ss_newest_take(struct ss_join *join, const struct ss_view_group *group,
+                              struct ss_join_worker *worker, struct ss_event_reader *reader,
+                              const struct ss_event_batch *batch, int32_t first, int32_t end,
+                              struct ss_error *error);
+enum ss_status ss_newest_finish(struct ss_join *join, const struct ss_view_group *group,
+                                struct ss_join_worker *worker, struct ss_error *error);
+enum ss_status ss_newest_end_batch(struct ss_join_worker *worker, struct ss_error *error);
+enum ss_status ss_newest_flush(struct ss_join *join, const struct ss_view_group *group,
+                               struct ss_join_worker *worker, struct ss_error *error);
 
 #endif

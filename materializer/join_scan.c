@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TASKS_PER_THREAD 8
+#define TASKS_PER_THREAD 16
 #define LEAST_TASK_ROWS  2048
 #define HOT_PART_ROWS    4096
 #define FETCHED_ROWS     64
@@ -36,6 +36,9 @@ struct scan {
     size_t task_count;
     int32_t hot_rows; // an entity with more of them is spread over the pool
     bool key_by_key;
+    bool newest; // the group asks for the newest event alone
+    bool skims_old;
+    int64_t least_t_us, old_us; // events before old_us are in no window of any row
     int64_t to_us;
     uint64_t s;
 };
@@ -45,7 +48,9 @@ struct walk {
     struct scan *scan;
     struct ss_join_worker *worker;
     size_t key, end;
-    bool has_events;                 // of `key`
+    bool has_events; // of `key`
+    bool newest;     // its events go to the worker's `newest`, not to series
+    struct ss_event_reader *reader;
     const struct ss_series **series; // of the group's views
 };
 
@@ -93,10 +98,27 @@ static enum ss_status read_entity(struct walk *walk, struct ss_error *error)
     return ss_pool_run(scan->join->pool, parts, read_hot_part, &hot, error);
 }
 
+static enum ss_status begin_newest(struct walk *walk, struct ss_error *error)
+{
+    const struct ss_entity_rows *grouped = &walk->scan->grouped;
+    const int32_t first = grouped->starts[walk->key];
+    return ss_newest_begin(walk->scan->join, walk->worker, grouped->rows + first,
+                           grouped->starts[walk->key + 1] - first, error);
+}
+
+static enum ss_status finish_newest(struct walk *walk, struct ss_error *error)
+{
+    if (!walk->has_events) SS_TRY(begin_newest(walk, error));
+    walk->has_events = false;
+    walk->key++;
+    return ss_newest_finish(walk->scan->join, walk->scan->group, walk->worker, error);
+}
+
 // All events of the walk's key were seen.
 static enum ss_status finish_key(struct walk *walk, struct ss_error *error)
 {
     const struct scan *scan = walk->scan;
+    if (walk->newest) return finish_newest(walk, error);
     const struct ss_view_group *group = scan->group;
     const int32_t reads = scan->grouped.starts[walk->key + 1] - scan->grouped.starts[walk->key];
     for (size_t i = 0; walk->has_events && i < group->count; i++)
@@ -116,6 +138,12 @@ static enum ss_status take_span(struct walk *walk, const struct ss_event_batch *
                                 const struct ss_entity_span *span, struct ss_error *error)
 {
     const struct ss_view_group *group = walk->scan->group;
+    if (walk->newest) {
+        if (!walk->has_events) SS_TRY(begin_newest(walk, error));
+        walk->has_events = true;
+        return ss_newest_take(walk->scan->join, group, walk->worker, walk->reader, batch, span->first,
+                              span->end, error);
+    }
     for (size_t i = 0; i < group->count; i++) {
         struct ss_view_work *work = &walk->worker->views[group->views[i]];
         if (work->rows.batch != batch) SS_TRY(ss_view_rows_load(&work->rows, batch, error));
@@ -148,12 +176,15 @@ static enum ss_status scan_keys(struct walk *walk, size_t first, size_t end, str
     const struct ss_entity_scan asked = {
         .view = scan->join->service->views[scan->group->views[0]],
         .columns = scan->group->columns,
+        .deferred = walk->newest,
         .low = scan->grouped.keys[first],
         .high = scan->grouped.keys[end - 1],
-        .from_us =
-            SS_TIME_MIN_US, // whether there is any event, however old, is part of every answer (DESIGN C10)
+        .from_us = SS_TIME_MIN_US,
         .to_us = scan->to_us,
         .s = scan->s,
+        .skims_old = scan->skims_old,
+        .old_us = scan->old_us,
+        .known_us = scan->least_t_us,
     };
     struct ss_event_reader *reader;
     const struct ss_event_batch *batch;
@@ -161,14 +192,24 @@ static enum ss_status scan_keys(struct walk *walk, size_t first, size_t end, str
     walk->key = first;
     walk->end = end;
     SS_TRY(ss_history_scan(walk->worker->history, &asked, &reader, error));
+    walk->reader = reader;
     do {
         SS_TRY_GOTO(reader->next(reader, &batch, error), out);
         if (batch) SS_TRY_GOTO(take_batch(walk, batch, error), out);
+        if (batch && walk->newest) SS_TRY_GOTO(ss_newest_end_batch(walk->worker, error), out);
     } while (batch && walk->key < walk->end);
     while (walk->key < walk->end) SS_TRY_GOTO(finish_key(walk, error), out);
 out:
     reader->close(reader);
     return status;
+}
+
+// An entity whose rows are spread over the pool: that is what a series is for.
+static bool is_hot(const struct scan *scan, const struct task *task)
+{
+    const int32_t *starts = scan->grouped.starts;
+    return task->end_key == task->first_key + 1 &&
+           starts[task->end_key] - starts[task->first_key] > scan->hot_rows;
 }
 
 static enum ss_status do_task(struct scan *scan, const struct task *task, struct ss_join_worker *worker,
@@ -180,8 +221,10 @@ static enum ss_status do_task(struct scan *scan, const struct task *task, struct
                             task->end_row - task->first_row, error);
     const struct ss_series **series = calloc(group->count, sizeof *series);
     if (!series) return ss_fail_memory(error, "a join");
-    struct walk walk = {.scan = scan, .worker = worker, .series = series};
+    struct walk walk = {
+        .scan = scan, .worker = worker, .series = series, .newest = scan->newest && !is_hot(scan, task)};
     enum ss_status status = ss_join_open_history(scan->join, worker, error);
+    if (status == SS_OK && walk.newest) status = ss_newest_ready(scan->join, group, worker, error);
     for (size_t i = 0; i < group->count; i++) {
         series[i] = worker->views[group->views[i]].series;
         ss_series_clear(worker->views[group->views[i]].series);
@@ -189,6 +232,7 @@ static enum ss_status do_task(struct scan *scan, const struct task *task, struct
     const size_t step = scan->key_by_key ? 1 : task->end_key - task->first_key;
     for (size_t key = task->first_key; status == SS_OK && key < task->end_key; key += step)
         status = scan_keys(&walk, key, key + step, error);
+    if (status == SS_OK && walk.newest) status = ss_newest_flush(scan->join, group, worker, error);
     free(series);
     return status;
 }
@@ -245,14 +289,56 @@ static bool cut_tasks(struct scan *scan)
     return true;
 }
 
+// How far back the view's aggregates see; INT64_MAX: without bound. Of a view with a `where` every event
+// tells whether there is any.
+static int64_t reach_of(const struct ss_view *view)
+{
+    int64_t reach_us = 0;
+    if (view->where >= 0) return INT64_MAX;
+    for (size_t i = 0; i < view->aggregate_count; i++) {
+        const struct ss_aggregate *aggregate = &view->aggregates[i];
+        const int64_t hop_us = aggregate->bound == SS_BOUND_WINDOW ? aggregate->hop_us : 0;
+        int64_t back_us;
+        const struct ss_group *group = &view->groups[aggregate->group];
+        // A `last .. where .. within` is expired or null by what the event was like.
+        const bool looks_further =
+            aggregate->bound == SS_BOUND_WITHIN && (group->filter >= 0 || group->has_second);
+        if (aggregate->bound == SS_BOUND_ALL || looks_further ||
+            __builtin_add_overflow(aggregate->window_us, hop_us, &back_us))
+            return INT64_MAX;
+        if (back_us > reach_us) reach_us = back_us;
+    }
+    return reach_us;
+}
+
+// Whether there is any event, however old, is part of every answer (DESIGN C10), but where nothing was ever
+// deleted and all rows see the same seqs one old event says that as well as all of them.
+static enum ss_status find_old(struct scan *scan, struct ss_error *error)
+{
+    const struct ss_service *service = scan->join->service;
+    const int *views = scan->group->views;
+    bool any_deletes;
+    int64_t reach_us = 0;
+    SS_TRY(
+        ss_history_any_deletes(scan->join->history, service->views[views[0]]->source, &any_deletes, error));
+    for (size_t i = 0; i < scan->group->count; i++)
+        if (reach_of(service->views[views[i]]) > reach_us) reach_us = reach_of(service->views[views[i]]);
+    if (any_deletes || scan->join->spine->s || reach_us > scan->least_t_us - SS_TIME_MIN_US) return SS_OK;
+    scan->skims_old = true;
+    scan->old_us = scan->least_t_us - reach_us;
+    return SS_OK;
+}
+
 static void find_bounds(struct scan *scan)
 {
     const struct ss_join *join = scan->join;
+    scan->least_t_us = INT64_MAX;
     scan->to_us = SS_TIME_MIN_US;
     for (int64_t row = join->first; row < join->first + join->length; row++) {
         const int64_t t_us = ss_join_time(join, row);
         const uint64_t s = ss_join_seq(join, row);
         if (t_us > scan->to_us) scan->to_us = t_us;
+        if (t_us < scan->least_t_us) scan->least_t_us = t_us;
         if (s > scan->s) scan->s = s;
     }
 }
@@ -268,9 +354,11 @@ enum ss_status ss_join_scan(struct ss_join *join, const struct ss_view_group *gr
                                 error));
     find_bounds(&scan);
     scan.key_by_key = scan.s / EVENTS_PER_KEY > scan.grouped.count;
-    const enum ss_status status = cut_tasks(&scan)
-                                      ? ss_pool_run(join->pool, scan.task_count, run_task, &scan, error)
-                                      : ss_fail_memory(error, "the rows of a training table");
+    enum ss_status status = ss_newest_serves(join, group, &scan.newest, error);
+    if (status == SS_OK) status = find_old(&scan, error);
+    if (status == SS_OK)
+        status = cut_tasks(&scan) ? ss_pool_run(join->pool, scan.task_count, run_task, &scan, error)
+                                  : ss_fail_memory(error, "the rows of a training table");
     free(scan.tasks);
     ss_entity_rows_release(&scan.grouped);
     return status;

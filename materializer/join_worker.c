@@ -36,6 +36,7 @@ static void release_worker(struct ss_join_worker *worker, size_t view_count)
         ss_series_reader_destroy(worker->views[v].reader);
     }
     free(worker->views);
+    ss_newest_destroy(worker->newest);
     ss_arena_release(&worker->batch);
     ss_arena_release(&worker->texts);
     if (worker->owns_history) ss_history_close(worker->history);
@@ -108,8 +109,8 @@ enum ss_status ss_join_open_history(struct ss_join *join, struct ss_join_worker 
 
 // ---- Reading
 
-static enum ss_status begin_pending(struct ss_join *join, const struct ss_view_group *group,
-                                    struct ss_join_worker *worker, struct ss_error *error)
+enum ss_status ss_join_begin_pending(struct ss_join *join, const struct ss_view_group *group,
+                                     struct ss_join_worker *worker, struct ss_error *error)
 {
     ss_arena_reset(&worker->batch);
     for (size_t i = 0; i < group->count; i++) {
@@ -121,11 +122,14 @@ static enum ss_status begin_pending(struct ss_join *join, const struct ss_view_g
     return SS_OK;
 }
 
-// Columns of the view's keys and of t for some rows of the window.
+// Columns of the view's keys (NULL: those that the program does not read) and of t for some rows of the
+// window.
 static bool make_inputs(struct ss_join *join, int v, const int32_t *rows, int32_t count,
-                        struct ss_arena *arena, const struct ss_column **keys, struct ss_column *t)
+                        const struct ss_program *program, struct ss_arena *arena,
+                        const struct ss_column **keys, struct ss_column *t)
 {
     const struct ss_entity *entity = join->service->views[v]->entity;
+    const size_t first_key = join->service->views[v]->aggregate_count + 1;
     struct ss_column *columns = ss_arena_array(arena, entity->key_count + 1, sizeof *columns);
     if (!columns || !ss_column_init(t, (struct ss_type){SS_TIMESTAMP, 0}, count, arena)) return false;
     for (int32_t i = 0; i < count; i++) t->i64[i] = ss_join_time(join, join->first + rows[i]);
@@ -133,6 +137,8 @@ static bool make_inputs(struct ss_join *join, int v, const int32_t *rows, int32_
     t->length = count;
     for (size_t i = 0; i < entity->key_count; i++) {
         const struct ss_column *key = &join->spine->keys[join->service->view_keys[v][i]];
+        keys[i] = NULL;
+        if (program && !ss_program_reads(program, first_key + i)) continue;
         if (!ss_column_gather(key, join->first, rows, count, arena, &columns[i])) return false;
         keys[i] = &columns[i];
     }
@@ -149,7 +155,7 @@ static enum ss_status make_at_hand(struct ss_join *join, int v, const int32_t *r
     *at_hand = (struct ss_view_at_hand){0};
     if (join->at_hand.source != view->source) return SS_OK;
     int64_t *carried = ss_arena_array(arena, (size_t)count, sizeof *carried);
-    if (!carried || !make_inputs(join, v, rows, count, arena, keys, &t))
+    if (!carried || !make_inputs(join, v, rows, count, NULL, arena, keys, &t))
         return ss_fail_memory(error, "the events at hand");
     for (int32_t i = 0; i < count; i++) carried[i] = join->first + rows[i];
     return ss_view_at_hand_make(view, &join->at_hand, carried, count, keys, &t, arena, at_hand, error);
@@ -184,7 +190,7 @@ enum ss_status ss_join_read(struct ss_join *join, const struct ss_view_group *gr
 {
     while (count > 0) {
         const int32_t room = SS_BATCH_ROWS - worker->pending, taken = count < room ? count : room;
-        if (worker->pending == 0) SS_TRY(begin_pending(join, group, worker, error));
+        if (worker->pending == 0) SS_TRY(ss_join_begin_pending(join, group, worker, error));
         for (size_t i = 0; i < group->count; i++)
             SS_TRY(read_view(join, worker, group->views[i], series ? series[i] : NULL, rows, taken, error));
         memcpy(&worker->rows[worker->pending], rows, (size_t)taken * sizeof *rows);
@@ -205,7 +211,8 @@ static enum ss_status evaluate_view(struct ss_join *join, struct ss_join_worker 
     const struct ss_column *keys[SS_MAX_KEYS];
     struct ss_column t, *features;
     uint8_t **marks;
-    if (!make_inputs(join, v, worker->rows, worker->pending, &worker->batch, keys, &t))
+    if (!make_inputs(join, v, worker->rows, worker->pending, service->views[v]->read_program, &worker->batch,
+                     keys, &t))
         return ss_fail_memory(error, "the rows of a training table");
     SS_TRY(
         ss_readings_evaluate(&worker->views[v].readings, keys, &t, &worker->batch, &features, &marks, error));

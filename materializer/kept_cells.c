@@ -4,17 +4,8 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #define PRESENT 0x80 // among the marks: the value is there
-
-// Rows are kept in no order: with small pages each would cost a walk of the page table too.
-static void want_large_pages(void *start, size_t size)
-{
-    const uintptr_t page = 4096, first = ((uintptr_t)start + page - 1) / page * page;
-    const uintptr_t end = ((uintptr_t)start + size) / page * page;
-    if (end > first) madvise((void *)first, end - first, MADV_HUGEPAGE); // a hint
-}
 
 bool ss_kept_cells_init(struct ss_kept_cells *kept, size_t column_count, int32_t rows)
 {
@@ -22,11 +13,7 @@ bool ss_kept_cells_init(struct ss_kept_cells *kept, size_t column_count, int32_t
     *kept = (struct ss_kept_cells){.column_count = column_count, .row_capacity = rows};
     kept->values = malloc(cells * sizeof *kept->values);
     kept->marks = calloc(cells, sizeof *kept->marks);
-    if (kept->values && kept->marks) {
-        want_large_pages(kept->values, cells * sizeof *kept->values);
-        want_large_pages(kept->marks, cells);
-        return true;
-    }
+    if (kept->values && kept->marks) return true;
     ss_kept_cells_release(kept);
     return false;
 }

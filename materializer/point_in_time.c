@@ -15,7 +15,7 @@
 
 #include <string.h>
 
-#define WINDOW_BYTES (256u << 20)
+#define WINDOW_BYTES (160u << 20)
 
 void ss_join_progress(struct ss_join *join, int64_t rows)
 {
@@ -68,8 +68,10 @@ static bool slice_spine(const struct ss_join *join, int64_t first, int32_t lengt
 {
     const struct ss_service *service = join->service;
     const struct ss_spine *spine = join->spine;
-    for (size_t i = 0; i < service->key_count; i++)
-        if (!ss_column_slice(&spine->keys[i], first, length, arena, &keys[i])) return false;
+    for (size_t i = 0; i < service->key_count; i++) // those that nobody reads stay empty
+        if (ss_program_reads(service->program, service->read_count + service->request_count + i) &&
+            !ss_column_slice(&spine->keys[i], first, length, arena, &keys[i]))
+            return false;
     for (size_t i = 0; i < service->request_count; i++) {
         const struct ss_type type = service->request[i].type;
         if (!(spine->request ? ss_column_slice(&spine->request[i], first, length, arena, &request[i])

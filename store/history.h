@@ -18,6 +18,7 @@ struct ss_history_sizes {
     int32_t staging_rows; // a commit that finds so many rows of a source waiting moves them to segments
     int32_t bulk_rows;    // an append of so many goes to segments straight away
     int32_t segment_rows; // of a segment, at most
+    int32_t text_bytes;   // of a column of a segment, at most, unless one row has more
     int32_t fanout;       // so many runs of like size are merged into one
 };
 
@@ -147,9 +148,15 @@ struct ss_entity_scan {
     const struct ss_view *view; // whose source and entity are meant
     const bool *columns;        // source->column_count + 1 flags: which columns of the batches to fill; those
                                 // that views of this entity need (ss_history_prepare knows them) may be asked
+    bool deferred;              // batches come without columns: the reader gathers those of some rows
     struct ss_bytes low, high;  // encoded keys, borrowed; size 0: from the first on, up to the last
     int64_t from_us, to_us;
     uint64_t s;
+    // With skims_old, a segment whose events all lie before old_us, were known before known_us, and are
+    // within s may give but the first event of each entity, with all columns null: whether there was any is
+    // all that matters of them.
+    bool skims_old;
+    int64_t old_us, known_us;
 };
 // Deletes are in deleted_seq and deleted_arrival_us; the batches have spans.
 enum ss_status ss_history_scan(struct ss_history *history, const struct ss_entity_scan *scan,
@@ -166,6 +173,10 @@ enum ss_status ss_history_read_entity(struct ss_history *history, const struct s
 enum ss_status ss_history_each_key(struct ss_history *history, const struct ss_view *view, uint64_t s,
                                    enum ss_status (*each)(void *context, const struct ss_value *key),
                                    void *context, struct ss_error *error);
+
+// Has any event of the source been taken back, or will it be when it comes?
+enum ss_status ss_history_any_deletes(struct ss_history *history, const struct ss_source *source, bool *any,
+                                      struct ss_error *error);
 
 uint64_t ss_history_rows_read(
     const struct ss_history *history); // rows given out by readers of this handle: tests and stats

@@ -93,13 +93,13 @@ static bool same_identity(const struct bulk *bulk, int32_t a, int32_t b)
 // Rows with an earlier one of the same identity in the batch; `hashed` is sorted.
 static void settle_within(struct bulk *bulk, const struct hashed_row *hashed)
 {
-    for (int32_t i = 1; i < bulk->rows->length; i++) {
+    for (int32_t i = 1, first = 0; i < bulk->rows->length; i++) {
         const int32_t row = hashed[i].row;
-        for (int32_t at = i; at-- > 0 && hashed[at].hash == hashed[i].hash;) {
+        if (hashed[i].hash != hashed[first].hash) first = i;
+        for (int32_t at = first; at < i && bulk->outcomes[row] == SS_ROW_STORED; at++) {
             const int32_t before = hashed[at].row;
             if (bulk->outcomes[before] != SS_ROW_STORED || !same_identity(bulk, before, row)) continue;
             bulk->outcomes[row] = same_columns(bulk, before, row) ? SS_ROW_DUPLICATE : SS_ROW_CONFLICT;
-            break;
         }
     }
 }

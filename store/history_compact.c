@@ -18,11 +18,6 @@
 #define LEVEL_ROWS  65536
 #define LEVELS_MOST 2 // above, runs are merged only when that is asked for
 
-struct run {
-    int64_t run;
-    int64_t row_count;
-};
-
 // ---- Which runs
 
 static size_t fanout(const struct ss_history *history)
@@ -38,29 +33,19 @@ static int level_of(const struct ss_history *history, int64_t row_count)
     return level;
 }
 
-static size_t list_runs(const struct history_segment *segments, size_t count, struct run *runs, size_t most)
-{
-    size_t run_count = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (i == 0 || segments[i].run != segments[i - 1].run) {
-            if (run_count == most) break;
-            runs[run_count++] = (struct run){segments[i].run, 0};
-        }
-        runs[run_count - 1].row_count += segments[i].row_count;
-    }
-    return run_count;
-}
-
-// Those of the lowest level that has enough of them; all there are if `all`. Returns how many.
+// Those of the lowest level that has enough of them, at most RUNS_MOST; of all there are if `all`. Returns
+// how many.
 static size_t choose_runs(const struct ss_history *history, const struct history_segment *segments,
                           size_t count, bool all, int64_t *chosen)
 {
-    struct run runs[RUNS_MOST];
-    const size_t run_count = list_runs(segments, count, runs, RUNS_MOST);
     for (int level = 0; level < LEVELS_MOST; level++) {
         size_t taken = 0;
-        for (size_t i = 0; i < run_count; i++)
-            if (all || level_of(history, runs[i].row_count) == level) chosen[taken++] = runs[i].run;
+        for (size_t first = 0, end = 0; first < count && taken < RUNS_MOST; first = end) {
+            int64_t row_count = 0;
+            for (; end < count && segments[end].run == segments[first].run; end++)
+                row_count += segments[end].row_count;
+            if (all || level_of(history, row_count) == level) chosen[taken++] = segments[first].run;
+        }
         if (taken >= (all ? 2 : fanout(history))) return taken;
     }
     return 0;
@@ -152,7 +137,9 @@ static enum ss_status take_batch(struct merge *merge, const struct ss_event_batc
 {
     for (int32_t span = 0; span < batch->span_count; span++)
         for (int32_t row = batch->spans[span].first; row < batch->spans[span].end; row++) {
-            if (merge->rows.count == merge->capacity) SS_TRY(end_segment(merge, error));
+            if (merge->rows.count == merge->capacity ||
+                ss_history_is_full(merge->history, &merge->rows, merge->table->column_count))
+                SS_TRY(end_segment(merge, error));
             SS_TRY(open_entity(merge, batch->spans[span].key, error));
             SS_TRY(take_row(merge, batch, row, error));
         }
@@ -232,14 +219,10 @@ static enum ss_status in_transaction(struct ss_history *history,
                                      bool all, bool *did, struct ss_error *error)
 {
     SS_TRY(ss_history_begin(history, error));
-    enum ss_status status = step(history, all, did, error);
-    if (status == SS_OK && *did) {
-        ss_history_fault_point(history, "compaction_before_commit");
-        status = ss_history_execute(history, "COMMIT", error);
-        if (status == SS_OK) history->in_transaction = false;
-    }
-    ss_history_rollback(history);
-    return status;
+    const enum ss_status status = step(history, all, did, error);
+    if (status == SS_OK && *did) ss_history_fault_point(history, "compaction_before_commit");
+    // Where nothing was done too: a rollback would forget what is in memory.
+    return ss_history_leave(history, true, status, error);
 }
 
 // ---- What is asked for

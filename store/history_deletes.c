@@ -68,6 +68,15 @@ enum ss_status ss_history_has_deletes(struct ss_history *history, const struct h
     return SS_OK;
 }
 
+enum ss_status ss_history_any_deletes(struct ss_history *history, const struct ss_source *source, bool *any,
+                                      struct ss_error *error)
+{
+    const struct history_table *table;
+    *any = false;
+    SS_TRY(ss_history_find_table(history, source->name, &table, error));
+    return table ? ss_history_has_deletes(history, table, any, error) : SS_OK;
+}
+
 // ---- In memory
 
 static size_t slot_of(const struct history_table_cache *cache, uint64_t target_seq)

@@ -34,16 +34,26 @@ static bool parse_positions(const char *text, int *positions, size_t most, size_
     return true;
 }
 
-static bool parse_index(struct history_index *index, size_t column_count, struct ss_arena *arena)
+static bool is_key_type(struct ss_type type)
 {
+    return type.id == SS_BOOL || type.id == SS_INT64 || type.id == SS_STRING || type.id == SS_BYTES;
+}
+
+static bool parse_index(struct history_index *index, const struct history_table *table,
+                        struct ss_arena *arena)
+{
+    const size_t column_count = table->column_count;
     index->columns = ss_arena_array(arena, column_count + 1, sizeof *index->columns);
     if (!index->columns || !parse_positions(index->keys, index->positions, SS_MAX_KEYS, &index->key_count) ||
         !parse_positions(index->columns_text, index->columns, column_count, &index->column_count))
         return false;
     for (size_t i = 0; i < index->key_count; i++)
-        if ((size_t)index->positions[i] >= column_count) return false;
+        if ((size_t)index->positions[i] >= column_count ||
+            !is_key_type(table->column_types[index->positions[i]]))
+            return false;
     for (size_t i = 0; i < index->column_count; i++)
-        if ((size_t)index->columns[i] >= column_count) return false;
+        if ((size_t)index->columns[i] >= column_count || (i && index->columns[i] <= index->columns[i - 1]))
+            return false;
     return true;
 }
 
@@ -64,7 +74,7 @@ static enum ss_status take_index(struct ss_history *history, sqlite3_stmt *state
     index->keys = copy_text(&history->arena, statement, 1);
     index->columns_text = copy_text(&history->arena, statement, 2);
     if (!index->keys || !index->columns_text) return ss_fail_memory(error, "the indexes of a source");
-    if (!parse_index(index, table->column_count, &history->arena))
+    if (!parse_index(index, table, &history->arena))
         return ss_history_fail_row(history, "an index makes no sense", error);
     table->index_count++;
     return SS_OK;
@@ -219,6 +229,13 @@ static bool init_log_rows(struct log_rows *log, int32_t capacity)
     return true;
 }
 
+static void clear_log_rows(struct log_rows *log)
+{
+    log->rows.count = 0;
+    for (size_t i = 0; i < log->table->column_count; i++)
+        if (log->wanted[i]) ss_column_clear(&log->columns[i]);
+}
+
 static enum ss_status append_columns(struct ss_history *history, struct segment_data *data,
                                      struct log_rows *log, struct ss_error *error)
 {
@@ -263,7 +280,7 @@ out:
     return status;
 }
 
-// One run of the log's segments [first, end).
+// One run of the log's segments [first, end); several where they have much text.
 static enum ss_status make_run(struct ss_history *history, const struct history_table *table,
                                const struct history_index *index, const bool *wanted,
                                const struct history_segment *first, const struct history_segment *end,
@@ -274,9 +291,12 @@ static enum ss_status make_run(struct ss_history *history, const struct history_
     int32_t rows = 0;
     for (const struct history_segment *at = first; at < end; at++) rows += at->row_count;
     SS_TRY_GOTO(init_log_rows(&log, rows) ? SS_OK : ss_fail_memory(error, "the rows of a source"), out);
-    for (const struct history_segment *at = first; at < end; at++)
+    for (const struct history_segment *at = first; at < end; at++) {
         SS_TRY_GOTO(append_segment(history, at, &log, error), out);
-    status = ss_history_write_segments(history, table, &log.rows, false, &index, 1, error);
+        if (at + 1 < end && !ss_history_is_full(history, &log.rows, table->column_count)) continue;
+        SS_TRY_GOTO(ss_history_write_segments(history, table, &log.rows, false, &index, 1, error), out);
+        clear_log_rows(&log);
+    }
 out:
     ss_arena_release(&log.arena);
     return status;

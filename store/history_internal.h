@@ -3,6 +3,7 @@
 #ifndef SS_STORE_HISTORY_INTERNAL_H
 #define SS_STORE_HISTORY_INTERNAL_H
 
+#include "store/entity_list.h"
 #include "store/history.h"
 #include "store/packed.h"
 
@@ -71,12 +72,6 @@ struct history_segment {
     struct ss_bytes first_key, last_key; // of an index
 };
 
-// One entity of a segment of an index.
-struct history_entity {
-    struct ss_bytes key;
-    int32_t first; // row; one more entity than there are gives the end
-};
-
 struct segment_blob {
     struct segment_blob *next;
     int slot;
@@ -98,6 +93,7 @@ struct segment_data {
 
 struct history_segments {
     int64_t generation; // -1: not read, or not true any more
+    uint64_t version;   // of `list`: another one whenever it is read
     size_t count;
     struct history_segment *list; // by source, index, run, id
     struct ss_arena arena;
@@ -227,6 +223,10 @@ struct history_rows {
     const struct ss_column **columns; // by position in the table; NULL: all null
 };
 
+int32_t ss_history_text_bytes(const struct ss_history *history);
+// Has a column as much text as a segment's may have? Whoever gathers rows stops then: a column in memory
+// holds less than 2^31 bytes, and a BLOB less than 10^9.
+bool ss_history_is_full(const struct ss_history *history, const struct history_rows *rows, size_t columns);
 // Adds the rows to the log (with_log) and as a run to each of the indexes. Within a write transaction.
 enum ss_status ss_history_write_segments(struct ss_history *history, const struct history_table *table,
                                          const struct history_rows *rows, bool with_log,

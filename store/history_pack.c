@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define TEXT_BYTES (256 << 20)
+
 struct blob {
     int slot;
     struct ss_buffer bytes;
@@ -21,7 +23,6 @@ struct packed_segment {
     struct history_segment segment;
     size_t blob_count;
     struct blob *blobs;
-    struct ss_buffer keys; // of the first and last key
 };
 
 struct packing {
@@ -41,6 +42,43 @@ struct packing {
 static int32_t least(int32_t a, int32_t b)
 {
     return a < b ? a : b;
+}
+
+int32_t ss_history_text_bytes(const struct ss_history *history)
+{
+    return history->options.sizes.text_bytes > 0 ? history->options.sizes.text_bytes : TEXT_BYTES;
+}
+
+static int32_t text_size(const struct ss_column *column, int32_t row_count)
+{
+    if (!column || row_count == 0 || !ss_type_is_text(column->type)) return 0;
+    return column->offsets[row_count] - column->offsets[0];
+}
+
+bool ss_history_is_full(const struct ss_history *history, const struct history_rows *rows, size_t columns)
+{
+    for (size_t i = 0; i < columns; i++)
+        if (text_size(rows->columns[i], rows->count) >= ss_history_text_bytes(history)) return true;
+    return false;
+}
+
+// How many rows a segment may have, whichever of these they are.
+static int32_t rows_of_segment(const struct ss_history *history, const struct history_table *table,
+                               const struct history_rows *rows)
+{
+    const int32_t most = ss_history_text_bytes(history);
+    int32_t row_count = ss_history_segment_rows(history);
+    for (size_t i = 0; i < table->column_count; i++) {
+        const struct ss_column *column = rows->columns[i];
+        int32_t longest = 1;
+        if (text_size(column, rows->count) <= most) continue;
+        for (int32_t row = 0; row < rows->count; row++) {
+            const int32_t size = column->offsets[row + 1] - column->offsets[row];
+            if (size > longest) longest = size;
+        }
+        row_count = least(row_count, longest < most ? most / longest : 1);
+    }
+    return row_count;
 }
 
 static size_t segments_for(const struct packing *packing, int32_t row_count)
@@ -65,12 +103,11 @@ static void release_segment(struct packed_segment *packed)
 {
     for (size_t i = 0; i < packed->blob_count; i++) ss_buffer_release(&packed->blobs[i].bytes);
     free(packed->blobs);
-    ss_buffer_release(&packed->keys);
 }
 
 static enum ss_status check_buffers(const struct packed_segment *packed, struct ss_error *error)
 {
-    bool failed = packed->keys.failed;
+    bool failed = false;
     for (size_t i = 0; i < packed->blob_count; i++) failed = failed || packed->blobs[i].bytes.failed;
     return failed ? ss_fail_memory(error, "a segment") : SS_OK;
 }
@@ -181,23 +218,6 @@ static enum ss_status sort_index(struct packing *packing, size_t number, struct 
                : ss_fail_memory(error, "the order of events by entity");
 }
 
-static size_t shared_size(struct ss_bytes a, struct ss_bytes b)
-{
-    size_t shared = 0;
-    while (shared < a.size && shared < b.size && a.data[shared] == b.data[shared]) shared++;
-    return shared == b.size ? shared - 1 : shared; // a key has a byte of its own
-}
-
-static void pack_entity(struct ss_bytes before, struct ss_bytes key, int32_t row_count,
-                        struct ss_buffer *bytes)
-{
-    const size_t shared = before.size ? shared_size(before, key) : 0;
-    ss_buffer_varint(bytes, shared);
-    ss_buffer_varint(bytes, key.size - shared);
-    ss_buffer_append(bytes, key.data + shared, key.size - shared);
-    ss_buffer_varint(bytes, (uint64_t)row_count);
-}
-
 static void pack_entities(const struct history_sorted *sorted, int32_t first, int32_t count,
                           struct packed_segment *packed)
 {
@@ -214,10 +234,11 @@ static void pack_entities(const struct history_sorted *sorted, int32_t first, in
     const struct ss_bytes first_key = sorted->keys[low];
     for (int32_t e = low; e < sorted->entity_count && sorted->starts[e] < first + count; e++) {
         const int32_t from = sorted->starts[e] < first ? first : sorted->starts[e];
-        pack_entity(before, sorted->keys[e], least(sorted->starts[e + 1], first + count) - from, bytes);
+        ss_entity_list_append(before, sorted->keys[e], least(sorted->starts[e + 1], first + count) - from,
+                              bytes);
         before = sorted->keys[e];
     }
-    ss_buffer_fixed64(bytes, ss_hash64(bytes->data, bytes->size));
+    ss_entity_list_end(bytes);
     packed->segment.first_key = first_key;
     packed->segment.last_key = before;
 }
@@ -321,7 +342,7 @@ enum ss_status ss_history_write_segments(struct ss_history *history, const struc
     struct packing packing = {.history = history,
                               .table = table,
                               .rows = rows,
-                              .segment_rows = ss_history_segment_rows(history),
+                              .segment_rows = rows_of_segment(history, table, rows),
                               .indexes = indexes,
                               .index_count = index_count};
     if (rows->count == 0) return SS_OK;

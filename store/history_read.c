@@ -358,6 +358,7 @@ static enum ss_status take_rows(struct seq_reader *reader, struct ss_error *erro
         if (waiting.seq == UINT64_MAX) break;
         SS_TRY(take_delete(reader, &waiting, error));
         SS_TRY(next_delete(reader, &waiting, error));
+        ended = false; // there may be rows behind the delete
     }
     reader->ended = ended && waiting.seq == UINT64_MAX;
     return SS_OK;
@@ -394,11 +395,16 @@ static enum ss_status next_batch(struct ss_event_reader *base, const struct ss_e
         *batch = NULL;
         return SS_OK;
     }
+    const uint64_t last_seq = reader->last_seq;
     SS_TRY(init_batch(reader, error));
     SS_TRY(ss_history_begin_read(reader->history, error));
     const enum ss_status status = fill_batch(reader, error);
     ss_history_end_read(reader->history);
-    SS_TRY(status);
+    if (status != SS_OK) {
+        reader->last_seq = last_seq; // what was taken is not given out: the next call takes it again
+        reader->ended = false;
+        return status;
+    }
     reader->history->rows_read += (uint64_t)reader->batch.length;
     *batch = reader->batch.length ? &reader->batch : NULL;
     return SS_OK;

@@ -55,6 +55,12 @@ struct staged_page { // rows of staging, in order
     struct ss_column *columns; // of each wanted one
 };
 
+// Rows [first, ...) of the batch are rows [row, ...) of a segment. Kept by scans that defer their columns.
+struct slice {
+    int32_t first, row;
+    struct segment_data *data; // pinned until the next call; NULL: of staging, its values are in the batch
+};
+
 struct front { // what a cursor, or staging, stands on
     struct ss_bytes key;
     struct place head;
@@ -77,22 +83,28 @@ struct scan {
     struct wanted *wanted;
     struct ss_key low, high; // high of size 0: none
     bool one_entity;
-    int64_t from_us, to_us;
+    int64_t from_us, to_us, old_us, known_us;
     uint64_t s;
+    bool skims_old;
     const int64_t *runs; // these alone, and no staging; NULL: all of both
     size_t run_count;
-    int64_t generation; // of the list of segments that the cursors were set by; -1: they are not
+    uint64_t version; // of the list of segments that the cursors were set by; 0: they are not
     size_t cursor_count;
     struct run_cursor *cursors;
     struct staged_page staged;
     size_t front_count;
     struct front *fronts; // a heap
     bool started, ended;
+    bool has_marks;         // of deletes in `batch`
     struct ss_key last_key; // of the last row given out
     struct place last;
     struct ss_event_batch batch;
     struct ss_entity_span *spans;
     int32_t page_rows;
+    bool deferred;
+    size_t slice_count;
+    struct slice *slices;  // of the last batch
+    int32_t staged_length; // its rows that came from staging
 };
 
 static struct ss_bytes key_bytes(const struct ss_key *key)
@@ -149,6 +161,14 @@ static struct ss_bytes cursor_key(const struct run_cursor *cursor)
     return cursor->data->entities[cursor->entity].key;
 }
 
+// Does only the first event of each entity count?
+static bool is_old(const struct scan *scan, const struct history_segment *segment)
+{
+    return scan->skims_old && segment->last_us < scan->old_us &&
+           segment->last_us + segment->lateness_us < scan->known_us && segment->last_seq <= scan->s &&
+           segment->first_us >= scan->from_us;
+}
+
 static enum ss_status open_columns(struct scan *scan, struct run_cursor *cursor, struct ss_error *error)
 {
     struct ss_history *history = scan->history;
@@ -159,7 +179,8 @@ static enum ss_status open_columns(struct scan *scan, struct run_cursor *cursor,
     SS_TRY(ss_history_open_entities(history, data, error));
     for (size_t i = 0; i < scan->wanted_count; i++) {
         const struct wanted *wanted = &scan->wanted[i];
-        if (wanted->from != FROM_SEGMENT) continue;
+        cursor->columns[i] = NULL;
+        if (wanted->from != FROM_SEGMENT || is_old(scan, &data->segment)) continue;
         SS_TRY(ss_history_open_blob(history, data, SLOT_COLUMN + wanted->position, wanted->type,
                                     &cursor->columns[i], error));
     }
@@ -172,7 +193,7 @@ static void enter_entity(struct scan *scan, struct run_cursor *cursor)
     const struct history_entity *entity = &cursor->data->entities[cursor->entity];
     const bool goes_on = scan->started && ss_bytes_equal(entity->key, key_bytes(&scan->last_key));
     cursor->row = entity[0].first;
-    cursor->end = entity[1].first;
+    cursor->end = is_old(scan, &cursor->data->segment) ? cursor->row + 1 : entity[1].first;
     cursor->heads_count = 0;
     int64_t from_us = scan->from_us;
     if (goes_on && scan->last.event_time_us > from_us) from_us = scan->last.event_time_us;
@@ -288,7 +309,7 @@ static enum ss_status set_cursors(struct scan *scan, struct ss_error *error)
         scan->cursor_count--; // nothing of this run
         columns = cursor->columns;
     }
-    scan->generation = scan->history->segments.generation;
+    scan->version = scan->history->segments.version;
     return SS_OK;
 }
 
@@ -341,7 +362,7 @@ static enum ss_status prepare_staged(struct scan *scan, struct ss_error *error)
     append_where(scan, &sql);
     ss_buffer_text(&sql, " ORDER BY ");
     append_key_columns(scan, ", ", &sql);
-    ss_buffer_format(&sql, "event_time_us, seq LIMIT %d", STAGED_ROWS);
+    ss_buffer_text(&sql, "event_time_us, seq");
     const enum ss_status status =
         ss_history_statement_of(scan->history, &sql, &scan->staged.statement, error);
     ss_buffer_release(&sql);
@@ -363,7 +384,8 @@ static enum ss_status bind_key(struct scan *scan, int parameter, struct ss_bytes
     if (key.size) {
         const enum ss_key_read read = ss_key_decode(scan->key_types, scan->key_count, key, arena, parts);
         if (read == SS_KEY_NO_MEMORY) return ss_fail_memory(error, "a key");
-        SS_ASSERT(read == SS_KEY_READ);
+        if (read == SS_KEY_BAD)
+            return ss_history_fail_row(scan->history, "a key of a segment is none", error);
     }
     for (size_t i = 0; i < scan->key_count; i++)
         ss_history_bind(scan->staged.statement, parameter + (int)i, scan->key_types[i], parts[i]);
@@ -398,7 +420,7 @@ static enum ss_status fail_value(const struct scan *scan, struct ss_error *error
     return status;
 }
 
-// The row that the statement stands on. A row without a key, which a range does not give, is passed over.
+// The row that the statement stands on. One without a key (a part is null, or it is too long) is passed over.
 static enum ss_status take_staged(struct scan *scan, struct ss_error *error)
 {
     struct staged_page *staged = &scan->staged;
@@ -432,13 +454,11 @@ static enum ss_status take_staged(struct scan *scan, struct ss_error *error)
 static enum ss_status step_staged(struct scan *scan, struct ss_error *error)
 {
     bool row = true;
-    int32_t rows = 0;
-    for (; rows < STAGED_ROWS; rows++) {
+    while (row && scan->staged.count < STAGED_ROWS) {
         SS_TRY(ss_history_step(scan->history, scan->staged.statement, &row, "reading events", error));
-        if (!row) break;
-        SS_TRY(take_staged(scan, error));
+        if (row) SS_TRY(take_staged(scan, error));
     }
-    scan->staged.ended = rows < STAGED_ROWS;
+    scan->staged.ended = !row;
     return SS_OK;
 }
 
@@ -480,10 +500,9 @@ static enum ss_status settle_staged(struct scan *scan, struct ss_error *error)
     struct staged_page *staged = &scan->staged;
     if (staged->at < staged->count || staged->ended) return SS_OK;
     struct ss_key key = {0};
-    struct place last = {INT64_MIN, 0};
-    SS_ASSERT(staged->count > 0); // rows without a key are in no range
+    SS_ASSERT(staged->count > 0); // only the last page may be empty
+    const struct place last = staged->places[staged->count - 1];
     set_key(&key, staged->keys[staged->count - 1]);
-    last = staged->places[staged->count - 1];
     return read_staged(scan, key_bytes(&key), last, error);
 }
 
@@ -502,6 +521,8 @@ static bool make_batch(struct scan *scan)
     batch->deleted_arrival_us = ss_arena_array(kept, rows, sizeof *batch->deleted_arrival_us);
     batch->columns = ss_arena_array(kept, scan->column_count + 1, sizeof *batch->columns);
     scan->spans = ss_arena_array(kept, rows, sizeof *scan->spans);
+    scan->slices = ss_arena_array(kept, rows, sizeof *scan->slices);
+    if (!scan->slices) return false;
     if (!batch->event_time_us || !batch->arrival_us || !batch->seq || !batch->deleted_seq ||
         !batch->deleted_arrival_us || !batch->columns || !scan->spans)
         return false;
@@ -516,11 +537,19 @@ static bool make_batch(struct scan *scan)
     return true;
 }
 
+static void leave_slices(struct scan *scan)
+{
+    for (size_t i = 0; i < scan->slice_count; i++)
+        ss_history_unpin_segment(scan->history, scan->slices[i].data);
+    scan->slice_count = 0;
+}
+
 static bool start_batch(struct scan *scan)
 {
-    if (!scan->spans && !make_batch(scan)) return false;
+    if (!scan->batch.spans && !make_batch(scan)) return false;
+    leave_slices(scan);
     ss_arena_reset(&scan->page);
-    scan->batch.length = scan->batch.span_count = 0;
+    scan->batch.length = scan->batch.span_count = scan->staged_length = 0;
     for (size_t i = 0; i < scan->wanted_count; i++)
         ss_column_clear(&scan->batch.columns[scan->wanted[i].column]);
     return true;
@@ -574,6 +603,13 @@ static enum ss_status append_run(struct scan *scan, struct run_cursor *cursor, i
         batch->arrival_us[i] += batch->event_time_us[i];
         batch->seq[i] += first_seq;
     }
+    if (scan->deferred) {
+        cursor->data->pins++;
+        scan->slices[scan->slice_count++] = (struct slice){first, cursor->row, cursor->data};
+        cursor->row += count;
+        batch->length += count;
+        return SS_OK;
+    }
     for (size_t i = 0; i < scan->wanted_count; i++) {
         struct ss_column *column = &batch->columns[scan->wanted[i].column];
         if (scan->wanted[i].from != FROM_SEGMENT) continue;
@@ -602,6 +638,11 @@ static enum ss_status append_staged(struct scan *scan, struct ss_error *error)
             return ss_fail_memory(error, "a page of history");
     staged->at++;
     batch->length++;
+    if (scan->deferred) {
+        scan->slices[scan->slice_count] = (struct slice){.first = first, .row = scan->staged_length++};
+        scan->slice_count++;
+        return SS_OK;
+    }
     return append_derived(scan, staged->keys[row], first, 1, error);
 }
 
@@ -715,7 +756,8 @@ static enum ss_status merge_slice(struct scan *scan, struct ss_error *error)
 static void mark_deletes(struct scan *scan, const struct history_table *table)
 {
     struct ss_event_batch *batch = &scan->batch;
-    if (table->cache->deleted_count == 0) return; // as the batch was made
+    if (table->cache->deleted_count == 0 && !scan->has_marks) return; // as the batch was made
+    scan->has_marks = table->cache->deleted_count > 0;
     for (int32_t row = 0; row < batch->length; row++) {
         const struct history_deleted *deleted = ss_history_deleted(table, batch->seq[row]);
         const bool counts = deleted && deleted->seq <= scan->s;
@@ -728,8 +770,8 @@ static enum ss_status fill_batch(struct scan *scan, struct ss_error *error)
 {
     struct ss_history *history = scan->history;
     SS_TRY(ss_history_refresh_segments(history, error));
-    if (scan->generation != history->segments.generation || scan->generation < 0) {
-        scan->generation = -1;
+    if (scan->version != history->segments.version) {
+        scan->version = 0;
         SS_TRY(set_cursors(scan, error));
         SS_TRY(set_staged(scan, error));
         make_heap(scan);
@@ -756,7 +798,7 @@ static enum ss_status next_batch(struct ss_event_reader *base, const struct ss_e
     const enum ss_status status = fill_batch(scan, error);
     ss_history_end_read(scan->history);
     if (status != SS_OK) {
-        scan->generation = -1;
+        scan->version = 0;
         return status;
     }
     const int32_t length = scan->batch.length;
@@ -771,11 +813,65 @@ static enum ss_status next_batch(struct ss_event_reader *base, const struct ss_e
     return SS_OK;
 }
 
+// ---- Gathering columns that were deferred
+
+static const struct ss_entity_span *span_of(const struct scan *scan, int32_t row, int32_t *span)
+{
+    while (scan->spans[*span].end <= row) ++*span;
+    return &scan->spans[*span];
+}
+
+// The value of one row and column. *at and *span rise with the row.
+static enum ss_status gather_value(struct scan *scan, const struct wanted *wanted, int32_t row, size_t slice,
+                                   int32_t *span, struct ss_column *column, struct ss_arena *arena,
+                                   struct ss_error *error)
+{
+    const struct slice *from = &scan->slices[slice];
+    struct ss_value parts[SS_MAX_KEYS], value = {0};
+    const struct ss_packed *packed = NULL;
+    if (wanted->from == FROM_TIMES) {
+        value = (struct ss_value){.present = true, .i64 = scan->batch.event_time_us[row]};
+    } else if (wanted->from == FROM_KEY) {
+        if (ss_key_decode(scan->key_types, scan->key_count, span_of(scan, row, span)->key, &scan->page,
+                          parts) != SS_KEY_READ)
+            return ss_history_fail_row(scan->history, "a key of a segment is none", error);
+        value = parts[wanted->position];
+    } else if (from->data && is_old(scan, &from->data->segment)) {
+        // null
+    } else if (!from->data) {
+        value = ss_column_get(&scan->batch.columns[wanted->column], from->row);
+    } else {
+        SS_TRY(ss_history_open_blob(scan->history, from->data, SLOT_COLUMN + wanted->position, wanted->type,
+                                    &packed, error));
+    }
+    const int32_t at = from->row + row - from->first;
+    return (packed ? ss_packed_append(packed, at, 1, column, arena) : ss_column_append(column, value, arena))
+               ? SS_OK
+               : ss_fail_memory(error, "a page of history");
+}
+
+static enum ss_status gather(struct ss_event_reader *base, const int32_t *rows, int32_t count,
+                             struct ss_column *columns, struct ss_arena *arena, struct ss_error *error)
+{
+    struct scan *scan = (struct scan *)base;
+    for (size_t i = 0; i < scan->wanted_count; i++) {
+        const struct wanted *wanted = &scan->wanted[i];
+        size_t slice = 0;
+        int32_t span = 0;
+        for (int32_t n = 0; n < count; n++) {
+            while (slice + 1 < scan->slice_count && scan->slices[slice + 1].first <= rows[n]) slice++;
+            SS_TRY(gather_value(scan, wanted, rows[n], slice, &span, &columns[wanted->column], arena, error));
+        }
+    }
+    return SS_OK;
+}
+
 // ---- Making a scan
 
 static void close_scan(struct ss_event_reader *base)
 {
     struct scan *scan = (struct scan *)base;
+    leave_slices(scan);
     leave_cursors(scan);
     ss_arena_release(&scan->staged.arena);
     ss_arena_release(&scan->page);
@@ -783,27 +879,44 @@ static void close_scan(struct ss_event_reader *base)
     free(scan);
 }
 
-// The view's table and index; read anew once, as another process may have applied definitions meanwhile.
-static enum ss_status require_index(struct ss_history *history, const struct ss_view *view, int *positions,
-                                    const struct history_table **table, const struct history_index **index,
-                                    struct ss_error *error)
+static int part_of(const struct history_index *index, int position)
 {
-    for (int attempt = 0; attempt < 2; attempt++) {
-        if (attempt) SS_TRY(ss_history_load_tables(history, error));
-        SS_TRY(ss_history_require_table(history, view->source, table, positions, error));
-        *index = ss_history_find_index(*table, view, positions);
-        if (*index) return SS_OK;
-    }
-    return ss_fail(error, SS_NOT_FOUND,
-                   "view '%s': history '%s' has no index of source '%s' by entity '%s'; run 'selfsame apply'",
-                   view->name, history->path, view->source->name, view->entity->name);
+    for (size_t i = 0; i < index->key_count; i++)
+        if (index->positions[i] == position) return (int)i;
+    return -1;
 }
 
 static bool index_holds(const struct history_index *index, int position)
 {
     for (size_t i = 0; i < index->column_count; i++)
         if (index->columns[i] == position) return true;
-    return false;
+    return position < 0 || part_of(index, position) >= 0;
+}
+
+static bool index_holds_all(const struct history_index *index, const struct ss_entity_scan *what,
+                            const int *positions)
+{
+    for (size_t i = 0; i < what->view->source->column_count; i++)
+        if (what->columns[i] && !index_holds(index, positions[i])) return false;
+    return true;
+}
+
+// The view's table and index; read anew once, as another process may have applied definitions meanwhile.
+static enum ss_status require_index(struct ss_history *history, const struct ss_entity_scan *what,
+                                    int *positions, const struct history_table **table,
+                                    const struct history_index **index, struct ss_error *error)
+{
+    const struct ss_view *view = what->view;
+    for (int attempt = 0; attempt < 2; attempt++) {
+        if (attempt) SS_TRY(ss_history_load_tables(history, error));
+        SS_TRY(ss_history_require_table(history, view->source, table, positions, error));
+        *index = ss_history_find_index(*table, view, positions);
+        if (*index && index_holds_all(*index, what, positions)) return SS_OK;
+    }
+    if (*index) return SS_OK; // want_column says what it lacks
+    return ss_fail(error, SS_NOT_FOUND,
+                   "view '%s': history '%s' has no index of source '%s' by entity '%s'; run 'selfsame apply'",
+                   view->name, history->path, view->source->name, view->entity->name);
 }
 
 static struct scan *create_scan(struct ss_history *history, int64_t from_us, int64_t to_us, uint64_t s)
@@ -816,7 +929,6 @@ static struct scan *create_scan(struct ss_history *history, int64_t from_us, int
     made->from_us = from_us;
     made->to_us = to_us;
     made->s = s > INT64_MAX ? INT64_MAX : s;
-    made->generation = -1;
     made->page_rows = SS_BATCH_ROWS;
     return made;
 }
@@ -841,13 +953,6 @@ static void want(struct scan *scan, size_t column, enum wanted_from from, int po
     const struct ss_type type =
         column < scan->column_count ? scan->column_types[column] : (struct ss_type){.id = SS_TIMESTAMP};
     scan->wanted[scan->wanted_count++] = (struct wanted){(int)column, from, position, type};
-}
-
-static int part_of(const struct history_index *index, int position)
-{
-    for (size_t i = 0; i < index->key_count; i++)
-        if (index->positions[i] == position) return (int)i;
-    return -1;
 }
 
 static enum ss_status want_column(struct scan *scan, const struct ss_entity_scan *what, const int *positions,
@@ -882,7 +987,7 @@ static enum ss_status init_scan(struct scan *scan, const struct ss_entity_scan *
     for (size_t i = 0; i < source->column_count; i++) types[i] = source->columns[i].type;
     scan->column_count = source->column_count;
     scan->column_types = types;
-    SS_TRY(require_index(scan->history, what->view, positions, &table, &index, error));
+    SS_TRY(require_index(scan->history, what, positions, &table, &index, error));
     SS_TRY(set_order(scan, table, index, error));
     for (size_t i = 0; i <= source->column_count; i++)
         if (what->columns[i]) SS_TRY(want_column(scan, what, positions, index, i, error));
@@ -899,6 +1004,11 @@ enum ss_status ss_history_scan(struct ss_history *history, const struct ss_entit
     if (what->high.size) set_key(&made->high, what->high);
     made->one_entity = what->low.size && ss_bytes_equal(what->low, what->high);
     if (made->one_entity) made->page_rows = FIRST_PAGE_ROWS;
+    made->deferred = what->deferred;
+    made->skims_old = what->skims_old;
+    made->old_us = what->old_us;
+    made->known_us = what->known_us;
+    if (what->deferred) made->reader.gather = gather;
     const enum ss_status status = init_scan(made, what, error);
     if (status == SS_OK)
         *reader = &made->reader;

@@ -1,16 +1,13 @@
 // Segments: up to SEGMENT_ROWS_MAX inserts of one source, a packed BLOB per column.
 //
 //   segments   id (never used twice), source, index_id, run, row_count, first_seq, last_seq, first_us,
-//   last_us,
-//              lateness_us, first_key, last_key
+//              last_us, lateness_us, first_key, last_key
 //   blobs      id = segment << 16 | slot, bytes: a packed column (packed.h) of row_count rows
 //
 //   slot 0     event_time_us
 //   slot 1     arrival_us - event_time_us
 //   slot 2     seq - first_seq - row in the log, seq - first_seq in an index
-//   slot 3     of an index, the entities:  { varint shared, varint size, bytes, varint rows } ..., XXH3-64 of
-//   it
-//              a key is `shared` bytes of the one before it, then `size` of its own
+//   slot 3     of an index, the entities (entity_list.h)
 //   slot 4     of the log of a source with event_id: hash << 16 | row, ascending; hash: the high 32 bits of
 //              XXH3-64 of (event_time_us, value bytes)
 //   slot 16+i  column c<i>; none: all rows are null there
@@ -30,7 +27,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CACHE_BYTES (32u << 20) // of segments that nobody has pinned, and those that are
+#define CACHE_BYTES (32u << 20)       // of segments that nobody has pinned, and those that are
+#define ID_MOST     (INT64_MAX >> 17) // a blob's id is made of it
 
 // ---- Errors
 
@@ -118,10 +116,11 @@ static bool take_key(struct ss_history *history, sqlite3_stmt *statement, int co
 
 static bool is_sound(const struct history_segment *segment)
 {
-    return segment->id > 0 && segment->row_count > 0 && segment->row_count <= SEGMENT_ROWS_MAX &&
-           segment->first_seq > 0 && segment->first_seq <= segment->last_seq &&
-           segment->last_seq <= INT64_MAX && segment->first_us <= segment->last_us &&
-           segment->first_us >= SS_TIME_MIN_US && segment->last_us <= SS_TIME_MAX_US &&
+    return segment->id > 0 && segment->id <= ID_MOST && segment->row_count > 0 &&
+           segment->row_count <= SEGMENT_ROWS_MAX && segment->first_seq > 0 &&
+           segment->first_seq <= segment->last_seq && segment->last_seq <= INT64_MAX &&
+           segment->first_us <= segment->last_us && segment->first_us >= SS_TIME_MIN_US &&
+           segment->last_us <= SS_TIME_MAX_US &&
            (segment->index == 0 ? segment->first_key.size == 0
                                 : (segment->first_key.size > 0 && segment->first_key.size <= SS_KEY_MAX &&
                                    segment->last_key.size <= SS_KEY_MAX &&
@@ -237,6 +236,7 @@ enum ss_status ss_history_refresh_segments(struct ss_history *history, struct ss
     SS_TRY(read_generation(history, &generation, error));
     if (generation == segments->generation) return SS_OK;
     segments->generation = -1;
+    segments->version++;
     SS_TRY(read_list(history, error));
     segments->generation = generation;
     return SS_OK;
@@ -446,81 +446,35 @@ enum ss_status ss_history_open_blob(struct ss_history *history, struct segment_d
 
 // ---- Entities
 
-// Reads one into `entity` and where the next one's rows start; its key is put together in `*keys`. False:
-// damaged.
-static bool read_entity(struct ss_reader *reader, const struct history_entity *before, int32_t row_count,
-                        struct history_entity *entity, char **keys)
+// The bounds of the list of segments, which cursors go by, are those of the keys.
+static bool within_bounds(const struct segment_data *data)
 {
-    const uint64_t shared = ss_read_varint(reader), size = ss_read_varint(reader);
-    if (reader->failed || shared > (before ? before->key.size : 0) || size == 0 || size > SS_KEY_MAX ||
-        shared + size > SS_KEY_MAX)
-        return false;
-    const uint8_t *own = ss_read_span(reader, (size_t)size);
-    const uint64_t rows = ss_read_varint(reader);
-    if (reader->failed || rows == 0 || rows > (uint64_t)(row_count - entity->first)) return false;
-    if (shared) memcpy(*keys, before->key.data, (size_t)shared);
-    memcpy(*keys + shared, own, (size_t)size);
-    entity->key = (struct ss_bytes){*keys, (size_t)(shared + size)};
-    *keys += shared + size;
-    entity[1].first = entity->first + (int32_t)rows;
-    return !before || ss_bytes_compare(before->key, entity->key) < 0;
-}
-
-// How many entities there are, and how long their keys are in all. False: damaged.
-static bool measure_entities(struct ss_bytes bytes, int32_t row_count, size_t *count, size_t *key_bytes)
-{
-    struct ss_reader reader = {(const uint8_t *)bytes.data, (const uint8_t *)bytes.data + bytes.size, false};
-    *count = *key_bytes = 0;
-    while (reader.at < reader.end && !reader.failed) {
-        const uint64_t shared = ss_read_varint(&reader), size = ss_read_varint(&reader);
-        if (shared > SS_KEY_MAX || size > SS_KEY_MAX || ++*count > (size_t)row_count) return false;
-        *key_bytes += (size_t)(shared + size);
-        ss_read_span(&reader, (size_t)size);
-        ss_read_varint(&reader);
-    }
-    return !reader.failed && *count > 0;
-}
-
-static enum ss_status read_entities(struct ss_history *history, struct segment_data *data,
-                                    struct ss_bytes bytes, struct ss_error *error)
-{
-    const struct history_segment *segment = &data->segment;
-    struct ss_reader reader = {(const uint8_t *)bytes.data, (const uint8_t *)bytes.data + bytes.size, false};
-    size_t count, key_bytes;
-    bool sound = measure_entities(bytes, segment->row_count, &count, &key_bytes);
-    if (sound) {
-        struct history_entity *entities = ss_arena_array(&data->arena, count + 1, sizeof *entities);
-        char *keys = ss_arena_alloc(&data->arena, key_bytes + 1);
-        if (!entities || !keys) return ss_fail_memory(error, "the entities of a segment");
-        for (size_t i = 0; sound && i < count; i++)
-            sound =
-                read_entity(&reader, i ? &entities[i - 1] : NULL, segment->row_count, &entities[i], &keys);
-        sound = sound && entities[count].first == segment->row_count &&
-                ss_bytes_equal(entities[0].key, segment->first_key) &&
-                ss_bytes_equal(entities[count - 1].key, segment->last_key);
-        data->entities = entities;
-    }
-    if (!sound) return ss_history_fail_segment(history, segment, SLOT_ENTITIES, "it makes no sense", error);
-    data->entity_count = (int32_t)count;
-    count_bytes(history, data);
-    return SS_OK;
+    const struct history_entity *entities = data->entities;
+    return ss_bytes_equal(entities[0].key, data->segment.first_key) &&
+           ss_bytes_equal(entities[data->entity_count - 1].key, data->segment.last_key);
 }
 
 enum ss_status ss_history_open_entities(struct ss_history *history, struct segment_data *data,
                                         struct ss_error *error)
 {
     struct ss_bytes bytes;
+    int32_t count;
     if (data->entity_count >= 0) return SS_OK;
     SS_TRY(fetch(history, data, SLOT_ENTITIES, &bytes, error));
     if (!bytes.data)
         return ss_history_fail_segment(history, &data->segment, SLOT_ENTITIES, "it is missing", error);
-    uint64_t checksum = 0;
-    if (bytes.size >= 8) memcpy(&checksum, bytes.data + bytes.size - 8, sizeof checksum);
-    if (bytes.size < 8 || checksum != ss_hash64(bytes.data, bytes.size - 8))
+    const enum ss_packed_open opened =
+        ss_entity_list_open(bytes, data->segment.row_count, &data->arena, &data->entities, &count);
+    count_bytes(history, data);
+    if (opened == SS_PACKED_NO_MEMORY) return ss_fail_memory(error, "the entities of a segment");
+    if (opened == SS_PACKED_DAMAGED)
         return ss_history_fail_segment(history, &data->segment, SLOT_ENTITIES, "its checksum does not match",
                                        error);
-    bytes.size -= 8;
-    return read_entities(history, data, bytes, error);
+    data->entity_count = count;
+    if (within_bounds(data)) return SS_OK;
+    data->entity_count = -1;
+    return ss_history_fail_segment(history, &data->segment, SLOT_ENTITIES,
+                                   "the bounds in the list of segments are others", error);
 }
 
 // ---- Writing

@@ -546,7 +546,7 @@ out:
     return status;
 }
 
-enum ss_status ss_history_stats(struct ss_history *history, struct ss_history_stats *stats,
+static enum ss_status count_all(struct ss_history *history, struct ss_history_stats *stats,
                                 struct ss_error *error)
 {
     struct ss_commit newest;
@@ -572,4 +572,13 @@ enum ss_status ss_history_stats(struct ss_history *history, struct ss_history_st
                                        .file_bytes = file_bytes(history->path, ""),
                                        .wal_bytes = file_bytes(history->path, "-wal")};
     return SS_OK;
+}
+
+enum ss_status ss_history_stats(struct ss_history *history, struct ss_history_stats *stats,
+                                struct ss_error *error)
+{
+    SS_TRY(ss_history_begin_read(history, error));
+    const enum ss_status status = count_all(history, stats, error);
+    ss_history_end_read(history);
+    return status;
 }

@@ -119,7 +119,9 @@ static enum ss_status take_staged(struct ss_history *history, sqlite3_stmt *stat
     return SS_OK;
 }
 
-static enum ss_status read_staged(struct ss_history *history, struct staged *staged, struct ss_error *error)
+// Rows behind those that were read before, until there are no more or they have much text.
+static enum ss_status read_staged(struct ss_history *history, struct staged *staged, uint64_t after,
+                                  struct ss_error *error)
 {
     enum ss_status status;
     struct ss_buffer sql = {0};
@@ -127,11 +129,12 @@ static enum ss_status read_staged(struct ss_history *history, struct staged *sta
     bool row;
     ss_buffer_text(&sql, "SELECT seq, event_time_us, arrival_us");
     for (size_t i = 0; i < staged->table->column_count; i++) ss_buffer_format(&sql, ", c%zu", i);
-    ss_buffer_format(&sql, " FROM events_%lld ORDER BY seq", (long long)staged->table->id);
+    ss_buffer_format(&sql, " FROM events_%lld WHERE seq > ?1 ORDER BY seq", (long long)staged->table->id);
     status = ss_history_statement_of(history, &sql, &statement, error);
     ss_buffer_release(&sql);
     SS_TRY(status);
-    for (;;) {
+    sqlite3_bind_int64(statement, 1, (int64_t)after);
+    while (!ss_history_is_full(history, &staged->rows, staged->table->column_count)) {
         SS_TRY(ss_history_step(history, statement, &row, "reading events", error));
         if (!row) return SS_OK;
         status = take_staged(history, statement, staged, error);
@@ -150,31 +153,46 @@ static enum ss_status all_indexes(const struct history_table *table, struct ss_a
     return SS_OK;
 }
 
-enum ss_status ss_history_flush(struct ss_history *history, const struct history_table *table,
-                                struct ss_error *error)
+// Writes the rows behind `*after`, or some of them, and says how far it came.
+static enum ss_status flush_some(struct ss_history *history, const struct history_table *table,
+                                 int64_t *waiting, uint64_t *after, struct ss_error *error)
 {
     enum ss_status status;
     struct staged staged = {.table = table};
     const struct history_index **indexes;
+    SS_TRY_GOTO(
+        init_staged(&staged, (int32_t)*waiting) ? SS_OK : ss_fail_memory(error, "the rows of a source"), out);
+    SS_TRY_GOTO(all_indexes(table, &staged.arena, &indexes, error), out);
+    SS_TRY_GOTO(read_staged(history, &staged, *after, error), out);
+    if (staged.rows.count == 0) {
+        status = ss_history_fail_row(history, "a source has fewer rows than it had", error);
+        goto out;
+    }
+    SS_TRY_GOTO(
+        ss_history_write_segments(history, table, &staged.rows, true, indexes, table->index_count, error),
+        out);
+    *after = staged.seq[staged.rows.count - 1];
+    *waiting -= staged.rows.count;
+out:
+    ss_arena_release(&staged.arena);
+    return status;
+}
+
+enum ss_status ss_history_flush(struct ss_history *history, const struct history_table *table,
+                                struct ss_error *error)
+{
     sqlite3_stmt *statement;
+    uint64_t after = 0;
     int64_t count;
     SS_TRY(ss_history_count_staged(history, table, &count, error));
     if (count == 0) return SS_OK;
     if (count > INT32_MAX / 2)
         return ss_fail(error, SS_LIMIT, "source '%s': too many rows wait", table->source);
-    SS_TRY_GOTO(init_staged(&staged, (int32_t)count) ? SS_OK : ss_fail_memory(error, "the rows of a source"),
-                out);
-    SS_TRY_GOTO(all_indexes(table, &staged.arena, &indexes, error), out);
-    SS_TRY_GOTO(read_staged(history, &staged, error), out);
-    SS_TRY_GOTO(
-        ss_history_write_segments(history, table, &staged.rows, true, indexes, table->index_count, error),
-        out);
-    SS_TRY_GOTO(statement_of(history, table, "DELETE FROM ", "", &statement, error), out);
-    SS_TRY_GOTO(ss_history_run(history, statement, "emptying the staging of a source", error), out);
+    while (count > 0) SS_TRY(flush_some(history, table, &count, &after, error));
+    SS_TRY(statement_of(history, table, "DELETE FROM ", "", &statement, error));
+    SS_TRY(ss_history_run(history, statement, "emptying the staging of a source", error));
     table->cache->staged_rows = 0;
-out:
-    ss_arena_release(&staged.arena);
-    return status;
+    return SS_OK;
 }
 
 enum ss_status ss_history_flush_full(struct ss_history *history, struct ss_error *error)

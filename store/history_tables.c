@@ -111,7 +111,9 @@ static int position_of(const struct history_table *table, const char *column)
 enum ss_status ss_history_load_tables(struct ss_history *history, struct ss_error *error)
 {
     enum ss_status status;
+    const bool begins = !history->in_transaction && !history->is_reading;
     ss_history_release_tables(history);
+    if (begins) SS_TRY(ss_history_begin_read(history, error));
     SS_TRY_GOTO(load_sources(history, error), out);
     for (size_t i = 0; i < history->table_count; i++) {
         struct history_table *table = &history->tables[i];
@@ -120,6 +122,7 @@ enum ss_status ss_history_load_tables(struct ss_history *history, struct ss_erro
         table->id_position = table->has_identity ? position_of(table, table->id_name) : -1;
     }
 out:
+    if (begins) ss_history_end_read(history);
     if (status != SS_OK) history->table_count = 0;
     return status;
 }
@@ -282,6 +285,7 @@ static enum ss_status create_table(struct ss_history *history, const struct ss_s
     SS_TRY(ss_history_statement(history, "INSERT INTO sources(name, identity, event_id) VALUES(?1, ?2, ?3)",
                                 &statement, error));
     append_identity(source, sql);
+    if (sql->failed) return ss_fail_memory(error, "an identity");
     sqlite3_bind_text(statement, 1, source->name, -1, SQLITE_STATIC);
     sqlite3_bind_text64(statement, 2, (const char *)sql->data, sql->size, SQLITE_TRANSIENT, SQLITE_UTF8);
     if (source->event_id_column >= 0)

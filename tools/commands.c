@@ -81,7 +81,7 @@ static const struct ss_command commands[] = {
      "  --mode as-of-event-time   the truth as known today; --inclusive also sees events at exactly that "
      "time\n"
      "  --status           adds <feature>__status: present, null, not_found or expired\n"
-     "  --threads N        the result does not depend on it\n"
+     "  --threads N        default: as many as there are cores; the result does not depend on it\n"
      "  --with-event SOURCE   rows carry an event at hand in columns called SOURCE.COLUMN (--map "
      "SOURCE.COLUMN=OTHER "
      "for\n"

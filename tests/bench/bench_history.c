@@ -174,7 +174,8 @@ int main(int count, char **arguments)
     bool columns[16] = {0};
     columns[3] = true; // amount
     for (int round = 0; round < 2; round++) {
-        const struct ss_entity_scan scan = {view, columns, {0}, {0}, INT64_MIN, INT64_MAX, UINT64_MAX};
+        const struct ss_entity_scan scan = {
+            .view = view, .columns = columns, .from_us = INT64_MIN, .to_us = INT64_MAX, .s = UINT64_MAX};
         check(ss_history_scan(history, &scan, &reader, &error));
         drain("by entity, one column", reader);
         check(ss_history_read_entity(history, view, NULL, INT64_MIN, INT64_MAX, UINT64_MAX, &reader, &error));

@@ -100,11 +100,10 @@ static void add(struct stage *sum, struct stage from)
     sum->cpu += at.cpu - from.cpu;
 }
 
-static void print_stage(const char *name, struct stage stage, double rows, size_t threads)
+static void print_stage(const char *name, struct stage stage, double rows)
 {
     printf("%-22s %6.3f s  %6.2f M rows/s  %6.3f us CPU a row  %5.2f M rows/s a thread\n", name, stage.wall,
            rows / stage.wall * 1e-6, stage.cpu / rows * 1e6, rows / stage.cpu * 1e-6);
-    (void)threads;
 }
 
 static void check(const struct ss_definitions *definitions, const struct ss_csv_bulk_batch *batch)
@@ -143,9 +142,9 @@ static void run(int file, const struct ss_definitions *definitions, struct ss_po
         SS_ASSERT(batch.unparsed_count == 0);
     }
     add(&all, start);
-    print_stage("read and parse", parse, rows, ss_pool_threads(pool));
-    print_stage("the door (one thread)", door, rows, 1);
-    print_stage("all", all, rows, ss_pool_threads(pool));
+    print_stage("read and parse", parse, rows);
+    print_stage("the door (one thread)", door, rows);
+    print_stage("all", all, rows);
     ss_csv_bulk_batch_release(&batch);
     ss_csv_bulk_release(&bulk);
 }

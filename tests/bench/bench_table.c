@@ -2,9 +2,10 @@
 //
 //   bench_table STORE SERVICE SPINE TIME_COLUMN THREADS OUTPUT...
 //
-// Times in microseconds. Each phase is wall and CPU milliseconds, the median of five by wall; the last ones
-// are whole tables, an OUTPUT (out.csv, out.db:t) each. Writing is what a whole table takes beyond the phases
-// before it.
+// The spine's times are in microseconds. Each phase is wall and CPU milliseconds, the median of five by wall;
+// the last ones are whole tables, an OUTPUT (out.csv, out.db:t) each. Writing is what a whole table takes
+// beyond the phases before it. Where a spine is joined in windows, joining all but the first counts as
+// evaluating.
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -138,7 +138,7 @@ static struct ss_value number_value(int64_t number)
     return (struct ss_value){.present = true, .i64 = number};
 }
 
-static void add_row(struct ss_column *columns, const struct payment *row, struct ss_arena *arena)
+static bool add_row(struct ss_column *columns, const struct payment *row, struct ss_arena *arena)
 {
     const struct ss_value values[COLUMNS] = {
         [COLUMN_ID] = text_value(row->id),
@@ -150,7 +150,9 @@ static void add_row(struct ss_column *columns, const struct payment *row, struct
         [COLUMN_AT] = number_value(row->at_us),
         [COLUMN_OP] = text_value(row->op),
     };
-    for (size_t i = 0; i < COLUMNS; i++) assert_true(ss_column_append(&columns[i], values[i], arena));
+    for (size_t i = 0; i < COLUMNS; i++)
+        if (!ss_column_append(&columns[i], values[i], arena)) return false;
+    return true;
 }
 
 enum ss_status append_payments(struct ss_history *history, const struct payments *payments,
@@ -164,16 +166,18 @@ enum ss_status append_payments(struct ss_history *history, const struct payments
     int64_t *arrival = ss_arena_array(&arena, count, sizeof *arrival);
     bool *deletes = ss_arena_array(&arena, count, sizeof *deletes);
     enum ss_row_outcome *own = ss_arena_array(&arena, count, sizeof *own);
+    bool made = at && arrival && deletes && own;
     for (size_t i = 0; i < COLUMNS; i++)
-        assert_true(ss_column_init(&columns[i], payments->columns[i].type, length + 1, &arena));
-    for (int32_t i = 0; i < length; i++) {
-        add_row(columns, &rows[i], &arena);
+        made = made && ss_column_init(&columns[i], payments->columns[i].type, length + 1, &arena);
+    for (int32_t i = 0; made && i < length; i++) {
+        made = add_row(columns, &rows[i], &arena);
         at[i] = rows[i].at_us;
         arrival[i] = rows[i].arrival_us;
         deletes[i] = rows[i].is_delete;
     }
     const struct ss_append append = {&payments->source, length, columns, at, arrival, deletes};
-    const enum ss_status status = ss_history_append(history, &append, outcomes ? outcomes : own, error);
+    const enum ss_status status = made ? ss_history_append(history, &append, outcomes ? outcomes : own, error)
+                                       : ss_fail_memory(error, "a test's rows");
     ss_arena_release(&arena);
     return status;
 }

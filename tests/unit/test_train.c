@@ -154,9 +154,10 @@ static enum ss_status take_answer(void *context, int64_t first_row, const struct
     struct taken *taken = context;
     struct ss_buffer bytes = {0};
     assert_true(slot < taken->slots);
+    const int64_t failing = taken->failing_row;
+    if (failing >= 0 && first_row + answer->length > failing)
+        return ss_fail(error, SS_IO, "row %lld", (long long)failing);
     for (int32_t row = 0; row < answer->length; row++) {
-        if (taken->failing_row >= 0 && first_row + row >= taken->failing_row)
-            return ss_fail(error, SS_IO, "row %lld", (long long)taken->failing_row);
         ss_buffer_clear(&bytes);
         for (int f = 0; f < FEATURES; f++) {
             ss_buffer_byte(&bytes, answer->statuses[f][row]);
