@@ -1,13 +1,14 @@
 // Indexes by entity: which events an entity has, in the order of their times.
 //
-//   entity_indexes  id, source, keys ("_0_3": the key parts are c0 and c3), columns ("_1_2": what its
-//   segments
-//                   hold besides times and seqs; the key parts are in the entities)
+//   entity_indexes  id, source, keys ("_0_3": the key parts are c0 and c3; "": the world), columns ("_1_2":
+//                   what its segments hold besides times and seqs, ascending; the key parts are in the
+//                   entities)
 //
 // An index is a copy of the columns that views of one entity read, sorted by (key, event_time, seq): in
-// segments, and for what is in staging a plain index of SQLite. (Measured against a list of rows per entity
-// that points into the log: reading all entities of ten million events decodes every segment of the log once
-// per range of keys then, or holds all of it in memory.)
+// segments, and for what is in staging a plain index of SQLite. Measured (10.5M rows of 100,000 entities, 6
+// columns, one thread of an AMD EPYC, CPU seconds to read all entities): the copy 0.27 in one run, 0.57 in
+// ten; row numbers into the log 7.9, all of it packed in memory, or 2.3 where every segment is unpacked once
+// for each of 16 ranges of keys, 8.4 for 64.
 //
 // A view that reads more than its index holds makes the index anew from the log.
 

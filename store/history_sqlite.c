@@ -577,8 +577,9 @@ static enum ss_status count_all(struct ss_history *history, struct ss_history_st
 enum ss_status ss_history_stats(struct ss_history *history, struct ss_history_stats *stats,
                                 struct ss_error *error)
 {
-    SS_TRY(ss_history_begin_read(history, error));
+    const bool begins = !history->in_transaction && !history->is_reading;
+    if (begins) SS_TRY(ss_history_begin_read(history, error));
     const enum ss_status status = count_all(history, stats, error);
-    ss_history_end_read(history);
+    if (begins) ss_history_end_read(history);
     return status;
 }
