@@ -22,7 +22,6 @@ struct bulk {
     const int *positions;
     enum ss_row_outcome *outcomes;
     struct ss_arena arena;
-    struct ss_arena compared;
     uint64_t *identity;
     int32_t stored_count;
 };
@@ -56,24 +55,6 @@ static bool same_columns(const struct bulk *bulk, int32_t a, int32_t b)
         if (!ss_value_equal(column->type, ss_column_get(column, a), ss_column_get(column, b))) return false;
     }
     return true;
-}
-
-static enum ss_status compare_place(struct bulk *bulk, int32_t row, const struct history_place *place,
-                                    struct ss_error *error)
-{
-    const struct ss_source *source = bulk->rows->source;
-    bulk->outcomes[row] = SS_ROW_DUPLICATE;
-    ss_arena_reset(&bulk->compared);
-    for (size_t i = 0; i < source->column_count; i++) {
-        const struct ss_column *column = &bulk->rows->columns[i];
-        struct ss_value stored;
-        if ((int)i == source->op_column || bulk->positions[i] < 0) continue;
-        SS_TRY(ss_history_place_value(bulk->history, bulk->table, place, bulk->positions[i], &bulk->compared,
-                                      &stored, error));
-        if (!ss_value_equal(column->type, stored, ss_column_get(column, row)))
-            bulk->outcomes[row] = SS_ROW_CONFLICT;
-    }
-    return SS_OK;
 }
 
 static int by_hash(const void *a, const void *b)
@@ -129,7 +110,9 @@ static enum ss_status settle_against_log(struct bulk *bulk, struct ss_error *err
         SS_TRY(ss_history_find_event(bulk->history, bulk->table, bulk->rows->event_time_us[row],
                                      id_of(bulk, row), &place, error));
         if (!place.data) continue;
-        const enum ss_status status = compare_place(bulk, row, &place, error);
+        const enum ss_status status =
+            ss_history_compare_place(bulk->history, bulk->table, bulk->rows, bulk->positions, row, &place,
+                                     &bulk->outcomes[row], error);
         ss_history_leave_place(bulk->history, &place);
         SS_TRY(status);
     }
@@ -233,6 +216,5 @@ enum ss_status ss_history_append_bulk(struct ss_history *history, const struct s
     status = store(&bulk, error);
 out:
     ss_arena_release(&bulk.arena);
-    ss_arena_release(&bulk.compared);
     return status;
 }

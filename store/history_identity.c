@@ -178,3 +178,24 @@ enum ss_status ss_history_find_seq(struct ss_history *history, const struct hist
         ss_history_leave_place(history, &at);
     return status;
 }
+
+enum ss_status ss_history_compare_place(struct ss_history *history, const struct history_table *table,
+                                        const struct ss_append *rows, const int *positions, int32_t row,
+                                        const struct history_place *place, enum ss_row_outcome *outcome,
+                                        struct ss_error *error)
+{
+    enum ss_status status = SS_OK;
+    struct ss_arena arena = {0};
+    enum ss_row_outcome found = SS_ROW_DUPLICATE;
+    for (size_t i = 0; i < rows->source->column_count && status == SS_OK; i++) {
+        const struct ss_column *column = &rows->columns[i];
+        struct ss_value stored;
+        if ((int)i == rows->source->op_column || positions[i] < 0) continue;
+        status = ss_history_place_value(history, table, place, positions[i], &arena, &stored, error);
+        if (status == SS_OK && !ss_value_equal(column->type, stored, ss_column_get(column, row)))
+            found = SS_ROW_CONFLICT;
+    }
+    ss_arena_release(&arena);
+    if (status == SS_OK) *outcome = found;
+    return status;
+}

@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BULK_ROWS 1048576 // of the log that are sorted into one run
+#define RUN_ROWS 1048576 // of the log that are sorted into one run
 
 // "_0_3" as numbers, at most `most`. False: it makes no sense.
 static bool parse_positions(const char *text, int *positions, size_t most, size_t *count)
@@ -317,7 +317,7 @@ enum ss_status ss_history_make_runs(struct ss_history *history, const struct his
     for (size_t i = 0; i < index->column_count; i++) wanted[index->columns[i]] = true;
     for (size_t first = 0, end = 0; first < count; first = end) {
         int32_t rows = 0;
-        while (end < count && (end == first || rows + log[end].row_count <= BULK_ROWS))
+        while (end < count && (end == first || rows + log[end].row_count <= RUN_ROWS))
             rows += log[end++].row_count;
         SS_TRY_GOTO(make_run(history, table, index, wanted, log + first, log + end, error), out);
     }

@@ -290,6 +290,13 @@ enum ss_status ss_history_place_value(struct ss_history *history, const struct h
                                       const struct history_place *place, int position, struct ss_arena *arena,
                                       struct ss_value *value, struct ss_error *error);
 
+// A row that is to be appended beside the one of its identity that is kept: SS_ROW_DUPLICATE or
+// SS_ROW_CONFLICT. positions: of the source's columns in the table.
+enum ss_status ss_history_compare_place(struct ss_history *history, const struct history_table *table,
+                                        const struct ss_append *rows, const int *positions, int32_t row,
+                                        const struct history_place *place, enum ss_row_outcome *outcome,
+                                        struct ss_error *error);
+
 // ---- Deletes (history_deletes.c)
 
 enum ss_status ss_history_find_delete(struct ss_history *history, const struct history_table *table,

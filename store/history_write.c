@@ -26,7 +26,6 @@ struct append {
     const int *positions; // of each column in the table; -1: the event_time column
     bool has_deletes;     // does the source have any?
     sqlite3_stmt *insert, *find_row;
-    struct ss_arena arena; // of the row that is compared
 };
 
 static struct ss_value value_at(const struct append *append, int column, int32_t row)
@@ -142,21 +141,12 @@ static enum ss_status compare_staged(const struct append *append, int32_t row, e
     return status;
 }
 
-static enum ss_status compare_place(struct append *append, int32_t row, const struct history_place *place,
-                                    enum ss_row_outcome *outcome, struct ss_error *error)
+static enum ss_status compare_place(const struct append *append, int32_t row,
+                                    const struct history_place *place, enum ss_row_outcome *outcome,
+                                    struct ss_error *error)
 {
-    const struct ss_source *source = append->rows->source;
-    *outcome = SS_ROW_DUPLICATE;
-    ss_arena_reset(&append->arena);
-    for (size_t i = 0; i < source->column_count; i++) {
-        struct ss_value stored;
-        if (!is_compared(append, i)) continue;
-        SS_TRY(ss_history_place_value(append->history, append->table, place, append->positions[i],
-                                      &append->arena, &stored, error));
-        if (!ss_value_equal(source->columns[i].type, stored, value_at(append, (int)i, row)))
-            *outcome = SS_ROW_CONFLICT;
-    }
-    return SS_OK;
+    return ss_history_compare_place(append->history, append->table, append->rows, append->positions, row,
+                                    place, outcome, error);
 }
 
 // Looks the identity up and compares. *seq 0: no such insert.
@@ -265,7 +255,6 @@ enum ss_status ss_history_append(struct ss_history *history, const struct ss_app
     ss_history_done(append.insert); // unbinds the batch's strings
     ss_history_done(append.find_row);
 out:
-    ss_arena_release(&append.arena);
     ss_arena_release(&arena);
     return status;
 }

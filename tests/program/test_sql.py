@@ -3,8 +3,13 @@ import base64
 import csv
 import io
 import json
+import os
+import pathlib
+import pty
 import random
+import shutil
 import signal
+import subprocess
 import time
 
 import harness
@@ -227,6 +232,36 @@ class Sql(harness.StoreTest):
         self.run_ok("ingest", "clicks", "c.csv")
         row = self.ask("SELECT * FROM clicks")[0]
         self.assertEqual((row["user"], row["User_1"], row["USER_2"]), (1, 2, 3))
+
+    def test_a_person_at_a_terminal_is_asked_and_goes_on_after_an_error(self):
+        self.fill(3)
+        leader, follower = pty.openpty()
+        process = self.start("sql", "--csv", stdin=follower)
+        os.close(follower)
+        os.write(leader, b"SELECT missing;\nSELECT count(*) AS n\nFROM orders;\n\x04")
+        out, err = process.stdout.read(), process.stderr.read()
+        process.wait(timeout=20)
+        os.close(leader)
+        process.stdout.close(), process.stderr.close(), process.stdin and process.stdin.close()
+        self.assertEqual((process.returncode, out), (0, b"n\n3\n"))
+        self.assertIn(b"no such column: missing", err)
+        self.assertIn(b"selfsame> ", err)
+
+    def test_the_extension_gives_the_same_rows_to_sqlite(self):
+        extension = pathlib.Path(harness.binary()).parent / "selfsame_history.so"
+        if not extension.exists() or not shutil.which("sqlite3"):
+            self.skipTest("selfsame_history.so or sqlite3 is not there")
+        self.fill(40)
+        self.run_ok("compact")
+        query = "SELECT * FROM orders WHERE _seq BETWEEN 5 AND 30"
+        columns = ", ".join("'%s', %s" % (name, "NULL" if name in ("raw", "weight") else name) for name in ["at"] + COLUMNS[:-1] + OWN)
+        command = ["sqlite3", self.store / "history.db", "-cmd", f".load {extension.with_suffix('')}",
+                   f"SELECT json_object({columns}) FROM orders WHERE _seq BETWEEN 5 AND 30"]
+        result = subprocess.run(command, capture_output=True, text=True)
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        self.assertEqual([json.loads(line) for line in result.stdout.splitlines()], [{**row, "raw": None, "weight": None} for row in self.ask(query)])
+        result = subprocess.run(["sqlite3", ":memory:", "-cmd", f".load {extension.with_suffix('')}", "SELECT 1"], capture_output=True, text=True)
+        self.assertIn("open the history.db of a store first", result.stderr)
 
     # ---- What is refused
 
