@@ -143,6 +143,19 @@ static enum ss_status place_key(struct probe *probe, const struct keys *keys, si
     return SS_OK;
 }
 
+// A key that fits one entity may be too long together with the other parts of another one, which refuses it.
+static bool can_be_asked(const struct ss_service *service, const struct ss_value *row)
+{
+    for (size_t v = 0; v < service->view_count; v++) {
+        const struct ss_entity *entity = service->views[v]->entity;
+        struct ss_value parts[SS_MAX_KEYS];
+        struct ss_key key;
+        for (size_t i = 0; i < entity->key_count; i++) parts[i] = row[service->view_keys[v][i]];
+        if (ss_key_encode(entity->key_types, parts, entity->key_count, &key) == SS_KEY_TOO_LONG) return false;
+    }
+    return true;
+}
+
 static enum ss_status gather_rows(struct probe *probe)
 {
     const struct ss_service *service = probe->service;
@@ -158,11 +171,12 @@ static enum ss_status gather_rows(struct probe *probe)
             for (size_t other = 0; other < probe->entity_count; other++)
                 SS_TRY(place_key(probe, &probe->keys[other], i, row));
             SS_TRY(place_key(probe, &probe->keys[e], i, row));
+            if (!can_be_asked(service, row)) continue;
+            probe->report->rows++;
             for (size_t k = 0; ok && k < service->key_count; k++)
                 ok = ss_column_append(&probe->columns[k], row[k], &probe->arena);
         }
     }
-    probe->report->rows = total;
     return ok ? SS_OK : ss_fail_memory(probe->error, "the rows of a probe");
 }
 

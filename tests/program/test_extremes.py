@@ -95,6 +95,33 @@ class Extremes(harness.StoreTest):
         self.assert_parity("every", list(entities))
 
 
+class LongKeys(harness.StoreTest):
+    def test_a_probe_leaves_out_keys_that_another_entity_of_the_service_refuses(self):
+        self.write("features.yaml", """
+entities:
+  user: {user: string}
+  pair: {user: string, shop: string}
+sources:
+  visits:
+    columns: {user: string, shop: string, at: timestamp(us)}
+    event_time: at
+views:
+  by_user: {entity: user, source: visits, features: {visits: count() over 1d}}
+services:
+  first: {features: [by_user.*]}
+""")
+        self.run_ok("init", "--clock", "replay")
+        self.run_ok("apply", "features.yaml", "--yes")
+        self.write("visits.csv", f"user,shop,at\n{'u' * 400},{'s' * 300},1000\nshort,shop,2000\nv,{'s' * 300},3000\n")
+        self.run_ok("ingest", "visits", "visits.csv")
+        both = (self.folder / "features.yaml").read_text().replace("services:", """  by_pair: {entity: pair, source: visits, features: {pairs: count() over 1d}}
+services:
+  both: {features: [by_user.visits, by_pair.pairs]}""")
+        self.write("features.yaml", both)
+        self.run_ok("apply", "features.yaml", "--yes")
+        self.assertIn("0 differences", self.run_ok("skew", "both", "--probe", "all").out)
+
+
 class Zones(harness.StoreTest):
     DEFINITIONS = """
 entities:
