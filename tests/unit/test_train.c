@@ -40,7 +40,15 @@ static const char definitions_text[] =
     "    source: clicks\n"
     "    features:\n"
     "      count_all: count() over all\n"
+    "  newest:\n"
+    "    entity: user\n"
+    "    source: clicks\n"
+    "    features:\n"
+    "      weight: last(weight) within 1d\n"
+    "      note: last(note) within 5d\n"
     "services:\n"
+    "  n:\n"
+    "    features: [newest.*]\n"
     "  s:\n"
     "    features:\n"
     "      - spend.*\n"
@@ -53,6 +61,8 @@ static const char definitions_text[] =
 #define FEATURES 4
 #define START_US INT64_C(1700000000000000)
 #define STEP_US  (7 * SS_MINUTE_US)
+
+static const char *service_name = "s"; // or "n": of the newest event alone
 
 static char root[PATH_BYTES], spine_path[PATH_BYTES + 16], csv[PATH_BYTES + 16], table[PATH_BYTES + 16];
 static struct ss_materializer *materializer;
@@ -271,7 +281,7 @@ static enum ss_status write_table(const char *output, size_t threads, struct ss_
                                   struct ss_error *error)
 {
     const struct ss_train train = {
-        .service = "s",
+        .service = service_name,
         .spine = {.place = spine_path, .time_column = "at", .time_unit = SS_UNIT_US},
         .output = output,
         .threads = threads,
@@ -335,9 +345,13 @@ static void every_failed_allocation_ends_as_an_error(void **state)
 {
     (void)state;
     write_spine(50);
-    for (size_t threads = 1; threads <= 3; threads += 2)
-        for (int kind = 0; kind < 2; kind++)
-            for (long k = 1; fail_allocation(k, kind ? table : csv, threads);) k++;
+    for (int newest = 0; newest < 2; newest++) {
+        service_name = newest ? "n" : "s";
+        for (size_t threads = 1; threads <= 3; threads += 2)
+            for (int kind = 0; kind < 2; kind++)
+                for (long k = 1; fail_allocation(k, kind ? table : csv, threads);) k++;
+    }
+    service_name = "s";
 }
 
 int main(void)
