@@ -24,8 +24,9 @@ struct ss_log {
     uint64_t after, upto; // seqs that are left: after < seq <= upto
     int64_t segment;      // that was entered last; 0: none
     bool deletes_are_lost;
-    bool segment_is_lost; // it has no times or no seqs
-    bool *column_is_lost; // per column: in that segment
+    bool fixed_is_lost[3]; // its times, lateness and seqs, by slot
+    bool segment_is_lost;  // its seqs are lost, and do not follow one another
+    bool *column_is_lost;  // per column: in that segment
     struct ss_log_batch batch;
 };
 
@@ -140,29 +141,27 @@ static const struct history_segment *next_segment(const struct ss_log *log)
     return NULL;
 }
 
-static enum ss_status open_fixed(struct ss_log *log, struct segment_data *data,
-                                 const struct ss_packed *fixed[3], struct ss_error *error)
-{
-    for (int slot = SLOT_TIME; slot <= SLOT_SEQ; slot++)
-        SS_TRY(ss_history_open_blob(log->history, data, slot, (struct ss_type){0}, &fixed[slot], error));
-    return SS_OK;
-}
-
 // Looks through a segment for what of it is lost.
 static enum ss_status enter_segment(struct ss_log *log, struct segment_data *data, struct ss_error *error)
 {
-    const struct ss_packed *packed, *fixed[3];
+    const struct history_segment *segment = &data->segment;
+    const struct ss_packed *packed;
     struct ss_error found;
-    if (log->segment == data->segment.id) return SS_OK;
-    enum ss_status status = open_fixed(log, data, fixed, &found);
-    SS_TRY(pass_over(log, status, &found, &log->segment_is_lost, error));
+    enum ss_status status;
+    if (log->segment == segment->id) return SS_OK;
+    for (int slot = SLOT_TIME; slot <= SLOT_SEQ; slot++) {
+        status = ss_history_open_blob(log->history, data, slot, (struct ss_type){0}, &packed, &found);
+        SS_TRY(pass_over(log, status, &found, &log->fixed_is_lost[slot], error));
+    }
+    log->segment_is_lost = log->fixed_is_lost[SLOT_SEQ] &&
+                           segment->last_seq - segment->first_seq != (uint64_t)segment->row_count - 1;
     for (size_t i = 0; !log->segment_is_lost && i < log->source.column_count; i++) {
         if (!log->wanted[i]) continue;
         status = ss_history_open_blob(log->history, data, SLOT_COLUMN + (int)i, log->source.column_types[i],
                                       &packed, &found);
         SS_TRY(pass_over(log, status, &found, &log->column_is_lost[i], error));
     }
-    log->segment = data->segment.id;
+    log->segment = segment->id;
     return SS_OK;
 }
 
@@ -183,43 +182,75 @@ static enum ss_status append_columns(struct ss_log *log, struct segment_data *da
     return SS_OK;
 }
 
-// How many of the segment's rows have a seq of at most `seq`.
-static int32_t rows_upto(const struct history_segment *segment, const struct ss_packed *seqs, uint64_t seq)
+// The integers of a slot, rows [first, first + count); what is lost stays as it is.
+static enum ss_status read_fixed(struct ss_log *log, struct segment_data *data, int slot, int32_t first,
+                                 int32_t count, int64_t *values, struct ss_error *error)
 {
-    int32_t low = 0, high = segment->row_count;
+    const struct ss_packed *packed;
+    if (log->fixed_is_lost[slot]) return SS_OK;
+    SS_TRY(ss_history_open_blob(log->history, data, slot, (struct ss_type){0}, &packed, error));
+    ss_packed_read_integers(packed, first, count, values);
+    return SS_OK;
+}
+
+// The seq of a row. Where seqs are lost, they follow one another.
+static enum ss_status seq_of(struct ss_log *log, struct segment_data *data, int32_t row, uint64_t *seq,
+                             struct ss_error *error)
+{
+    int64_t number = 0;
+    SS_TRY(read_fixed(log, data, SLOT_SEQ, row, 1, &number, error));
+    *seq = data->segment.first_seq + (uint64_t)(number + row);
+    return SS_OK;
+}
+
+// How many of the segment's rows have a seq of at most `limit`.
+static enum ss_status rows_upto(struct ss_log *log, struct segment_data *data, uint64_t limit, int32_t *rows,
+                                struct ss_error *error)
+{
+    int32_t low = 0, high = data->segment.row_count;
     while (low < high) {
         const int32_t middle = low + (high - low) / 2;
-        int64_t number;
-        ss_packed_read_integers(seqs, middle, 1, &number);
-        if (segment->first_seq + (uint64_t)(number + middle) <= seq)
+        uint64_t seq;
+        SS_TRY(seq_of(log, data, middle, &seq, error));
+        if (seq <= limit)
             low = middle + 1;
         else
             high = middle;
     }
-    return low;
+    *rows = low;
+    return SS_OK;
+}
+
+static enum ss_status append_fixed(struct ss_log *log, struct segment_data *data, int32_t first,
+                                   int32_t count, struct ss_error *error)
+{
+    struct ss_log_batch *batch = &log->batch;
+    const bool no_time = log->fixed_is_lost[SLOT_TIME], no_lateness = log->fixed_is_lost[SLOT_LATENESS];
+    SS_TRY(read_fixed(log, data, SLOT_TIME, first, count, batch->event_time_us, error));
+    SS_TRY(read_fixed(log, data, SLOT_LATENESS, first, count, batch->arrival_us, error));
+    SS_TRY(read_fixed(log, data, SLOT_SEQ, first, count, (int64_t *)batch->seq, error));
+    for (int32_t i = 0; i < count; i++) {
+        batch->arrival_us[i] =
+            no_time || no_lateness ? SS_LOST_US : batch->arrival_us[i] + batch->event_time_us[i];
+        if (no_time) batch->event_time_us[i] = SS_LOST_US;
+        batch->seq[i] += data->segment.first_seq + (uint64_t)(first + i);
+    }
+    return SS_OK;
 }
 
 // Rows of the segment with after < seq <= upto, as many as a page holds.
 static enum ss_status append_rows(struct ss_log *log, struct segment_data *data, struct ss_error *error)
 {
     struct ss_log_batch *batch = &log->batch;
-    const struct history_segment *segment = &data->segment;
-    const struct ss_packed *fixed[3];
-    SS_TRY(open_fixed(log, data, fixed, error));
-    const int32_t first = rows_upto(segment, fixed[SLOT_SEQ], log->after);
-    int32_t end = rows_upto(segment, fixed[SLOT_SEQ], log->upto);
+    int32_t first, end;
+    SS_TRY(rows_upto(log, data, log->after, &first, error));
+    SS_TRY(rows_upto(log, data, log->upto, &end, error));
     if (end - first > SS_BATCH_ROWS) end = first + SS_BATCH_ROWS;
     const int32_t count = end > first ? end - first : 0;
-    ss_packed_read_integers(fixed[SLOT_TIME], first, count, batch->event_time_us);
-    ss_packed_read_integers(fixed[SLOT_LATENESS], first, count, batch->arrival_us);
-    ss_packed_read_integers(fixed[SLOT_SEQ], first, count, (int64_t *)batch->seq);
-    for (int32_t i = 0; i < count; i++) {
-        batch->arrival_us[i] += batch->event_time_us[i];
-        batch->seq[i] += segment->first_seq + (uint64_t)(first + i);
-    }
+    SS_TRY(append_fixed(log, data, first, count, error));
     SS_TRY(append_columns(log, data, first, count, error));
     batch->length = count;
-    log->after = count == SS_BATCH_ROWS ? batch->seq[count - 1] : segment->last_seq;
+    log->after = count == SS_BATCH_ROWS ? batch->seq[count - 1] : data->segment.last_seq;
     return SS_OK;
 }
 

@@ -20,7 +20,8 @@ enum ss_status ss_history_each_source(struct ss_history *history,
                                       void *context, struct ss_error *error);
 
 // From now on, what of the log is damaged is told to `damaged`, once, and passed over: a column of a segment
-// is null there, and a segment without its times or seqs is left out.
+// is null there, times are SS_LOST_US, and a segment is left out whose seqs are lost and have holes.
+#define SS_LOST_US INT64_MIN
 void ss_history_salvage(struct ss_history *history,
                         void (*damaged)(void *context, const struct ss_error *error), void *context);
 

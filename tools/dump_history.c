@@ -45,6 +45,7 @@ static void write_value(struct saving *saving, struct ss_type type, struct ss_va
 static void write_time(struct saving *saving, int64_t time_us)
 {
     char text[SS_TIME_TEXT_SIZE];
+    if (time_us == SS_LOST_US) return;
     ss_buffer_text(&saving->lines, ss_time_format(time_us, text));
 }
 
@@ -67,7 +68,10 @@ static void write_row(struct saving *saving, const struct ss_log_source *source,
         ss_buffer_byte(lines, ',');
         write_value(saving, source->column_types[i], ss_column_get(&batch->columns[i], row));
     }
-    ss_buffer_format(lines, ",%lld,", (long long)batch->event_time_us[row]);
+    ss_buffer_byte(lines, ',');
+    if (batch->event_time_us[row] != SS_LOST_US)
+        ss_buffer_format(lines, "%lld", (long long)batch->event_time_us[row]);
+    ss_buffer_byte(lines, ',');
     write_time(saving, batch->arrival_us[row]);
     ss_buffer_format(lines, ",%llu,", (unsigned long long)batch->seq[row]);
     if (batch->deleted_seq[row]) ss_buffer_format(lines, "%llu", (unsigned long long)batch->deleted_seq[row]);
@@ -97,7 +101,7 @@ static int report(const struct saving *saving, const char *source)
     fprintf(
         stderr,
         "selfsame: source '%s': %s rows written; %s parts of its history, named above, could not be read: "
-        "their cells are empty or, where a time or seq is lost, their rows left out\n",
+        "their cells are empty, and rows whose seq is lost may be left out\n",
         source, ss_count_format(saving->row_count, count), ss_count_format(saving->damage_count, parts));
     return SS_EXIT_FOUND;
 }
