@@ -130,6 +130,8 @@ static void publish(struct ss_load *load)
     struct ss_error failed = {0};
     if (ss_push_deferred(load->materializer, &failed) != SS_OK)
         snprintf(load->result.not_visible, sizeof load->result.not_visible, "%.255s", failed.message);
+    // What cannot be merged now waits for the next load.
+    (void)ss_history_compact(load->materializer->store->history, SS_COMPACT_TIERS, NULL);
 }
 
 static enum ss_status push_all(struct bulk *bulk, struct ss_error *error)

@@ -352,7 +352,8 @@ enum ss_status ss_push(struct ss_materializer *materializer, const struct ss_pus
         SS_TRY(ss_materializer_recover(materializer, error));
     const enum ss_status status = push_batch(&batch, error);
     // What cannot be merged now waits for the next push.
-    if (status == SS_OK) (void)ss_history_compact(materializer->store->history, SS_COMPACT_NEEDED, NULL);
+    if (status == SS_OK && !push->defer_online)
+        (void)ss_history_compact(materializer->store->history, SS_COMPACT_NEEDED, NULL);
     if (status == SS_OK) *result = filled;
     ss_arena_release(&batch.arena);
     return status;

@@ -117,9 +117,10 @@ void ss_history_rollback(struct ss_history *history); // no-op without a transac
 // ---- Compaction. Readers go on beside it; each step is a transaction of its own.
 
 enum ss_compaction {
-    SS_COMPACT_NEEDED, // merges runs where enough have come together
+    SS_COMPACT_NEEDED, // merges the smallest runs where enough have come together
+    SS_COMPACT_TIERS,  // the same of runs of any size: after a large load
     SS_COMPACT_ALL,    // moves all rows to segments, and makes one run of each index
-    SS_COMPACT_REINDEX // the same, with every index made anew from the log
+    SS_COMPACT_REINDEX // the same, with every index and the lists of identities made anew from the log
 };
 enum ss_status ss_history_compact(struct ss_history *history, enum ss_compaction what,
                                   struct ss_error *error);

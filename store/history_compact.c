@@ -1,9 +1,11 @@
 // Compaction: runs of an index become one.
 //
-// Every flush adds a run to each index. When as many runs of like size have come together as `fanout` says,
-// they are merged; so an event is rewritten a few times in all, and a scan meets few runs. One transaction
-// per merge: the new segments come, the old ones go. Killed at any point the file holds the one or the other.
-// The log is left alone.
+// Every flush adds a run to each index. When as many of them have come together as `fanout` says, the next
+// push merges them, to runs of about half a million events: no push waits for more. A large load, when it has
+// come to its end, merges runs of any size in the same way, tier by tier; so an event is rewritten a few
+// times in all, and a scan meets few runs. One run of everything is made when that is asked for. One
+// transaction per merge: the new segments come, the old ones go. Killed at any point the file holds the one
+// or the other. The log is left alone.
 //
 // Memory: one segment of each run, and one that is being made.
 
@@ -16,7 +18,7 @@
 #define FANOUT      8
 #define RUNS_MOST   64 // that are merged at once
 #define LEVEL_ROWS  65536
-#define LEVELS_MOST 2 // above, runs are merged only when that is asked for
+#define LEVELS_MOST 16
 
 // ---- Which runs
 
@@ -36,9 +38,11 @@ static int level_of(const struct ss_history *history, int64_t row_count)
 // Those of the lowest level that has enough of them, at most RUNS_MOST; of all there are if `all`. Returns
 // how many.
 static size_t choose_runs(const struct ss_history *history, const struct history_segment *segments,
-                          size_t count, bool all, int64_t *chosen)
+                          size_t count, enum ss_compaction what, int64_t *chosen)
 {
-    for (int level = 0; level < LEVELS_MOST; level++) {
+    const bool all = what == SS_COMPACT_ALL || what == SS_COMPACT_REINDEX;
+    const int levels = what == SS_COMPACT_NEEDED ? 1 : LEVELS_MOST;
+    for (int level = 0; level < levels; level++) {
         size_t taken = 0;
         for (size_t first = 0, end = 0; first < count && taken < RUNS_MOST; first = end) {
             int64_t row_count = 0;
@@ -193,7 +197,8 @@ static enum ss_status merge_runs(struct ss_history *history, const struct histor
 }
 
 // Merges in one index that needs it; *merged: was there one?
-static enum ss_status merge_one(struct ss_history *history, bool all, bool *merged, struct ss_error *error)
+static enum ss_status merge_one(struct ss_history *history, enum ss_compaction what, bool *merged,
+                                struct ss_error *error)
 {
     int64_t runs[RUNS_MOST];
     *merged = false;
@@ -204,7 +209,7 @@ static enum ss_status merge_one(struct ss_history *history, bool all, bool *merg
             size_t count;
             const struct history_segment *segments =
                 ss_history_segments_of(history, table->id, table->indexes[i].id, &count);
-            const size_t run_count = choose_runs(history, segments, count, all, runs);
+            const size_t run_count = choose_runs(history, segments, count, what, runs);
             if (run_count == 0) continue;
             *merged = true;
             return merge_runs(history, table, &table->indexes[i], runs, run_count, error);
@@ -214,12 +219,13 @@ static enum ss_status merge_one(struct ss_history *history, bool all, bool *merg
 }
 
 static enum ss_status in_transaction(struct ss_history *history,
-                                     enum ss_status (*step)(struct ss_history *history, bool all, bool *did,
+                                     enum ss_status (*step)(struct ss_history *history,
+                                                            enum ss_compaction what, bool *did,
                                                             struct ss_error *error),
-                                     bool all, bool *did, struct ss_error *error)
+                                     enum ss_compaction what, bool *did, struct ss_error *error)
 {
     SS_TRY(ss_history_begin(history, error));
-    const enum ss_status status = step(history, all, did, error);
+    const enum ss_status status = step(history, what, did, error);
     if (status == SS_OK && *did) ss_history_fault_point(history, "compaction_before_commit");
     // Where nothing was done too: a rollback would forget what is in memory.
     return ss_history_leave(history, true, status, error);
@@ -227,9 +233,10 @@ static enum ss_status in_transaction(struct ss_history *history,
 
 // ---- What is asked for
 
-static enum ss_status flush_all(struct ss_history *history, bool all, bool *did, struct ss_error *error)
+static enum ss_status flush_all(struct ss_history *history, enum ss_compaction what, bool *did,
+                                struct ss_error *error)
 {
-    (void)all;
+    (void)what;
     *did = false;
     for (size_t t = 0; t < history->table_count; t++) {
         int64_t count;
@@ -256,16 +263,19 @@ static enum ss_status drop_copies(struct ss_history *history, struct ss_error *e
     return ss_history_segments_changed(history, error);
 }
 
-static enum ss_status reindex(struct ss_history *history, bool all, bool *did, struct ss_error *error)
+static enum ss_status reindex(struct ss_history *history, enum ss_compaction what, bool *did,
+                              struct ss_error *error)
 {
-    (void)all;
+    (void)what;
     *did = false;
     SS_TRY(drop_copies(history, error));
-    for (size_t t = 0; t < history->table_count; t++)
-        for (size_t i = 0; i < history->tables[t].index_count; i++) {
-            SS_TRY(ss_history_make_runs(history, &history->tables[t], &history->tables[t].indexes[i], error));
-            *did = true;
-        }
+    for (size_t t = 0; t < history->table_count; t++) {
+        const struct history_table *table = &history->tables[t];
+        SS_TRY(ss_history_remake_identities(history, table, error));
+        for (size_t i = 0; i < table->index_count; i++)
+            SS_TRY(ss_history_make_runs(history, table, &table->indexes[i], error));
+        *did = *did || table->has_identity || table->index_count;
+    }
     return SS_OK;
 }
 
@@ -278,9 +288,10 @@ enum ss_status ss_history_compact(struct ss_history *history, enum ss_compaction
     }
     if (what != SS_COMPACT_NEEDED || history->table_count == 0)
         SS_TRY(ss_history_load_tables(history, error));
-    if (what != SS_COMPACT_NEEDED) SS_TRY(in_transaction(history, flush_all, true, &did, error));
-    if (what == SS_COMPACT_REINDEX) SS_TRY(in_transaction(history, reindex, true, &did, error));
-    do SS_TRY(in_transaction(history, merge_one, what != SS_COMPACT_NEEDED, &did, error));
+    if (what == SS_COMPACT_ALL || what == SS_COMPACT_REINDEX)
+        SS_TRY(in_transaction(history, flush_all, what, &did, error));
+    if (what == SS_COMPACT_REINDEX) SS_TRY(in_transaction(history, reindex, what, &did, error));
+    do SS_TRY(in_transaction(history, merge_one, what, &did, error));
     while (did);
     history->compacted_generation = history->segments.generation;
     return SS_OK;

@@ -5,6 +5,7 @@
 
 #include "store/history_internal.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 uint64_t ss_history_identity_hash(int64_t event_time_us, struct ss_type type, struct ss_value id)
@@ -17,6 +18,24 @@ uint64_t ss_history_identity_hash(int64_t event_time_us, struct ss_type type, st
     else
         memcpy(&words[1], &id.i64, sizeof words[1]);
     return ss_hash64(words, sizeof words);
+}
+
+static int by_number(const void *a, const void *b)
+{
+    const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+bool ss_history_pack_identity(const uint64_t *hashes, int32_t count, struct ss_buffer *bytes)
+{
+    int64_t *entries = malloc((size_t)count * sizeof *entries);
+    if (!entries) return false;
+    for (int32_t row = 0; row < count; row++)
+        entries[row] = (int64_t)ss_history_identity_entry(hashes[row], row);
+    qsort(entries, (size_t)count, sizeof *entries, by_number);
+    ss_packed_integers(entries, count, bytes);
+    free(entries);
+    return !bytes->failed;
 }
 
 void ss_history_leave_place(struct ss_history *history, struct history_place *place)
@@ -198,4 +217,72 @@ enum ss_status ss_history_compare_place(struct ss_history *history, const struct
     ss_arena_release(&arena);
     if (status == SS_OK) *outcome = found;
     return status;
+}
+
+// ---- Made anew
+
+static enum ss_status hash_rows(struct ss_history *history, const struct history_table *table,
+                                struct segment_data *data, struct ss_arena *arena, uint64_t *hashes,
+                                struct ss_error *error)
+{
+    const int32_t rows = data->segment.row_count;
+    const bool has_column = table->id_position >= 0;
+    const struct ss_type type =
+        has_column ? table->column_types[table->id_position] : (struct ss_type){.id = SS_TIMESTAMP};
+    const struct ss_packed *times, *ids;
+    struct ss_column column = {.type = type};
+    int64_t *event_time_us = ss_arena_array(arena, (size_t)rows, sizeof *event_time_us);
+    if (!event_time_us || !ss_column_init(&column, type, rows, arena))
+        return ss_fail_memory(error, "the identities of a segment");
+    SS_TRY(ss_history_open_blob(history, data, SLOT_TIME, (struct ss_type){0}, &times, error));
+    ss_packed_read_integers(times, 0, rows, event_time_us);
+    if (has_column) {
+        SS_TRY(ss_history_open_blob(history, data, SLOT_COLUMN + table->id_position, type, &ids, error));
+        if (!ids)
+            return ss_history_fail_segment(history, &data->segment, SLOT_COLUMN + table->id_position,
+                                           "it is missing", error);
+        if (!ss_packed_append(ids, 0, rows, &column, arena))
+            return ss_fail_memory(error, "the identities of a segment");
+    }
+    for (int32_t row = 0; row < rows; row++) {
+        const struct ss_value time = {.present = true, .i64 = event_time_us[row]};
+        hashes[row] = ss_history_identity_hash(event_time_us[row], type,
+                                               has_column ? ss_column_get(&column, row) : time);
+    }
+    return SS_OK;
+}
+
+static enum ss_status remake(struct ss_history *history, const struct history_table *table,
+                             const struct history_segment *segment, struct ss_error *error)
+{
+    enum ss_status status;
+    struct segment_data *data = NULL;
+    struct ss_arena arena = {0};
+    struct ss_buffer bytes = {0};
+    uint64_t *hashes = ss_arena_array(&arena, (size_t)segment->row_count, sizeof *hashes);
+    if (!hashes) return ss_fail_memory(error, "the identities of a segment");
+    SS_TRY_GOTO(ss_history_pin_segment(history, segment, &data, error), out);
+    SS_TRY_GOTO(hash_rows(history, table, data, &arena, hashes, error), out);
+    if (!ss_history_pack_identity(hashes, segment->row_count, &bytes)) {
+        status = ss_fail_memory(error, "the identities of a segment");
+        goto out;
+    }
+    status = ss_history_insert_blob(history, segment->id, SLOT_IDENTITY,
+                                    (struct ss_bytes){(const char *)bytes.data, bytes.size}, error);
+out:
+    ss_history_unpin_segment(history, data);
+    ss_buffer_release(&bytes);
+    ss_arena_release(&arena);
+    return status;
+}
+
+enum ss_status ss_history_remake_identities(struct ss_history *history, const struct history_table *table,
+                                            struct ss_error *error)
+{
+    size_t count;
+    if (!table->has_identity) return SS_OK;
+    SS_TRY(ss_history_refresh_segments(history, error));
+    const struct history_segment *log = ss_history_segments_of(history, table->id, 0, &count);
+    for (size_t i = 0; i < count; i++) SS_TRY(remake(history, table, &log[i], error));
+    return SS_OK;
 }

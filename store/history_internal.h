@@ -271,6 +271,11 @@ static inline uint64_t ss_history_identity_entry(uint64_t hash, int32_t row)
 {
     return hash >> 32 << 16 | (uint64_t)row;
 }
+// The list of identities of a segment of the log: slot 4. False: out of memory.
+bool ss_history_pack_identity(const uint64_t *hashes, int32_t count, struct ss_buffer *bytes);
+// Makes those of all segments of the log anew. Within a write transaction.
+enum ss_status ss_history_remake_identities(struct ss_history *history, const struct history_table *table,
+                                            struct ss_error *error);
 // A row of the log.
 struct history_place {
     struct segment_data *data; // pinned; NULL: it is not there

@@ -167,27 +167,6 @@ static void pack_column(const struct packing *packing, int position, const int32
 
 // ---- The log
 
-static int by_number(const void *a, const void *b)
-{
-    const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-    return (x > y) - (x < y);
-}
-
-static enum ss_status pack_identity(const struct packing *packing, int32_t first, int32_t count,
-                                    struct packed_segment *packed, struct ss_error *error)
-{
-    const struct history_rows *rows = packing->rows;
-    if (!rows->identity) return SS_OK;
-    int64_t *values = malloc((size_t)count * sizeof *values);
-    if (!values) return ss_fail_memory(error, "a segment");
-    for (int32_t i = 0; i < count; i++)
-        values[i] = (int64_t)ss_history_identity_entry(rows->identity[first + i], i);
-    qsort(values, (size_t)count, sizeof *values, by_number);
-    ss_packed_integers(values, count, add_blob(packed, SLOT_IDENTITY));
-    free(values);
-    return SS_OK;
-}
-
 static enum ss_status pack_log(struct packing *packing, size_t number, struct ss_error *error)
 {
     struct packed_segment *packed = &packing->segments[number];
@@ -195,7 +174,9 @@ static enum ss_status pack_log(struct packing *packing, size_t number, struct ss
     const int32_t count = least(packing->segment_rows, packing->rows->count - first);
     SS_TRY(init_segment(packed, packing->table->column_count, error));
     SS_TRY(pack_fixed(packing, true, NULL, first, count, packed, error));
-    SS_TRY(pack_identity(packing, first, count, packed, error));
+    if (packing->rows->identity &&
+        !ss_history_pack_identity(packing->rows->identity + first, count, add_blob(packed, SLOT_IDENTITY)))
+        return ss_fail_memory(error, "a segment");
     for (size_t i = 0; i < packing->table->column_count; i++)
         pack_column(packing, (int)i, NULL, first, count, packed);
     return check_buffers(packed, error);

@@ -516,7 +516,7 @@ enum ss_status ss_history_insert_blob(struct ss_history *history, int64_t segmen
 {
     sqlite3_stmt *statement;
     if (bytes.size == 0) return SS_OK;
-    SS_TRY(ss_history_statement(history, "INSERT INTO blobs VALUES(?1, ?2)", &statement, error));
+    SS_TRY(ss_history_statement(history, "INSERT OR REPLACE INTO blobs VALUES(?1, ?2)", &statement, error));
     sqlite3_bind_int64(statement, 1, segment << 16 | slot);
     sqlite3_bind_blob64(statement, 2, bytes.data, bytes.size, SQLITE_STATIC);
     return ss_history_run(history, statement, "adding a column of a segment", error);

@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FEW_ROWS 24 // of an entity: sorted by insertion
+#define FEW_ROWS     24 // of an entity: sorted by insertion
+#define ROWS_AT_ONCE 32
 
 struct key_table { // open addressing, capacity a power of two
     size_t capacity;
@@ -48,11 +49,10 @@ static bool grow_keys(struct key_table *table)
 }
 
 // The number of the key, which is copied when it is new. -1: out of memory.
-static int32_t find_key(struct key_table *table, const struct ss_key *key, struct ss_arena *arena)
+static int32_t find_key(struct key_table *table, const struct ss_key *key, uint64_t hash,
+                        struct ss_arena *arena)
 {
     const struct ss_bytes bytes = {(const char *)key->bytes, key->size};
-    const uint64_t hash = ss_hash64(key->bytes, key->size);
-    if (table->count == table->room && !grow_keys(table)) return -1;
     size_t slot = hash & (table->capacity - 1);
     for (; table->slots[slot]; slot = (slot + 1) & (table->capacity - 1)) {
         const int32_t found = table->slots[slot] - 1;
@@ -66,32 +66,84 @@ static int32_t find_key(struct key_table *table, const struct ss_key *key, struc
     return (int32_t)table->count - 1;
 }
 
+// Some rows at once: the places of their hashes are fetched while the next ones are computed.
+static bool number_rows(const struct ss_type *types, const struct ss_column *const *parts, size_t part_count,
+                        int32_t first, int32_t count, struct key_table *table, int32_t *keys_of_rows,
+                        struct ss_arena *arena)
+{
+    struct ss_value values[SS_MAX_KEYS];
+    struct ss_key keys[ROWS_AT_ONCE];
+    uint64_t hashes[ROWS_AT_ONCE];
+    while (table->count + (size_t)count > table->room)
+        if (!grow_keys(table)) return false;
+    for (int32_t i = 0; i < count; i++) {
+        for (size_t p = 0; p < part_count; p++)
+            values[p] = parts[p] ? ss_column_get(parts[p], first + i) : (struct ss_value){0};
+        if (ss_key_encode(types, values, part_count, &keys[i]) != SS_KEY_OK) continue; // of size 0
+        hashes[i] = ss_hash64(keys[i].bytes, keys[i].size);
+        __builtin_prefetch(&table->slots[hashes[i] & (table->capacity - 1)]);
+    }
+    for (int32_t i = 0; i < count; i++) { // and the keys that stand there
+        const int32_t at = keys[i].size ? table->slots[hashes[i] & (table->capacity - 1)] - 1 : -1;
+        if (at < 0) continue;
+        __builtin_prefetch(&table->hashes[at]);
+        __builtin_prefetch(table->keys[at].data);
+    }
+    for (int32_t i = 0; i < count; i++) {
+        keys_of_rows[first + i] = -1;
+        if (keys[i].size == 0) continue;
+        keys_of_rows[first + i] = find_key(table, &keys[i], hashes[i], arena);
+        if (keys_of_rows[first + i] < 0) return false;
+    }
+    return true;
+}
+
 // The key of every row: keys_of_rows[row], -1 where it has none.
 static bool number_keys(const struct ss_type *types, const struct ss_column *const *parts, size_t part_count,
                         int32_t row_count, struct key_table *table, int32_t *keys_of_rows,
                         struct ss_arena *arena)
 {
-    struct ss_value values[SS_MAX_KEYS];
-    struct ss_key key;
-    for (int32_t row = 0; row < row_count; row++) {
-        for (size_t i = 0; i < part_count; i++)
-            values[i] = parts[i] ? ss_column_get(parts[i], row) : (struct ss_value){0};
-        keys_of_rows[row] = -1;
-        if (ss_key_encode(types, values, part_count, &key) != SS_KEY_OK) continue;
-        keys_of_rows[row] = find_key(table, &key, arena);
-        if (keys_of_rows[row] < 0) return false;
+    for (int32_t first = 0; first < row_count; first += ROWS_AT_ONCE) {
+        const int32_t left = row_count - first;
+        if (!number_rows(types, parts, part_count, first, left < ROWS_AT_ONCE ? left : ROWS_AT_ONCE, table,
+                         keys_of_rows, arena))
+            return false;
     }
     return true;
 }
 
 struct ranked_key {
+    uint64_t start; // the first bytes behind what all keys share, big endian
     struct ss_bytes key;
     int32_t number;
 };
 
 static int by_key(const void *a, const void *b)
 {
-    return ss_bytes_compare(((const struct ranked_key *)a)->key, ((const struct ranked_key *)b)->key);
+    const struct ranked_key *x = a, *y = b;
+    if (x->start != y->start) return x->start < y->start ? -1 : 1;
+    return ss_bytes_compare(x->key, y->key);
+}
+
+static size_t shared_size(const struct key_table *table)
+{
+    size_t shared = table->count ? table->keys[0].size : 0;
+    for (size_t i = 1; i < table->count; i++) {
+        const struct ss_bytes key = table->keys[i];
+        size_t same = 0;
+        while (same < shared && same < key.size && key.data[same] == table->keys[0].data[same]) same++;
+        shared = same;
+    }
+    return shared;
+}
+
+// Up to 8 bytes from `from` on; zeros stand for what is not there, so a prefix is not greater.
+static uint64_t start_of(struct ss_bytes key, size_t from)
+{
+    uint64_t start = 0;
+    for (size_t i = 0; i < 8; i++)
+        start = start << 8 | (from + i < key.size ? (uint8_t)key.data[from + i] : 0);
+    return start;
 }
 
 // Sorts the keys; rank[number] is a key's place among them.
@@ -103,7 +155,9 @@ static bool rank_keys(const struct key_table *table, struct history_sorted *sort
         free(ranked);
         return false;
     }
-    for (size_t i = 0; i < table->count; i++) ranked[i] = (struct ranked_key){table->keys[i], (int32_t)i};
+    const size_t shared = shared_size(table);
+    for (size_t i = 0; i < table->count; i++)
+        ranked[i] = (struct ranked_key){start_of(table->keys[i], shared), table->keys[i], (int32_t)i};
     if (table->count) qsort(ranked, table->count, sizeof *ranked, by_key);
     for (size_t i = 0; i < table->count; i++) {
         sorted->keys[i] = ranked[i].key;

@@ -85,7 +85,9 @@ enum ss_status ss_history_fail(const struct ss_history *history, int code, const
     case SQLITE_PERM:
     case SQLITE_READONLY:
         return ss_fail(error, SS_IO, "history '%s': %s: %s (%s)", history->path, text,
-                       system ? strerror(system) : "no system error", doing);
+                       system ? strerror(system)
+                              : "the system gives no reason; is there a limit on the size of files?",
+                       doing);
     default:
         return ss_fail(error, SS_DAMAGED,
                        "history '%s': damaged: %s (%s); restore it from a backup, or save what can be read "

@@ -149,6 +149,17 @@ struct json_object *ss_cli_json_value(struct ss_type type, struct ss_value value
     return NULL;
 }
 
+struct json_object *ss_cli_json_text(const char *text)
+{
+    if (ss_utf8_valid(ss_bytes_of(text))) return json_object_new_string(text);
+    char *shown = strdup(text);
+    for (char *at = shown; at && *at; at++)
+        if ((unsigned char)*at >= 0x80) *at = '?';
+    struct json_object *made = json_object_new_string(shown ? shown : "?");
+    free(shown);
+    return made;
+}
+
 struct json_object *ss_cli_json_time(int64_t time_us)
 {
     char text[SS_TIME_TEXT_SIZE];

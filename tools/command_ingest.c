@@ -58,7 +58,7 @@ static void print_json(const struct ss_ingest *ingest, const struct ss_ingest_re
     json_object_object_add(root, "seconds", json_object_new_double(result->seconds));
     json_object_object_add(root, "history_seconds", json_object_new_double(result->history_seconds));
     if (result->first_reason[0])
-        json_object_object_add(root, "first_violation", json_object_new_string(result->first_reason));
+        json_object_object_add(root, "first_violation", ss_cli_json_text(result->first_reason));
     ss_cli_print_json(root);
 }
 

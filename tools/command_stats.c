@@ -90,6 +90,8 @@ static void print_totals(const struct ss_materializer *materializer, const struc
     printf("history   %s events, %s deletes, %s commits, newest seq %llu\n",
            ss_count_format(totals->history.events, a), ss_count_format(totals->history.deletes, b),
            ss_count_format(totals->history.commits, c), (unsigned long long)totals->newest_seq);
+    printf("          %s segments, %s events in staging\n", ss_count_format(totals->history.segments, a),
+           ss_count_format(totals->history.staged, b));
     printf("          %s, write-ahead log %s, %s rows in quarantine\n",
            ss_size_format(totals->history.file_bytes, a), ss_size_format(totals->history.wal_bytes, b),
            ss_count_format(totals->history.quarantined, c));
@@ -120,6 +122,8 @@ static void print_totals_json(const struct ss_materializer *materializer, const 
     add_count(root, "deletes", totals->history.deletes);
     add_count(root, "commits", totals->history.commits);
     add_count(root, "quarantined", totals->history.quarantined);
+    add_count(root, "segments", totals->history.segments);
+    add_count(root, "staged", totals->history.staged);
     add_count(root, "newest_seq", totals->newest_seq);
     add_count(root, "applied_seq", totals->applied.seq);
     add_count(root, "history_bytes", totals->history.file_bytes);

@@ -163,6 +163,24 @@ class Damage(harness.StoreTest):
         self.run_ok("compact", "--reindex")
         self.assertEqual(self.answers(self.store), self.wanted)
 
+    def test_lists_of_identities_are_made_anew(self):
+        """Without them no load can tell what is there already."""
+        self.damaged()
+        lists = [blob for blob, *_, column in self.blobs("index_id = 0") if column == "identity"]
+        self.assertGreater(len(lists), 2)
+        for blob in lists:
+            self.flip_bit(blob, self.rng.randrange(2**30))
+        self.run_ok("compact", "--reindex")
+        for blob in lists:
+            self.assertEqual(self.bytes_of(blob, self.store), self.bytes_of(blob, self.whole))
+
+    def bytes_of(self, blob, store):
+        db = sqlite3.connect(store / "history.db")
+        try:
+            return db.execute("SELECT bytes FROM blobs WHERE id = ?", [blob]).fetchone()[0]
+        finally:
+            db.close()
+
     def test_all_sorted_copies_are_made_anew_at_once(self):
         self.damaged()
         for blob, *_ in self.blobs("index_id > 0"):
