@@ -4,7 +4,7 @@
 //      of the batch that is being pushed
 //   2. meanwhile this thread hashes the file, which says under which name its batches go
 //   3. this thread pushes them in order, each a durable commit, and leaves the online rows for later
-//   4. the end mark, then the online rows, all at once
+//   4. the end mark; then runs are merged, and the online rows filled, all at once
 //
 // A batch's hash is that of its place in the file: the file's own hash is the producer's name. Killed at any
 // point, what was committed is in history; who opens the store next brings the online rows up, and loading
@@ -13,6 +13,7 @@
 #include "materializer/csv_bulk.h"
 #include "materializer/ingest_load.h"
 
+#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -26,6 +27,7 @@ struct bulk {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     uint64_t made, done;   // batches that can be pushed, and that were
+    bool is_begun;         // batches may have been committed
     bool ended;            // no more will be made
     bool stopped;          // no more are wanted
     enum ss_status status; // why the last one was not made
@@ -125,13 +127,15 @@ static enum ss_status push_batches(struct bulk *bulk, struct ss_error *error)
 }
 
 // What was committed is made visible, also when the load failed behind it, or one before could not do so.
+// Runs are merged first, as few of them are read in less time and memory; what cannot be merged now waits for
+// the next load.
 static void publish(struct ss_load *load)
 {
     struct ss_error failed = {0};
+    malloc_trim(0); // the batches are gone: what comes now starts small
+    (void)ss_history_compact(load->materializer->store->history, SS_COMPACT_TIERS, NULL);
     if (ss_push_deferred(load->materializer, &failed) != SS_OK)
         snprintf(load->result.not_visible, sizeof load->result.not_visible, "%.255s", failed.message);
-    // What cannot be merged now waits for the next load.
-    (void)ss_history_compact(load->materializer->store->history, SS_COMPACT_TIERS, NULL);
 }
 
 static enum ss_status push_all(struct bulk *bulk, struct ss_error *error)
@@ -139,10 +143,8 @@ static enum ss_status push_all(struct bulk *bulk, struct ss_error *error)
     struct ss_load *load = bulk->load;
     SS_TRY(ss_load_choose_producer(load, error));
     load->total_bytes = load->file_bytes;
-    const enum ss_status status =
-        load->result.already_loaded ? ss_load_note_newest(load, error) : push_batches(bulk, error);
-    publish(load);
-    return status;
+    bulk->is_begun = true;
+    return load->result.already_loaded ? ss_load_note_newest(load, error) : push_batches(bulk, error);
 }
 
 // ---- Together
@@ -191,6 +193,7 @@ enum ss_status ss_load_bulk(struct ss_load *load, struct ss_error *error)
     const enum ss_status status = run(&bulk, error);
     for (size_t i = 0; i < AHEAD; i++) ss_csv_bulk_batch_release(&bulk.batches[i]);
     ss_csv_bulk_release(&bulk.rows);
+    if (bulk.is_begun) publish(load);
     pthread_cond_destroy(&bulk.changed);
     pthread_mutex_destroy(&bulk.lock);
     return status;
