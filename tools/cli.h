@@ -60,7 +60,7 @@ bool ss_cli_pair(const char *text, struct ss_arena *arena, const char **name, co
 void ss_cli_print_json(struct json_object *value);
 struct json_object *ss_cli_json_value(struct ss_type type,
                                       struct ss_value value); // decimals are strings; null -> NULL
-struct json_object *ss_cli_json_text(const char *text); // what is no UTF-8 is shown as '?'
+struct json_object *ss_cli_json_text(const char *text);       // what is no UTF-8 is shown as '?'
 struct json_object *ss_cli_json_time(int64_t time_us);
 struct json_object *ss_cli_json_hash(const struct ss_sha256 *hash);
 

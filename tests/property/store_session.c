@@ -347,8 +347,9 @@ const char *session_join(struct session *session, const struct queries *queries,
                                    .newest_s = newest_s,
                                    .as_of_event_time = mode.as_of_event_time,
                                    .inclusive = mode.inclusive};
-    const enum ss_status status = ss_point_in_time(session->materializer->store->history,
-                                                   session_service(session), &spine, NULL, &sink, &session->error);
+    const enum ss_status status =
+        ss_point_in_time(session->materializer->store->history, session_service(session), &spine, NULL, &sink,
+                         &session->error);
     ss_arena_release(&arena);
     if (status != SS_OK) return failed(session, "join");
     return collect.next == queries->count ? NULL : "join: not every row came out";

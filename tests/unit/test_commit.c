@@ -211,7 +211,8 @@ static struct row train_at(struct ss_materializer *materializer, int64_t t_us)
     assert_ok(ss_history_newest_commit(materializer->store->history, &newest, &error));
     const struct ss_spine spine = {.length = 1, .keys = &key, .t_us = &t_us, .newest_s = newest.last_seq};
     assert_ok(ss_point_in_time(materializer->store->history,
-                               ss_find_service(materializer->definitions, "model"), &spine, NULL, &sink, &error));
+                               ss_find_service(materializer->definitions, "model"), &spine, NULL, &sink,
+                               &error));
     row.s = newest.last_seq;
     ss_arena_release(&arena);
     return row;
