@@ -1,0 +1,238 @@
+// A history that is damaged in one place, below what SQLite looks at: each is an error of the function that
+// reads it, whatever stands there. (Flipped bits all over the file: tests/program/test_bad_input.py,
+// test_damage.py.)
+
+#include "store/history_log.h"
+#include "tests/unit/store_fixture.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <sqlite3.h>
+
+#define ROWS      200
+#define PAGE_SIZE 8192
+
+static struct ss_error error;
+// Fewer than 37 rows in a commit stay in staging while there are few; 20 and more are a segment straight
+// away.
+static const struct ss_history_options small = {
+    .sizes = {.staging_rows = 37, .bulk_rows = 20, .segment_rows = 16, .fanout = 3}};
+
+struct fixture {
+    char directory[PATH_BYTES], path[PATH_BYTES];
+    struct payments payments;
+    struct ss_history *history;
+    struct payment rows[ROWS];
+    char texts[ROWS][2][16];
+};
+
+static int set_up(void **state)
+{
+    struct fixture *fixture = calloc(1, sizeof *fixture);
+    make_test_directory(fixture->directory);
+    snprintf(fixture->path, sizeof fixture->path, "%.480s/history.db", fixture->directory);
+    make_payments(&fixture->payments, "payments", true);
+    assert_ok(ss_history_create(fixture->path, &small, &error));
+    assert_ok(ss_history_open(fixture->path, true, &small, &fixture->history, &error));
+    assert_ok(ss_history_prepare(fixture->history, &fixture->payments.definitions, &error));
+    for (int i = 0; i < ROWS; i++) {
+        snprintf(fixture->texts[i][0], sizeof fixture->texts[i][0], "id%d", i);
+        snprintf(fixture->texts[i][1], sizeof fixture->texts[i][1], "u%d", i % 5);
+        fixture->rows[i] = (struct payment){.id = fixture->texts[i][0],
+                                            .user = fixture->texts[i][1],
+                                            .shop = i % 3,
+                                            .amount = i,
+                                            .at_us = 1000 + i,
+                                            .arrival_us = 1300 + i};
+    }
+    *state = fixture;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *fixture = *state;
+    ss_history_close(fixture->history);
+    remove_test_directory(fixture->directory);
+    free(fixture);
+    return 0;
+}
+
+// Rows [first, end), `length` a commit.
+static void add_rows(struct fixture *fixture, int first, int end, int length)
+{
+    for (int i = first; i < end; i += length)
+        commit_payments(fixture->history, &fixture->payments, &fixture->rows[i], length, NULL);
+}
+
+static void close_history(struct fixture *fixture)
+{
+    ss_history_close(fixture->history);
+    fixture->history = NULL;
+}
+
+static enum ss_status open_history(struct fixture *fixture)
+{
+    return ss_history_open(fixture->path, true, &small, &fixture->history, &error);
+}
+
+// SQL of the test's own; sqlite3_open's connections may write the schema.
+static int64_t run_sql(struct fixture *fixture, const char *sql)
+{
+    sqlite3 *db;
+    sqlite3_stmt *statement;
+    int64_t number = 0;
+    close_history(fixture);
+    assert_int_equal(sqlite3_open(fixture->path, &db), SQLITE_OK);
+    for (const char *at = sql; *at;) {
+        if (sqlite3_prepare_v2(db, at, -1, &statement, &at) != SQLITE_OK)
+            fail_msg("%s: %s", sql, sqlite3_errmsg(db));
+        int code = SQLITE_DONE;
+        while (statement && (code = sqlite3_step(statement)) == SQLITE_ROW)
+            number = sqlite3_column_int64(statement, 0);
+        if (code != SQLITE_DONE) fail_msg("%s: %s", sql, sqlite3_errmsg(db));
+        sqlite3_finalize(statement);
+    }
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    return number;
+}
+
+static void change(struct fixture *fixture, const char *sql)
+{
+    run_sql(fixture, sql);
+    assert_ok(open_history(fixture));
+}
+
+static void assert_message(const char *want)
+{
+    if (!strstr(error.message, want)) fail_msg("'%s' is not in: %s", want, error.message);
+}
+
+// ---- What is read
+
+static enum ss_status read_all(struct ss_event_reader *reader)
+{
+    const struct ss_event_batch *batch;
+    enum ss_status status;
+    do status = reader->next(reader, &batch, &error);
+    while (status == SS_OK && batch);
+    reader->close(reader);
+    return status;
+}
+
+static enum ss_status read_by_seq(struct fixture *fixture)
+{
+    struct ss_event_reader *reader = NULL;
+    const enum ss_status status = ss_history_read_seq(fixture->history, &fixture->payments.source, 0,
+                                                      UINT64_MAX, NULL, &reader, &error);
+    return status == SS_OK ? read_all(reader) : status;
+}
+
+static enum ss_status read_by_entity(struct fixture *fixture, int view)
+{
+    struct ss_event_reader *reader = NULL;
+    const enum ss_status status =
+        ss_history_read_entity(fixture->history, &fixture->payments.views[view], NULL, INT64_MIN, INT64_MAX,
+                               INT64_MAX, &reader, &error);
+    return status == SS_OK ? read_all(reader) : status;
+}
+
+static enum ss_status read_log(struct fixture *fixture, int *rows)
+{
+    const struct ss_log_batch *batch;
+    struct ss_log *log = NULL;
+    *rows = 0;
+    enum ss_status status = ss_log_open(fixture->history, "payments", 0, INT64_MAX, NULL, &log, &error);
+    while (status == SS_OK && (status = ss_log_next(log, &batch, &error)) == SS_OK && batch)
+        *rows += batch->length;
+    ss_log_close(log);
+    return status;
+}
+
+static enum ss_status append(struct fixture *fixture, int first, int count)
+{
+    struct ss_commit commit = {.arrival_us = 9000, .newest_us = 9000};
+    enum ss_status status = ss_history_begin(fixture->history, &error);
+    if (status != SS_OK) return status;
+    status =
+        append_payments(fixture->history, &fixture->payments, &fixture->rows[first], count, NULL, &error);
+    if (status == SS_OK) status = ss_history_commit(fixture->history, &commit, &error);
+    ss_history_rollback(fixture->history);
+    return status;
+}
+
+// ---- An index of SQLite's that holds other rows than its table
+
+// Runs `sql` while SQLite does not know of the index behind UNIQUE of the table, so that it stays as it was.
+static void change_behind(struct fixture *fixture, const char *table, const char *unique, const char *index,
+                          const char *sql)
+{
+    char text[2048];
+    snprintf(
+        text, sizeof text,
+        "PRAGMA writable_schema=ON;"
+        "CREATE TEMP TABLE kept AS SELECT rowid AS place, * FROM sqlite_master WHERE name IN ('%s', '%s');"
+        "DELETE FROM sqlite_master WHERE name = '%s';"
+        "UPDATE sqlite_master SET sql = replace(sql, '%s', '') WHERE name = '%s';"
+        "PRAGMA writable_schema=RESET; %s;"
+        "PRAGMA writable_schema=ON;"
+        "REPLACE INTO sqlite_master(rowid, type, name, tbl_name, rootpage, sql) SELECT * FROM kept;"
+        "PRAGMA writable_schema=RESET",
+        table, index, index, unique, table, sql);
+    change(fixture, text);
+}
+
+// SQLite counts rows by the smallest index that has them, and that may be damaged. The columns that were
+// counted but not there were NULL pointers.
+static void columns_that_are_fewer_than_counted_are_damage(void **state)
+{
+    struct fixture *fixture = *state;
+    const char *want = "the columns of a source are not as many as counted";
+    int rows;
+    add_rows(fixture, 0, 10, 10);
+    change_behind(fixture, "source_columns", ", UNIQUE(source, name)", "sqlite_autoindex_source_columns_2",
+                  "DELETE FROM source_columns WHERE position = (SELECT max(position) FROM source_columns)");
+    assert_status(SS_DAMAGED, read_by_seq(fixture));
+    assert_message(want);
+    assert_status(SS_DAMAGED, read_by_entity(fixture, VIEW_BY_USER));
+    assert_message(want);
+    assert_status(SS_DAMAGED, read_log(fixture, &rows));
+    assert_message(want);
+    assert_status(SS_DAMAGED, append(fixture, 10, 5));
+    assert_message(want);
+    assert_status(SS_DAMAGED, ss_history_compact(fixture->history, SS_COMPACT_ALL, &error));
+    assert_status(SS_DAMAGED, ss_history_check(fixture->history, &fixture->payments.definitions, &error));
+    assert_status(SS_DAMAGED, ss_history_prepare(fixture->history, &fixture->payments.definitions, &error));
+}
+
+static void sources_that_are_other_than_counted_are_damage(void **state)
+{
+    static const char *const changes[] = {
+        "DELETE FROM sources",
+        "INSERT INTO sources SELECT id + 1, 'more', identity, event_id, live FROM sources"};
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        struct fixture *fixture = *state;
+        change_behind(fixture, "sources", " UNIQUE", "sqlite_autoindex_sources_1", changes[i]);
+        assert_status(SS_DAMAGED, read_by_seq(fixture));
+        assert_message("the list of sources has other rows than its index");
+        assert_status(SS_DAMAGED,
+                      ss_history_prepare(fixture->history, &fixture->payments.definitions, &error));
+        tear_down(state);
+        set_up(state);
+    }
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(columns_that_are_fewer_than_counted_are_damage),
+        TEST(sources_that_are_other_than_counted_are_damage),
+    };
+    return cmocka_run_group_tests_name("damaged history", tests, NULL, NULL);
+}
