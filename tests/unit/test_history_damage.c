@@ -70,6 +70,14 @@ static void add_rows(struct fixture *fixture, int first, int end, int length)
         commit_payments(fixture->history, &fixture->payments, &fixture->rows[i], length, NULL);
 }
 
+static void take_back(struct fixture *fixture, int number)
+{
+    struct payment deleted = fixture->rows[number];
+    deleted.is_delete = true;
+    deleted.arrival_us += 1000;
+    commit_payments(fixture->history, &fixture->payments, &deleted, 1, NULL);
+}
+
 static void close_history(struct fixture *fixture)
 {
     ss_history_close(fixture->history);
@@ -227,12 +235,195 @@ static void sources_that_are_other_than_counted_are_damage(void **state)
     }
 }
 
+// ---- Rows that are not where they belong
+
+enum { LEAF_OF_INDEX = 10, LEAF_OF_TABLE = 13, INNER_OF_TABLE = 5 };
+
+// Page `number` of the closed file, from 1.
+static void read_page(struct fixture *fixture, long number, uint8_t page[PAGE_SIZE])
+{
+    FILE *file = fopen(fixture->path, "rb");
+    assert_non_null(file);
+    assert_int_equal(fseek(file, (number - 1) * PAGE_SIZE, SEEK_SET), 0);
+    assert_int_equal(fread(page, 1, PAGE_SIZE, file), PAGE_SIZE);
+    fclose(file);
+}
+
+// Closes history. The number of the root, and what is in it.
+static long read_root(struct fixture *fixture, const char *name, uint8_t page[PAGE_SIZE])
+{
+    char sql[256];
+    snprintf(sql, sizeof sql,
+             "PRAGMA wal_checkpoint(TRUNCATE); SELECT rootpage FROM sqlite_master WHERE name = '%s'", name);
+    const long number = (long)run_sql(fixture, sql);
+    assert_true(number > 1);
+    read_page(fixture, number, page);
+    return number;
+}
+
+static size_t number_of_cells(const uint8_t page[PAGE_SIZE])
+{
+    return (size_t)page[3] << 8 | page[4];
+}
+
+// Lets the first and the last row of a table or index, which is one leaf, change places in the file.
+static void swap_rows(struct fixture *fixture, const char *name)
+{
+    uint8_t page[PAGE_SIZE], first[2];
+    const long number = read_root(fixture, name, page);
+    assert_true(page[0] == LEAF_OF_INDEX || page[0] == LEAF_OF_TABLE);
+    assert_true(number_of_cells(page) >= 2);
+    uint8_t *pointers = page + 8, *last = pointers + 2 * (number_of_cells(page) - 1);
+    memcpy(first, pointers, 2);
+    memcpy(pointers, last, 2);
+    memcpy(last, first, 2);
+    overwrite_file(fixture->path, (number - 1) * PAGE_SIZE, page, sizeof page);
+    assert_ok(open_history(fixture));
+}
+
+static long child_of(const uint8_t page[PAGE_SIZE], size_t cell)
+{
+    const uint8_t *at = page + ((size_t)page[12 + 2 * cell] << 8 | page[13 + 2 * cell]);
+    return (long)at[0] << 24 | at[1] << 16 | at[2] << 8 | at[3];
+}
+
+// Puts the first leaf of a table, whose root is above the leaves, in the place of the second one too.
+static void double_leaf(struct fixture *fixture, const char *name)
+{
+    uint8_t root[PAGE_SIZE], leaf[PAGE_SIZE];
+    read_root(fixture, name, root);
+    assert_true(root[0] == INNER_OF_TABLE && number_of_cells(root) >= 2);
+    read_page(fixture, child_of(root, 0), leaf);
+    assert_int_equal(leaf[0], LEAF_OF_TABLE);
+    overwrite_file(fixture->path, (child_of(root, 1) - 1) * PAGE_SIZE, leaf, sizeof leaf);
+    assert_ok(open_history(fixture));
+}
+
+// A reader goes on from the last seq that it saw: of rows out of order it would see some again and again.
+static void staged_events_out_of_order_are_damage(void **state)
+{
+    struct fixture *fixture = *state;
+    add_rows(fixture, 0, 15, 5);
+    swap_rows(fixture, "events_1");
+    assert_status(SS_DAMAGED, read_by_seq(fixture));
+    assert_message("events are not in the order of seq");
+    assert_status(SS_DAMAGED, ss_history_compact(fixture->history, SS_COMPACT_ALL, &error));
+    assert_message("events are not in the order of seq");
+}
+
+static void count_damage(void *context, const struct ss_error *damage)
+{
+    (void)damage;
+    ++*(int *)context;
+}
+
+static void a_log_with_staged_events_out_of_order_is_damage_and_the_rest_is_saved(void **state)
+{
+    struct fixture *fixture = *state;
+    int rows, damages = 0;
+    add_rows(fixture, 0, 15, 5);
+    swap_rows(fixture, "events_1");
+    assert_status(SS_DAMAGED, read_log(fixture, &rows));
+    assert_message("column 'seq': the row is not where its seq belongs");
+    ss_history_salvage(fixture->history, count_damage, &damages);
+    assert_ok(read_log(fixture, &rows)); // the last row comes first, so that none of the others is behind it
+    assert_int_equal(rows, 1);
+    assert_int_equal(damages, 14);
+}
+
+static void staged_events_out_of_the_order_of_an_index_are_damage(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct ss_value user = {.present = true, .text = {"u", 1}};
+    struct ss_event_reader *reader = NULL;
+    for (int i = 0; i < 15; i++) fixture->rows[i].user = "u";
+    add_rows(fixture, 0, 15, 5);
+    swap_rows(fixture, "events_1_1_by");
+    assert_ok(ss_history_read_entity(fixture->history, &fixture->payments.views[VIEW_BY_USER], &user,
+                                     INT64_MIN, INT64_MAX, INT64_MAX, &reader, &error));
+    assert_status(SS_DAMAGED, read_all(reader));
+    assert_message("events are not in the order of their index");
+}
+
+static void a_staged_event_with_a_seq_that_was_not_given_out_is_damage(void **state)
+{
+    struct fixture *fixture = *state;
+    add_rows(fixture, 0, 5, 5);
+    change(fixture, "UPDATE events_1 SET seq = -seq");
+    assert_status(SS_DAMAGED, append(fixture, 0, 1));
+    assert_message("an event has a seq that was not given out");
+    change(fixture, "UPDATE events_1 SET seq = 1000 - seq");
+    assert_status(SS_DAMAGED, append(fixture, 0, 1));
+}
+
+static void deletes_out_of_order_are_damage(void **state)
+{
+    struct fixture *fixture = *state;
+    add_rows(fixture, 0, 40, 40);
+    for (int i = 0; i < 3; i++) take_back(fixture, i);
+    swap_rows(fixture, "deletes_1");
+    assert_status(SS_DAMAGED, read_by_entity(fixture, VIEW_BY_USER));
+    assert_message("a delete makes no sense");
+}
+
+static void a_delete_that_makes_no_sense_is_damage(void **state)
+{
+    static const char *const changes[] = {
+        "UPDATE deletes_1 SET target_seq = 'x'", "UPDATE deletes_1 SET target_seq = -1",
+        "UPDATE deletes_1 SET arrival_us = NULL", "UPDATE deletes_1 SET arrival_us = 9223372036854775807"};
+    struct fixture *fixture = *state;
+    add_rows(fixture, 0, 40, 40);
+    take_back(fixture, 3);
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        change(fixture, changes[i]);
+        assert_status(SS_DAMAGED, read_by_seq(fixture));
+        assert_message("a delete makes no sense");
+        assert_status(SS_DAMAGED, read_by_entity(fixture, VIEW_BY_USER));
+        assert_message("a delete makes no sense");
+    }
+}
+
+#define QUARANTINED 60
+
+static enum ss_status count_quarantined(void *context, const struct ss_quarantine_row *row)
+{
+    (void)row;
+    return ++*(int *)context > QUARANTINED ? SS_FOUND : SS_OK; // more than there are
+}
+
+// Each row is looked up behind the one before it: of rows that come again there would be no end.
+static void a_quarantine_whose_rows_come_again_is_damage(void **state)
+{
+    static const char text[500];
+    struct fixture *fixture = *state;
+    struct ss_commit commit = {0};
+    const struct ss_quarantine_row row = {"s", "f.csv", 1, "c", {text, sizeof text}, "bad"};
+    int count = 0;
+    assert_ok(ss_history_begin(fixture->history, &error));
+    for (int i = 0; i < QUARANTINED; i++) assert_ok(ss_history_quarantine(fixture->history, &row, &error));
+    assert_ok(ss_history_commit(fixture->history, &commit, &error));
+    assert_ok(ss_history_each_quarantined(fixture->history, NULL, count_quarantined, &count, &error));
+    assert_int_equal(count, QUARANTINED);
+    double_leaf(fixture, "quarantine");
+    count = 0;
+    assert_status(SS_DAMAGED,
+                  ss_history_each_quarantined(fixture->history, NULL, count_quarantined, &count, &error));
+    assert_message("the quarantine is not in order");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(columns_that_are_fewer_than_counted_are_damage),
         TEST(sources_that_are_other_than_counted_are_damage),
+        TEST(staged_events_out_of_order_are_damage),
+        TEST(a_log_with_staged_events_out_of_order_is_damage_and_the_rest_is_saved),
+        TEST(staged_events_out_of_the_order_of_an_index_are_damage),
+        TEST(a_staged_event_with_a_seq_that_was_not_given_out_is_damage),
+        TEST(deletes_out_of_order_are_damage),
+        TEST(a_delete_that_makes_no_sense_is_damage),
+        TEST(a_quarantine_whose_rows_come_again_is_damage),
     };
     return cmocka_run_group_tests_name("damaged history", tests, NULL, NULL);
 }
