@@ -411,6 +411,44 @@ static void a_quarantine_whose_rows_come_again_is_damage(void **state)
     assert_message("the quarantine is not in order");
 }
 
+// ---- Numbers that are none of the kind
+
+static void a_commit_that_makes_no_sense_is_damage(void **state)
+{
+    static const char *const changes[] = {
+        "UPDATE commits SET last_seq = 9223372036854775807", "UPDATE commits SET last_seq = -1",
+        "UPDATE commits SET first_seq = 0", "UPDATE commits SET arrival_us = 9223372036854775807",
+        "UPDATE commits SET newest_us = -9223372036854775808"};
+    struct fixture *fixture = *state;
+    add_rows(fixture, 0, 5, 5);
+    char copy[PATH_BYTES];
+    snprintf(copy, sizeof copy, "%.480s/copy.db", fixture->directory);
+    run_sql(fixture, "PRAGMA wal_checkpoint(TRUNCATE)");
+    copy_file(fixture->path, copy);
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        run_sql(fixture, changes[i]);
+        if (open_history(fixture) != SS_DAMAGED) fail_msg("%s: it opens", changes[i]);
+        assert_message("a commit record makes no sense");
+        copy_file(copy, fixture->path);
+    }
+}
+
+// One more than the newest time is where a clock goes on.
+static void a_greatest_time_that_is_no_time_is_damage(void **state)
+{
+    static const char *const changes[] = {"UPDATE commits SET greatest_us = 9223372036854775807",
+                                          "UPDATE commits SET greatest_us = -9223372036854775808",
+                                          "UPDATE commits SET greatest_us = 1e300"};
+    struct fixture *fixture = *state;
+    int64_t time_us;
+    add_rows(fixture, 0, 5, 5);
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        change(fixture, changes[i]);
+        assert_status(SS_DAMAGED, ss_history_newest_time(fixture->history, &time_us, &error));
+        assert_message("the greatest time of a commit makes no sense");
+    }
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -424,6 +462,8 @@ int main(void)
         TEST(deletes_out_of_order_are_damage),
         TEST(a_delete_that_makes_no_sense_is_damage),
         TEST(a_quarantine_whose_rows_come_again_is_damage),
+        TEST(a_commit_that_makes_no_sense_is_damage),
+        TEST(a_greatest_time_that_is_no_time_is_damage),
     };
     return cmocka_run_group_tests_name("damaged history", tests, NULL, NULL);
 }
