@@ -3,6 +3,7 @@
 // test_damage.py.)
 
 #include "store/history_log.h"
+#include "store/packed.h"
 #include "tests/unit/store_fixture.h"
 
 #include <setjmp.h>
@@ -449,6 +450,140 @@ static void a_greatest_time_that_is_no_time_is_damage(void **state)
     }
 }
 
+static void a_list_of_segments_that_makes_no_sense_is_damage(void **state)
+{
+    static const char *const changes[] = {"UPDATE segments SET row_count = row_count + (1 << 32)",
+                                          "UPDATE segments SET lateness_us = -1 WHERE index_id = 0",
+                                          "UPDATE segments SET lateness_us = 9223372036854775807"};
+    struct fixture *fixture = *state;
+    add_rows(fixture, 0, 80, 40);
+    char copy[PATH_BYTES];
+    snprintf(copy, sizeof copy, "%.480s/copy.db", fixture->directory);
+    run_sql(fixture, "PRAGMA wal_checkpoint(TRUNCATE)");
+    copy_file(fixture->path, copy);
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        change(fixture, changes[i]);
+        if (read_by_entity(fixture, VIEW_BY_USER) != SS_DAMAGED) fail_msg("%s: it is read", changes[i]);
+        assert_message("in the list of segments, number");
+        close_history(fixture);
+        copy_file(copy, fixture->path);
+    }
+}
+
+static void segments_of_a_run_that_do_not_follow_each_other_are_damage(void **state)
+{
+    struct fixture *fixture = *state;
+    add_rows(fixture, 0, 80, 40); // a run each
+    change(fixture, "UPDATE segments SET run = 1 WHERE index_id > 0");
+    assert_status(SS_DAMAGED, read_by_entity(fixture, VIEW_BY_USER));
+    assert_message("its keys are not behind those of the segment before it");
+}
+
+static void an_index_with_the_number_of_the_log_is_damage(void **state)
+{
+    struct fixture *fixture = *state;
+    add_rows(fixture, 0, 40, 40);
+    change(fixture, "UPDATE entity_indexes SET id = 0 WHERE id = 1");
+    assert_status(SS_DAMAGED, ss_history_compact(fixture->history, SS_COMPACT_ALL, &error));
+    assert_message("an index makes no sense");
+}
+
+// The number of a blob is made of its segment's.
+static void numbers_of_segments_that_are_used_up_are_damage(void **state)
+{
+    struct fixture *fixture = *state;
+    add_rows(fixture, 0, 40, 40);
+    change(fixture, "UPDATE sqlite_sequence SET seq = 1 << 60");
+    assert_status(SS_DAMAGED, append(fixture, 40, 40));
+    assert_message("the numbers of segments are used up");
+}
+
+static void numbers_of_runs_that_make_no_sense_are_damage(void **state)
+{
+    static const char *const changes[] = {"UPDATE segment_generation SET runs = 9223372036854775807",
+                                          "UPDATE segment_generation SET runs = -1"};
+    struct fixture *fixture = *state;
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        change(fixture, changes[i]);
+        assert_status(SS_DAMAGED, append(fixture, 0, 40));
+        assert_message("the number of runs makes no sense");
+    }
+}
+
+// ---- Packed columns whose checksum holds, of other numbers than there may be
+
+// Puts the numbers into a slot of the first segment of the log, or of an index.
+static void put_numbers(struct fixture *fixture, const char *which, int slot, const int64_t *numbers,
+                        int count)
+{
+    struct ss_buffer bytes = {0}, sql = {0};
+    ss_packed_integers(numbers, count, &bytes);
+    ss_buffer_text(&sql, "UPDATE blobs SET bytes = x'");
+    for (size_t i = 0; i < bytes.size; i++) ss_buffer_format(&sql, "%02x", bytes.data[i]);
+    ss_buffer_format(&sql, "' WHERE id = (SELECT min(id) FROM segments WHERE index_id %s) << 16 | %d", which,
+                     slot);
+    ss_buffer_byte(&sql, 0);
+    assert_false(bytes.failed || sql.failed);
+    change(fixture, (const char *)sql.data);
+    ss_buffer_release(&bytes);
+    ss_buffer_release(&sql);
+}
+
+static void seqs_of_the_log_that_do_not_rise_are_damage(void **state)
+{
+    struct fixture *fixture = *state;
+    int64_t seqs[16] = {0}; // less the row
+    int rows;
+    add_rows(fixture, 0, 32, 32);
+    seqs[3] = 5;
+    seqs[4] = -2;
+    put_numbers(fixture, "= 0", 2, seqs, 16);
+    assert_status(SS_DAMAGED, read_by_seq(fixture));
+    assert_message("column 'seq': the list of segments has it otherwise");
+    assert_status(SS_DAMAGED, read_log(fixture, &rows));
+    memset(seqs, 0, sizeof seqs);
+    seqs[3] = INT64_MAX - 1;
+    put_numbers(fixture, "= 0", 2, seqs, 16);
+    assert_status(SS_DAMAGED, read_by_seq(fixture));
+}
+
+static void an_arrival_beyond_all_times_is_damage(void **state)
+{
+    struct fixture *fixture = *state;
+    int64_t lateness_us[16] = {[7] = INT64_MAX};
+    add_rows(fixture, 0, 32, 32);
+    put_numbers(fixture, "= 0", 1, lateness_us, 16);
+    assert_status(SS_DAMAGED, read_by_seq(fixture));
+    assert_message("column 'arrival_time': the list of segments has it otherwise");
+    lateness_us[7] = -1;
+    put_numbers(fixture, "> 0", 1, lateness_us, 16);
+    assert_status(SS_DAMAGED, read_by_entity(fixture, VIEW_BY_USER));
+    assert_message("column 'arrival_time': the list of segments has it otherwise");
+}
+
+// A scan that skims what was known before a time goes by the greatest lateness that the list tells.
+static void a_lateness_that_is_listed_too_small_is_damage_where_it_is_gone_by(void **state)
+{
+    struct fixture *fixture = *state;
+    bool columns[COLUMNS + 1] = {false};
+    struct ss_entity_scan scan = {.view = &fixture->payments.views[VIEW_BY_USER],
+                                  .columns = columns,
+                                  .from_us = INT64_MIN,
+                                  .to_us = INT64_MAX,
+                                  .s = INT64_MAX,
+                                  .skims_old = true,
+                                  .old_us = 5000,
+                                  .known_us = 1200};
+    struct ss_event_reader *reader = NULL;
+    add_rows(fixture, 0, 40, 40);
+    assert_ok(ss_history_scan(fixture->history, &scan, &reader, &error));
+    assert_ok(read_all(reader));
+    change(fixture, "UPDATE segments SET lateness_us = 1");
+    assert_ok(ss_history_scan(fixture->history, &scan, &reader, &error));
+    assert_status(SS_DAMAGED, read_all(reader));
+    assert_message("column 'arrival_time': the list of segments has it otherwise");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -464,6 +599,14 @@ int main(void)
         TEST(a_quarantine_whose_rows_come_again_is_damage),
         TEST(a_commit_that_makes_no_sense_is_damage),
         TEST(a_greatest_time_that_is_no_time_is_damage),
+        TEST(a_list_of_segments_that_makes_no_sense_is_damage),
+        TEST(segments_of_a_run_that_do_not_follow_each_other_are_damage),
+        TEST(an_index_with_the_number_of_the_log_is_damage),
+        TEST(numbers_of_segments_that_are_used_up_are_damage),
+        TEST(numbers_of_runs_that_make_no_sense_are_damage),
+        TEST(seqs_of_the_log_that_do_not_rise_are_damage),
+        TEST(an_arrival_beyond_all_times_is_damage),
+        TEST(a_lateness_that_is_listed_too_small_is_damage_where_it_is_gone_by),
     };
     return cmocka_run_group_tests_name("damaged history", tests, NULL, NULL);
 }
