@@ -169,6 +169,15 @@ static bool find_positions(const struct history_table *table, const struct ss_so
     return true;
 }
 
+// A source keeps its identity (check_identity), and what is written and read of it goes by both.
+static bool same_identity(const struct history_table *table, const struct ss_source *source,
+                          const int *positions)
+{
+    const int column = source->event_id_column;
+    return table->has_identity == (column >= 0) &&
+           table->id_position == (column >= 0 ? positions[column] : -1);
+}
+
 enum ss_status ss_history_require_table(struct ss_history *history, const struct ss_source *source,
                                         const struct history_table **table, int *positions,
                                         struct ss_error *error)
@@ -183,6 +192,8 @@ enum ss_status ss_history_require_table(struct ss_history *history, const struct
                            "source '%s': history '%s' has no table of these columns; run 'selfsame apply'",
                            source->name, history->path);
     }
+    if (!same_identity(found, source, positions))
+        return ss_history_fail_row(history, "the event_id of a source is not that of its definition", error);
     *table = found;
     return SS_OK;
 }

@@ -236,6 +236,27 @@ static void sources_that_are_other_than_counted_are_damage(void **state)
     }
 }
 
+// Whether a source has an event_id stands there and in its definition: a delete of one without was an
+// assertion, an insert of one that has it all of a sudden a column before the first.
+static void an_event_id_that_is_not_that_of_the_definition_is_damage(void **state)
+{
+    static const char *const changes[] = {"UPDATE sources SET event_id = NULL",
+                                          "UPDATE sources SET event_id = 'user'",
+                                          "UPDATE sources SET event_id = 'none'"};
+    struct fixture *fixture = *state;
+    fixture->rows[0].is_delete = true;
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        change(fixture, changes[i]);
+        assert_status(SS_DAMAGED, append(fixture, 0, 1));
+        assert_message("the event_id of a source is not that of its definition");
+    }
+    make_payments(&fixture->payments, "visits", false);
+    assert_ok(ss_history_prepare(fixture->history, &fixture->payments.definitions, &error));
+    change(fixture, "UPDATE sources SET event_id = 'id' WHERE name = 'visits'");
+    assert_status(SS_DAMAGED, append(fixture, 1, 40));
+    assert_message("the event_id of a source is not that of its definition");
+}
+
 // ---- Rows that are not where they belong
 
 enum { LEAF_OF_INDEX = 10, LEAF_OF_TABLE = 13, INNER_OF_TABLE = 5 };
@@ -590,6 +611,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(columns_that_are_fewer_than_counted_are_damage),
         TEST(sources_that_are_other_than_counted_are_damage),
+        TEST(an_event_id_that_is_not_that_of_the_definition_is_damage),
         TEST(staged_events_out_of_order_are_damage),
         TEST(a_log_with_staged_events_out_of_order_is_damage_and_the_rest_is_saved),
         TEST(staged_events_out_of_the_order_of_an_index_are_damage),
