@@ -70,6 +70,13 @@ const char *ss_online_table_name(const struct ss_sha256 *fingerprint, char name[
 // in hex.
 enum ss_status ss_online_get(struct ss_online_txn *txn, const struct ss_sha256 *fingerprint,
                              struct ss_bytes key, struct ss_bytes *state, struct ss_error *error);
+// Its two halves, so that many rows can be found before the first is read: find looks for the row and has its
+// bytes fetched; open (not for row.data NULL) checks them.
+enum ss_status ss_online_find(struct ss_online_txn *txn, const struct ss_sha256 *fingerprint,
+                              struct ss_bytes key, struct ss_bytes *row, struct ss_error *error);
+enum ss_status ss_online_open_row(struct ss_online_txn *txn, const struct ss_sha256 *fingerprint,
+                                  struct ss_bytes key, struct ss_bytes row, struct ss_bytes *state,
+                                  struct ss_error *error);
 enum ss_status ss_online_put(struct ss_online_txn *txn, const struct ss_sha256 *fingerprint,
                              struct ss_bytes key, struct ss_bytes state, struct ss_error *error);
 enum ss_status ss_online_delete(struct ss_online_txn *txn, const struct ss_sha256 *fingerprint,

@@ -15,6 +15,7 @@
 
 struct online_table {
     char name[NAME_SIZE];
+    uint64_t prefix; // of the fingerprint: what the name says
     uint32_t slot;
     MDB_dbi dbi;
 };
