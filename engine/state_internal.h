@@ -1,8 +1,10 @@
-// What a state looks like in memory. For state.c, state_bytes.c, state_print.c and window.c only.
+// What a state looks like in memory. For state*.c, window.c and lasts.c only.
 #ifndef SS_ENGINE_STATE_INTERNAL_H
 #define SS_ENGINE_STATE_INTERNAL_H
 
 #include "engine/recent.h"
+
+#define SS_STATE_FORMAT 2
 
 enum ss_tile_form {
     SS_TILE_ENCODED, // `bytes`: as decoded, untouched
