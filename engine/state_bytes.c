@@ -1,6 +1,6 @@
 // The state of one entity as bytes (docs/FORMAT.md "Entity state").
 //
-//   version(1) = 1
+//   version(1) = 2
 //   per level of the plan, finest first, `all` last:
 //     varint tile count | zigzag index of the first tile | tiles
 //   the recent events, where the view keeps them (recent.c)
@@ -14,7 +14,7 @@
 
 #include <string.h>
 
-#define FORMAT_VERSION 1
+#define FORMAT_VERSION 2
 
 enum ss_status ss_tile_damaged(const struct ss_state_level *level, int64_t index, struct ss_error *error)
 {
@@ -31,10 +31,12 @@ enum ss_status ss_tile_decode(const struct ss_state *state, const struct ss_stat
                               struct ss_error *error)
 {
     struct ss_reader reader = {tile->bytes, tile->bytes + tile->size, false};
+    struct ss_group_newest newest = {0};
     struct ss_group_state *decoded = ss_arena_array(state->arena, level->kept_count, sizeof *decoded);
     if (!decoded) return ss_fail_memory(error, "an entity's state");
     for (uint32_t k = 0; k < level->kept_count && !reader.failed; k++) {
-        const struct ss_group_kind kind = ss_tile_kind(state, level->plan, level->kept[k], tile->index);
+        struct ss_group_kind kind = ss_tile_kind(state, level->plan, level->kept[k], tile->index);
+        kind.newest = &newest;
         if (!ss_group_merge_bytes(&decoded[k], &kind, kind.parts, &reader, state->arena))
             return ss_fail_memory(error, "an entity's state");
     }
@@ -50,8 +52,10 @@ void ss_tile_encode(const struct ss_state *state, const struct ss_state_level *l
         ss_buffer_append(buffer, tile->bytes, tile->size);
         return;
     }
+    struct ss_group_newest newest = {0};
     for (uint32_t k = 0; k < level->kept_count; k++) {
-        const struct ss_group_kind kind = ss_tile_kind(state, level->plan, level->kept[k], tile->index);
+        struct ss_group_kind kind = ss_tile_kind(state, level->plan, level->kept[k], tile->index);
+        kind.newest = &newest;
         ss_group_encode(&tile->groups[k], &kind, buffer);
     }
 }

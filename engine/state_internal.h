@@ -60,8 +60,12 @@ static inline struct ss_group_kind ss_tile_kind(const struct ss_state *state, co
                                                 int group, int64_t tile_index)
 {
     const struct ss_group *of = &state->view->groups[group];
-    return (struct ss_group_kind){of->type, of->argument >= 0, plan->parts[group],
-                                  plan->hop_us == SS_HOP_ALL ? 0 : tile_index * plan->hop_us, of};
+    return (struct ss_group_kind){of->type,
+                                  of->argument >= 0,
+                                  plan->parts[group],
+                                  plan->hop_us == SS_HOP_ALL ? 0 : tile_index * plan->hop_us,
+                                  of,
+                                  NULL};
 }
 
 // The first tile with an index of at least `index`, as a position in level->tiles.

@@ -74,7 +74,8 @@ struct view_lookup {
     struct ss_arena row_arena; // the state of one row
     struct ss_column *features;
     uint8_t **marks;
-    bool *damaged; // [row], or NULL
+    bool *damaged;      // [row], or NULL
+    int64_t *newest_us; // likewise
 };
 
 static enum ss_status read_row(const struct ss_pinned *pinned, const struct view_lookup *part, int32_t row,
@@ -98,12 +99,20 @@ static enum ss_status read_row(const struct ss_pinned *pinned, const struct view
     return *state ? SS_OK : ss_fail_memory(error, "an entity's state");
 }
 
+static void note_newest(struct view_lookup *part, int32_t row, const struct ss_state *state)
+{
+    uint64_t seq;
+    if (part->newest_us && !ss_state_newest(state, &part->newest_us[row], &seq))
+        part->newest_us[row] = INT64_MIN;
+}
+
 static enum ss_status add_row(const struct ss_pinned *pinned, struct view_lookup *part, int32_t row,
                               struct ss_readings *readings, struct ss_arena *arena, struct ss_error *error)
 {
     struct ss_state *state = NULL;
     struct ss_event event;
     SS_TRY(read_row(pinned, part, row, &part->row_arena, &state, error));
+    note_newest(part, row, state);
     if (ss_view_at_hand_event(&part->at_hand, row, pinned->t_us, &event))
         SS_TRY(ss_state_add(state, &event, pinned->t_us, error));
     SS_PLANTED_SET_ONLINE(true);
@@ -128,11 +137,41 @@ static enum ss_status look_up_view(const struct ss_pinned *pinned, struct view_l
             struct ss_state *empty = ss_state_create(part->view, arena);
             if (!empty) return ss_fail_memory(error, "an entity's state");
             part->damaged[row] = true;
+            note_newest(part, row, empty);
             status = ss_readings_add(&readings, empty, pinned->t_us, arena, error);
         }
         SS_TRY(status);
     }
     return ss_readings_evaluate(&readings, part->keys, t, arena, &part->features, &part->marks, error);
+}
+
+// A view that nobody asks for: nulls without a reason.
+static bool pass_over(struct view_lookup *part, int32_t length, struct ss_arena *arena)
+{
+    const struct ss_view *view = part->view;
+    uint8_t *unmarked = ss_arena_alloc(arena, (size_t)length + 1);
+    part->features = ss_arena_array(arena, view->feature_count + 1, sizeof *part->features);
+    part->marks = ss_arena_array(arena, view->feature_count + 1, sizeof *part->marks);
+    if (!unmarked || !part->features || !part->marks) return false;
+    for (size_t f = 0; f < view->feature_count; f++) {
+        part->marks[f] = unmarked;
+        if (!ss_column_repeat(view->features[f].type, (struct ss_value){0}, length, arena,
+                              &part->features[f]))
+            return false;
+    }
+    for (int32_t row = 0; part->newest_us && row < length; row++) part->newest_us[row] = INT64_MIN;
+    return true;
+}
+
+// Does a feature that is asked for read the view?
+static bool is_view_wanted(const struct ss_service *service, size_t view, const bool *wanted)
+{
+    for (size_t f = 0; wanted && f < service->feature_count; f++) {
+        const uint64_t *reads = service->features[f].reads;
+        for (size_t r = 0; wanted[f] && r < service->read_count; r++)
+            if ((reads[r / 64] >> (r % 64) & 1) && (size_t)service->reads[r].view == view) return true;
+    }
+    return !wanted;
 }
 
 // Request inputs by position; where the caller gave none, all null.
@@ -164,11 +203,15 @@ static enum ss_status look_up_views(const struct ss_pinned *pinned, const struct
     for (size_t v = 0; v < service->view_count; v++) {
         parts[v].view = service->views[v];
         if (lookup->damaged) parts[v].damaged = &lookup->damaged[v * (size_t)lookup->length];
+        if (lookup->newest_us) parts[v].newest_us = &lookup->newest_us[v * (size_t)lookup->length];
+        if (!is_view_wanted(service, v, lookup->wanted)) {
+            if (!pass_over(&parts[v], lookup->length, arena)) return ss_fail_memory(error, "a lookup");
+            continue;
+        }
+        ss_arena_init_within(&parts[v].row_arena, arena);
         for (size_t i = 0; i < parts[v].view->entity->key_count; i++)
             parts[v].keys[i] = &lookup->keys[service->view_keys[v][i]];
-        const enum ss_status status = look_up_view(pinned, &parts[v], lookup, &events, t, arena, error);
-        ss_arena_release(&parts[v].row_arena);
-        if (status != SS_OK) return status;
+        SS_TRY(look_up_view(pinned, &parts[v], lookup, &events, t, arena, error));
     }
     return SS_OK;
 }
