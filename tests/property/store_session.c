@@ -164,23 +164,53 @@ const struct ss_service *session_service(const struct session *session)
 
 // ---- Push
 
-static const char *push_once(struct session *session, struct ss_push *push, struct ss_push_result *result)
+#define MOST_PARTS 8
+
+// In one group, between pushes that are refused and must not show.
+static enum ss_status push_in_group(struct session *session, const struct ss_push *pushes, size_t count,
+                                    struct ss_push_result *results)
 {
-    memset(result, 0, sizeof *result);
-    if (ss_push(session->materializer, push, result, &session->error) != SS_OK)
-        return failed(session, "push");
-    return NULL;
+    const struct ss_push *group[MOST_PARTS + 2];
+    struct ss_push_outcome outcomes[MOST_PARTS + 2];
+    struct ss_push gap = pushes[0];
+    gap.producer = "gap";
+    gap.number = 2;
+    group[0] = group[count + 1] = &gap;
+    for (size_t i = 0; i < count; i++) group[i + 1] = &pushes[i];
+    ss_push_group(session->materializer, group, count + 2, outcomes);
+    for (size_t i = 0; i < count; i++) {
+        session->error = outcomes[i + 1].error;
+        if (outcomes[i + 1].status != SS_OK) return outcomes[i + 1].status;
+        results[i] = outcomes[i + 1].result;
+    }
+    if (outcomes[0].status == SS_CONFLICT && outcomes[count + 1].status == SS_CONFLICT) return SS_OK;
+    return ss_fail(&session->error, SS_INVALID, "a batch that leaves a gap was taken");
 }
 
-static const char *push_again(struct session *session, struct ss_push *push,
-                              const struct ss_push_result *before)
+static const char *check_again(struct session *session, const struct ss_push_result *before,
+                               const struct ss_push_result *result)
 {
-    struct ss_push_result result;
-    const char *problem = push_once(session, push, &result);
-    if (problem) return problem;
-    if (result.repeated && result.seq == before->seq) return NULL;
+    if (result->repeated && result->seq == before->seq) return NULL;
     return pool_format(session->pool, "the same batch again: repeated %d, seq %llu, was %llu",
-                       result.repeated, (unsigned long long)result.seq, (unsigned long long)before->seq);
+                       result->repeated, (unsigned long long)result->seq, (unsigned long long)before->seq);
+}
+
+// The second time in the same group or in one of its own.
+static const char *push_twice(struct session *session, const struct ss_push *push,
+                              struct ss_push_result *result)
+{
+    const struct ss_push twice[2] = {*push, *push};
+    struct ss_push_result results[2];
+    enum ss_status status;
+    if (push->number % 2) {
+        status = push_in_group(session, twice, 2, results);
+    } else {
+        status = ss_push(session->materializer, push, &results[0], &session->error);
+        if (status == SS_OK) status = ss_push(session->materializer, push, &results[1], &session->error);
+    }
+    if (status != SS_OK) return failed(session, "push");
+    *result = results[0];
+    return check_again(session, &results[0], &results[1]);
 }
 
 static struct ss_push make_push(struct session *session, const struct naive_batch *batch,
@@ -198,16 +228,54 @@ static struct ss_push make_push(struct session *session, const struct naive_batc
                             .live = batch->live};
 }
 
+static void add_result(struct ss_push_result *sum, const struct ss_push_result *result)
+{
+    sum->accepted += result->accepted;
+    sum->duplicate += result->duplicate;
+    sum->conflicting += result->conflicting;
+    sum->quarantined += result->quarantined;
+    sum->seq = result->seq;
+    memcpy(sum->not_visible, result->not_visible, sizeof sum->not_visible);
+}
+
+// Rows that all arrive live are the same commit in one push or in a group of some.
+static enum ss_status push_parts(struct session *session, const struct naive_batch *batch,
+                                 struct ss_arena *arena, struct ss_push_result *result)
+{
+    struct ss_push pushes[MOST_PARTS];
+    struct ss_push_result results[MOST_PARTS];
+    struct ss_column columns[MOST_PARTS][MAX_COLUMNS];
+    const int most = 1 + (batch->row_count - 1) / MOST_PARTS;
+    size_t count = 0;
+    for (int done = 0; done < batch->row_count; done += most) {
+        struct naive_batch part = *batch;
+        part.rows += done;
+        part.row_count = batch->row_count - done < most ? batch->row_count - done : most;
+        pushes[count] = make_push(session, &part, columns[count], arena);
+        count++;
+    }
+    SS_TRY(push_in_group(session, pushes, count, results));
+    memset(result, 0, sizeof *result);
+    for (size_t i = 0; i < count; i++) add_result(result, &results[i]);
+    return SS_OK;
+}
+
 enum ss_status session_push_from(struct session *session, const struct naive_batch *batch,
                                  const struct session_producer *producer, struct ss_push_result *result)
 {
     struct ss_arena arena = {0};
     struct ss_column columns[MAX_COLUMNS];
-    struct ss_push push = make_push(session, batch, columns, &arena);
-    push.producer = producer->name;
-    push.number = producer->number;
-    push.hash = producer->hash;
-    const enum ss_status status = ss_push(session->materializer, &push, result, &session->error);
+    enum ss_status status;
+    if (!producer->name && batch->live && batch->row_count % 2) {
+        status = push_parts(session, batch, &arena, result);
+    } else {
+        struct ss_push push = make_push(session, batch, columns, &arena);
+        push.producer = producer->name;
+        push.number = producer->number;
+        push.hash = producer->hash;
+        status = batch->row_count % 3 ? ss_push(session->materializer, &push, result, &session->error)
+                                      : push_in_group(session, &push, 1, result);
+    }
     ss_arena_release(&arena);
     return status;
 }
@@ -217,15 +285,16 @@ const char *session_push(struct session *session, const struct naive_batch *batc
 {
     struct ss_arena arena = {0};
     struct ss_column columns[MAX_COLUMNS];
-    struct ss_push push = make_push(session, batch, columns, &arena);
-    if (again) {
-        push.producer = "again";
-        push.number = ++session->producer_number;
-        push.hash = ss_sha256_of(&push.number, sizeof push.number);
-    }
     session_move_clock(session, batch->clock);
-    const char *problem = push_once(session, &push, result);
-    if (!problem && again) problem = push_again(session, &push, result);
+    if (!again) {
+        const struct session_producer nobody = {0};
+        return session_push_from(session, batch, &nobody, result) == SS_OK ? NULL : failed(session, "push");
+    }
+    struct ss_push push = make_push(session, batch, columns, &arena);
+    push.producer = "again";
+    push.number = ++session->producer_number;
+    push.hash = ss_sha256_of(&push.number, sizeof push.number);
+    const char *problem = push_twice(session, &push, result);
     ss_arena_release(&arena);
     return problem;
 }

@@ -38,6 +38,8 @@ void session_remove(struct session *session); // closes it and removes its files
 void session_move_clock(struct session *session, int64_t time_us);
 const struct ss_service *session_service(const struct session *session);
 
+// Both push some batches as groups: in parts, where that is one commit all the same, and beside pushes that
+// are refused.
 const char *session_push(struct session *session, const struct naive_batch *batch, bool again,
                          struct ss_push_result *result);
 // The batch as it is, from a producer or (name NULL) from none; session->error says how it was refused.
