@@ -14,22 +14,13 @@
 #include <grpc/support/time.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "server/methods.h"
-#include "server/observe.h"
 
 struct ss_outgoing {
     struct ss_outgoing *next;
     grpc_byte_buffer *message;
 };
-
-int64_t ss_monotonic_us(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
 
 grpc_slice ss_slice_of(const char *text)
 {
@@ -57,6 +48,13 @@ grpc_slice ss_message_slice(grpc_byte_buffer *buffer)
 void ss_call_hold(struct ss_call *call)
 {
     atomic_fetch_add(&call->references, 1);
+}
+
+bool ss_call_try_hold(struct ss_call *call)
+{
+    size_t references = atomic_load(&call->references);
+    while (references && !atomic_compare_exchange_weak(&call->references, &references, references + 1)) continue;
+    return references != 0;
 }
 
 static void unlist(struct ss_call *call)
@@ -113,6 +111,7 @@ void ss_call_release(struct ss_call *call)
 static void start(struct ss_call *call, const grpc_op *operations, size_t count, struct ss_event_tag *tag)
 {
     ss_call_hold(call);
+    ss_shard_expect(call->shard);
     const grpc_call_error failed = grpc_call_start_batch(call->call, operations, count, tag, NULL);
     SS_ASSERT(failed == GRPC_CALL_OK); // only wrong use fails here
 }
@@ -225,7 +224,9 @@ static void finish(struct ss_call *call, const struct ss_error *error)
     if (error) call->status_text = ss_slice_of(error->message);
     if (status == SS_BUSY || status == SS_STOPPING)
         call->retry_after_us = ss_serving_settings(call->shard->serving)->retry_after_us;
-    ss_observe_call(call, status, error);
+    const struct ss_observed observed = {.method = call->method ? call->method->metric : SS_METRIC_METHOD_OTHER,
+                                         .begun_us = call->begun_us};
+    ss_observe_call(call->shard->serving, &observed, status, error ? error->message : "");
     pump(call);
 }
 
@@ -373,7 +374,6 @@ void ss_call_accept(struct ss_shard *shard)
     struct ss_call *call = calloc(1, sizeof *call);
     SS_ASSERT(call);
     call->shard = shard;
-    call->label = "";
     call->requested = (struct ss_event_tag){on_requested, call};
     call->received = (struct ss_event_tag){on_received, call};
     call->sent = (struct ss_event_tag){on_sent, call};
@@ -384,7 +384,10 @@ void ss_call_accept(struct ss_shard *shard)
     grpc_call_details_init(&call->details);
     grpc_metadata_array_init(&call->metadata);
     atomic_init(&call->references, 1);
+    ss_shard_expect(shard);
     const grpc_call_error failed = grpc_server_request_call(shard->server, &call->call, &call->details, &call->metadata,
                                                             shard->queue, shard->queue, &call->requested);
-    if (failed != GRPC_CALL_OK) ss_call_release(call); // the queue is shut down
+    if (failed == GRPC_CALL_OK) return;
+    ss_shard_expect_no_more(shard); // the server is shut down
+    ss_call_release(call);
 }

@@ -6,11 +6,13 @@
 #ifndef SS_SERVER_CALL_H
 #define SS_SERVER_CALL_H
 
+#include "server/observe.h"
 #include "server/shard.h"
 
 struct ss_method {
     const char *path; // "/selfsame.v1.FeatureStore/Push"
-    bool is_unary;    // the client sends one message
+    enum ss_metric_method metric;
+    bool is_unary; // the client sends one message
     // On the shard's thread. The bytes are valid until it returns; whoever needs them longer takes a reference to
     // `slice`.
     void (*message)(struct ss_call *call, struct ss_bytes bytes, grpc_slice slice);
@@ -28,7 +30,6 @@ struct ss_call {
     int64_t begun_us;     // monotonic
     gpr_timespec deadline;
     void *state;          // of the method
-    const char *label;    // of metrics: a name from the definitions, or ""
     struct ss_event_tag requested, received, sent, closed;
     grpc_call_details details;
     grpc_metadata_array metadata;
@@ -36,7 +37,7 @@ struct ss_call {
     int was_cancelled;
     atomic_size_t references;
     struct ss_call *next, *previous; // of the shard
-    bool is_listed;
+    bool is_listed, is_told_to_end;
     // Under the lock:
     pthread_mutex_t lock;
     pthread_cond_t changed;
@@ -51,6 +52,7 @@ struct ss_call {
 // Asks the shard's server for one more call.
 void ss_call_accept(struct ss_shard *shard);
 void ss_call_hold(struct ss_call *call);
+bool ss_call_try_hold(struct ss_call *call); // false: it is being destroyed
 void ss_call_release(struct ss_call *call);
 
 // The next message of a stream: `message` or `half_closed` is called once. Not while one is asked for.
@@ -74,6 +76,5 @@ void ss_call_cut(struct ss_call *call, const struct ss_error *error);
 // The bytes of a message in one piece; the caller unrefs the slice. Consumes the buffer.
 grpc_slice ss_message_slice(grpc_byte_buffer *buffer);
 grpc_slice ss_slice_of(const char *text);
-int64_t ss_monotonic_us(void);
 
 #endif

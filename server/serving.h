@@ -8,6 +8,8 @@
 #include "server/tokens.h"
 #include "wire/get_features.h"
 
+struct ss_log;
+struct ss_metrics;
 struct ss_writer;
 struct ss_worker;
 
@@ -16,11 +18,16 @@ struct ss_serving {
     // Replaced as a whole on SIGHUP; what was replaced lives until the service ends.
     _Atomic(const struct ss_settings *) settings;
     _Atomic(const struct ss_tokens *) tokens;
-    bool asks_for_tokens_on_plain; // a listener beyond loopback is plain: a token that comes there is refused
+    bool has_plain_beyond_loopback; // a token that comes there is refused
     struct ss_metrics *metrics;
+    struct ss_log *log;
     struct ss_writer *writer;
     struct ss_worker *admin, *training;
+    atomic_uint_fast64_t certificate_generation; // 1, 2, ...: read the files again
+    struct ss_arena arena;                       // what lives as long as the service
+    size_t max_message_bytes;
     atomic_size_t in_flight; // calls of all shards
+    atomic_size_t streams;   // of these, lookups' streams
     atomic_bool is_stopping; // no new work is begun
 };
 

@@ -336,7 +336,10 @@ struct run {
     const struct ss_wire_rows *rows;
     int32_t row_count;
     struct ss_arena *arena;
+    const bool *wanted; // feature_count; NULL: all
+    bool with_event_times;
     struct ss_answer *parts;
+    int64_t **newest_us; // [part][view * length + row], with event times
     size_t part_count;
 };
 
@@ -350,14 +353,21 @@ static bool slice_all(const struct ss_column *from, size_t count, int32_t first,
     return made != NULL;
 }
 
-static enum ss_status run_part(const struct run *run, int32_t first, int32_t length, struct ss_answer *answer,
-                               struct ss_error *error)
+static enum ss_status run_part(struct run *run, int32_t first, int32_t length, struct ss_error *error)
 {
     const struct ss_source *source = run->rows->at_hand.source;
+    const size_t part = run->part_count++;
     struct ss_lookup lookup = {.length = length,
                                .keys = run->rows->keys,
                                .request = run->rows->request,
-                               .at_hand = run->rows->at_hand};
+                               .at_hand = run->rows->at_hand,
+                               .wanted = run->wanted};
+    if (run->with_event_times) {
+        lookup.newest_us = ss_arena_array(run->arena, run->service->view_count * (size_t)length + 1,
+                                          sizeof *lookup.newest_us);
+        if (!lookup.newest_us) return ss_fail_memory(error, "an answer");
+        run->newest_us[part] = lookup.newest_us;
+    }
     if (length != run->row_count) {
         if (!slice_all(run->rows->keys, run->service->key_count, first, length, run->arena, &lookup.keys) ||
             !slice_all(run->rows->request, run->service->request_count, first, length, run->arena,
@@ -367,18 +377,18 @@ static enum ss_status run_part(const struct run *run, int32_t first, int32_t len
             return ss_fail_memory(error, "a lookup");
         if (source) lookup.at_hand.carries += first;
     }
-    return ss_lookup(run->pinned, run->service, &lookup, run->arena, answer, error);
+    return ss_lookup(run->pinned, run->service, &lookup, run->arena, &run->parts[part], error);
 }
 
 static enum ss_status run_parts(struct run *run, struct ss_error *error)
 {
     const size_t most = (size_t)run->row_count / SS_BATCH_ROWS + 1;
     run->parts = ss_arena_array(run->arena, most, sizeof *run->parts);
-    if (!run->parts) return ss_fail_memory(error, "an answer");
+    run->newest_us = ss_arena_array(run->arena, most, sizeof *run->newest_us);
+    if (!run->parts || !run->newest_us) return ss_fail_memory(error, "an answer");
     for (int32_t first = 0; first < run->row_count; first += SS_BATCH_ROWS) {
         const int32_t left = run->row_count - first;
-        SS_TRY(run_part(run, first, left < SS_BATCH_ROWS ? left : SS_BATCH_ROWS,
-                        &run->parts[run->part_count++], error));
+        SS_TRY(run_part(run, first, left < SS_BATCH_ROWS ? left : SS_BATCH_ROWS, error));
     }
     return SS_OK;
 }
@@ -410,6 +420,61 @@ static enum ss_status make_outputs(const struct run *run, const int *chosen, siz
     return SS_OK;
 }
 
+// One view's newest events, as rows of a column in parts.
+static bool make_event_times(const struct run *run, size_t view, struct ss_wire_output *output)
+{
+    struct ss_wire_part *parts = ss_arena_array(run->arena, run->part_count + 1, sizeof *parts);
+    struct ss_column *columns = ss_arena_array(run->arena, run->part_count + 1, sizeof *columns);
+    if (!parts || !columns) return false;
+    for (size_t p = 0; p < run->part_count; p++) {
+        const int32_t length = run->parts[p].length;
+        const int64_t *newest_us = run->newest_us[p] + view * (size_t)length;
+        uint8_t *statuses = ss_arena_alloc(run->arena, (size_t)length + 1);
+        if (!statuses ||
+            !ss_column_init(&columns[p], (struct ss_type){SS_TIMESTAMP, 0}, length + 1, run->arena))
+            return false;
+        for (int32_t row = 0; row < length; row++) {
+            const bool is_there = newest_us[row] != INT64_MIN;
+            const struct ss_value value = {.present = is_there, .i64 = is_there ? newest_us[row] : 0};
+            statuses[row] = is_there ? SS_CELL_PRESENT : SS_CELL_NOT_FOUND;
+            if (!ss_column_append(&columns[p], value, run->arena)) return false;
+        }
+        parts[p] = (struct ss_wire_part){&columns[p], statuses};
+    }
+    *output = (struct ss_wire_output){.name = run->service->views[view]->name,
+                                      .type = {SS_TIMESTAMP, 0},
+                                      .parts = parts,
+                                      .part_count = run->part_count};
+    return ss_wire_output_size(output, run->arena);
+}
+
+static enum ss_status add_event_times(const struct run *run, struct ss_wire_answer *answer,
+                                      struct ss_error *error)
+{
+    if (!run->with_event_times) return SS_OK;
+    answer->event_time_count = run->service->view_count;
+    answer->event_times =
+        ss_arena_array(run->arena, run->service->view_count + 1, sizeof *answer->event_times);
+    if (!answer->event_times) return ss_fail_memory(error, "an answer");
+    for (size_t v = 0; v < run->service->view_count; v++)
+        if (!make_event_times(run, v, &answer->event_times[v])) return ss_fail_memory(error, "an answer");
+    return SS_OK;
+}
+
+// Event times are of all views, so they want all features.
+static enum ss_status choose(struct run *run, const struct ss_wire_get *get, int **chosen, size_t *count,
+                             struct ss_error *error)
+{
+    SS_TRY(ss_wire_choose_features(run->service, get->features, get->feature_count, run->arena, chosen, count,
+                                   error));
+    if (get->feature_count == 0 || run->with_event_times) return SS_OK;
+    bool *wanted = ss_arena_array(run->arena, run->service->feature_count + 1, sizeof *wanted);
+    if (!wanted) return ss_fail_memory(error, "a request");
+    for (size_t i = 0; i < *count; i++) wanted[(*chosen)[i]] = true;
+    run->wanted = wanted;
+    return SS_OK;
+}
+
 static void size_answer(struct ss_wire_answer *answer)
 {
     answer->size = ss_number_field_size(answer->id) + 2 * SS_FIXED64_FIELD_SIZE +
@@ -424,14 +489,13 @@ static enum ss_status run_pinned(struct ss_materializer *reader, const struct ss
                                  struct ss_arena *arena, struct ss_wire_answer *answer,
                                  struct ss_error *error)
 {
-    struct run run = {.pinned = pinned, .arena = arena};
+    struct run run = {.pinned = pinned, .arena = arena, .with_event_times = get->with_event_times};
     struct ss_wire_rows rows;
     int *chosen;
     size_t count;
     SS_TRY(ss_require_service(reader, get->service, &run.service, error));
     SS_TRY(ss_wire_check_fingerprint(run.service, get->fingerprint, error));
-    SS_TRY(ss_wire_choose_features(run.service, get->features, get->feature_count, arena, &chosen, &count,
-                                   error));
+    SS_TRY(choose(&run, get, &chosen, &count, error));
     SS_TRY(count_rows(run.service, get, limits, &run.row_count, error));
     SS_TRY(ss_wire_rows_read(reader->definitions, run.service, get, run.row_count, arena, &rows, error));
     run.rows = &rows;
@@ -443,6 +507,7 @@ static enum ss_status run_pinned(struct ss_materializer *reader, const struct ss
                                   .is_preview = pinned->is_preview,
                                   .row_count = (uint32_t)run.row_count};
     SS_TRY(make_outputs(&run, chosen, count, &made, error));
+    SS_TRY(add_event_times(&run, &made, error));
     size_answer(&made);
     *answer = made;
     return SS_OK;
