@@ -83,25 +83,61 @@ static const char *check_types(struct session *session)
     return NULL;
 }
 
-const char *session_apply(struct session *session, const struct plan *plan, const char *yaml)
+static const char *compile(struct session *session, const char *yaml, struct ss_definitions **definitions)
 {
     const struct ss_file file = {"random.yaml", ss_bytes_of(yaml)};
-    struct ss_definitions *definitions = NULL;
     struct ss_buffer report = {0};
     size_t error_count = 0;
     const enum ss_status status =
-        ss_definitions_compile(&file, 1, NULL, &definitions, &report, &error_count, &session->error);
+        ss_definitions_compile(&file, 1, NULL, definitions, &report, &error_count, &session->error);
     const char *text = NULL;
     if (status == SS_FOUND)
         text = pool_format(session->pool, "compile:\n%.*s", (int)report.size, (const char *)report.data);
     else if (status != SS_OK)
         text = failed(session, "compile");
     ss_buffer_release(&report);
-    if (text) return text;
-    session->plan = plan;
-    if (ss_apply(session->materializer, definitions, &session->error) == SS_OK) return check_types(session);
-    ss_definitions_destroy(definitions);
-    return failed(session, "apply");
+    return text;
+}
+
+const char *session_apply_begin(struct session *session, const struct plan *plan, const char *yaml)
+{
+    const char *problem = compile(session, yaml, &session->next_definitions);
+    if (problem) return problem;
+    session->next_plan = plan;
+    if (ss_apply_begin(session->materializer, session->next_definitions, &session->applying,
+                       &session->error) == SS_OK)
+        return NULL;
+    session_give_up(session);
+    return failed(session, "beginning to apply");
+}
+
+const char *session_apply_step(struct session *session)
+{
+    bool done;
+    if (ss_apply_step(session->applying, &done, &session->error) != SS_OK) {
+        session_give_up(session);
+        return failed(session, "apply");
+    }
+    if (!done) return NULL;
+    session->next_definitions = NULL; // the materializer's now
+    session->plan = session->next_plan;
+    session_give_up(session);
+    return check_types(session);
+}
+
+void session_give_up(struct session *session)
+{
+    ss_apply_end(session->applying);
+    session->applying = NULL;
+    ss_definitions_destroy(session->next_definitions);
+    session->next_definitions = NULL;
+}
+
+const char *session_apply(struct session *session, const struct plan *plan, const char *yaml)
+{
+    const char *problem = session_apply_begin(session, plan, yaml);
+    while (!problem && session->applying) problem = session_apply_step(session);
+    return problem;
 }
 
 struct ss_history_sizes session_sizes(uint64_t number)
@@ -114,6 +150,12 @@ struct ss_history_sizes session_sizes(uint64_t number)
                                      .fanout = 2 + (int32_t)(mixed >> 32 & 3)};
 }
 
+int32_t session_step_rows(uint64_t number)
+{
+    const uint64_t mixed = ss_hash64(&number, sizeof number) >> 40;
+    return mixed % 4 == 0 ? 0 : 1 + (int32_t)(mixed % 97);
+}
+
 const char *session_create(struct session *session, const struct plan *plan, const char *yaml,
                            struct pool *pool, const char *directory, bool sync)
 {
@@ -122,6 +164,7 @@ const char *session_create(struct session *session, const struct plan *plan, con
     session->directory = pool_format(pool, "%s/store%u", directory, made++);
     session->options.no_sync = !sync;
     session->options.sizes = session_sizes(ss_hash64(yaml, strlen(yaml)));
+    session->options.apply_step_rows = session_step_rows(ss_hash64(yaml, strlen(yaml)));
     session->options.wall = (struct ss_wall_source){wall_now, session};
     session->wall_us = -INT64_C(50000000000000000);
     if (ss_store_create(session->directory, plan->wall ? SS_CLOCK_WALL : SS_CLOCK_REPLAY, &session->options,
@@ -133,6 +176,7 @@ const char *session_create(struct session *session, const struct plan *plan, con
 
 const char *session_reopen(struct session *session)
 {
+    session_give_up(session);
     ss_materializer_close(session->materializer);
     session->materializer = NULL;
     return open_store(session);
@@ -146,6 +190,7 @@ static int remove_entry(const char *path, const struct stat *stat, int kind, str
 
 void session_remove(struct session *session)
 {
+    session_give_up(session);
     ss_materializer_close(session->materializer);
     session->materializer = NULL;
     if (session->directory) nftw(session->directory, remove_entry, 16, FTW_DEPTH | FTW_PHYS);

@@ -9,38 +9,53 @@
 #include "materializer/lookup.h"
 #include "store/history_log.h"
 
-#define SOURCE(name, rule)                                                              \
-    "  " name                                                                           \
-    ":\n"                                                                               \
-    "    columns: {id: int64, user: int64, op: string, amount: int64, at: timestamp}\n" \
-    "    event_time: at\n"                                                              \
-    "    event_id: id\n"                                                                \
-    "    op: op\n"                                                                      \
-    "    expect: {amount: {between: [0, 100]}}\n"                                       \
+// clang-format off
+#define SOURCE(name, rule, more)                                                          \
+    "  " name ":\n"                                                                       \
+    "    columns: {id: int64, user: int64, op: string, amount: int64, at: timestamp" more "}\n" \
+    "    event_time: at\n"                                                                \
+    "    event_id: id\n"                                                                  \
+    "    op: op\n"                                                                        \
+    "    expect: {amount: {between: [0, 100]}}\n"                                         \
     "    on_violation: " rule "\n"
-#define VIEW(name)                                 \
-    "  " name                                      \
-    ":\n"                                          \
-    "    entity: user\n"                           \
-    "    source: " name                            \
-    "\n"                                           \
-    "    features:\n"                              \
-    "      events: count() over all\n"             \
-    "      total: sum(amount) over 30d\n"          \
-    "      least: min(amount) over 7d hop exact\n" \
-    "      newest: last(amount) within 90d\n"
+#define VIEW(name, entity, source, more)                                                  \
+    "  " name ":\n"                                                                       \
+    "    entity: " entity "\n"                                                            \
+    "    source: " source "\n"                                                            \
+    "    features:\n"                                                                     \
+    "      events: count() over all\n"                                                    \
+    "      total: sum(amount) over 30d\n"                                                 \
+    "      least: min(amount) over 7d hop exact\n" more
 
 const char push_yaml[] =
     "entities:\n"
     "  user: {user: int64}\n"
     "sources:\n"
-    SOURCE("clicks", "quarantine")
-    SOURCE("orders", "reject")
+    SOURCE("clicks", "quarantine", "")
+    SOURCE("orders", "reject", "")
     "views:\n"
-    VIEW("clicks")
-    VIEW("orders")
+    VIEW("clicks", "user", "clicks", "      newest: last(amount) within 90d\n")
+    VIEW("orders", "user", "orders", "      newest: last(amount) within 90d\n")
+    VIEW("kept", "user", "clicks", "")
     "services:\n"
     "  s: {features: [clicks.total, orders.events, orders.newest]}\n";
+
+const char next_push_yaml[] =
+    "entities:\n"
+    "  user: {user: int64}\n"
+    "  shop: {shop: int64}\n"
+    "  world: {}\n"
+    "sources:\n"
+    SOURCE("clicks", "quarantine", ", shop: int64")
+    SOURCE("orders", "reject", "")
+    "views:\n"
+    VIEW("clicks", "user", "clicks", "      first: first(amount) over all\n")
+    VIEW("shops", "shop", "clicks", "      newest: last(amount) within 90d\n")
+    VIEW("all_clicks", "world", "clicks", "")
+    VIEW("kept", "user", "clicks", "")
+    "services:\n"
+    "  s: {features: [clicks.total, clicks.first, kept.events]}\n";
+// clang-format on
 
 #define MUST(expression)                                                                    \
     do {                                                                                    \
@@ -49,6 +64,18 @@ const char push_yaml[] =
         abort();                                                                            \
     } while (0)
 
+struct ss_definitions *compile_definitions(const char *yaml)
+{
+    struct ss_error error = {0};
+    const struct ss_file file = {"push.yaml", ss_bytes_of(yaml)};
+    struct ss_definitions *definitions = NULL;
+    struct ss_buffer report = {0};
+    size_t error_count = 0;
+    MUST(ss_definitions_compile(&file, 1, NULL, &definitions, &report, &error_count, &error));
+    ss_buffer_release(&report);
+    return definitions;
+}
+
 struct ss_materializer *open_push_store(const char *directory, const struct ss_store_options *options,
                                         bool create)
 {
@@ -56,14 +83,7 @@ struct ss_materializer *open_push_store(const char *directory, const struct ss_s
     struct ss_materializer *materializer = NULL;
     if (create) MUST(ss_store_create(directory, SS_CLOCK_REPLAY, options, &error));
     MUST(ss_materializer_open(directory, SS_STORE_WRITE, options, &materializer, &error));
-    if (!create) return materializer;
-    const struct ss_file file = {"push.yaml", ss_bytes_of(push_yaml)};
-    struct ss_definitions *definitions = NULL;
-    struct ss_buffer report = {0};
-    size_t error_count = 0;
-    MUST(ss_definitions_compile(&file, 1, NULL, &definitions, &report, &error_count, &error));
-    ss_buffer_release(&report);
-    MUST(ss_apply(materializer, definitions, &error));
+    if (create) MUST(ss_apply(materializer, compile_definitions(push_yaml), &error));
     return materializer;
 }
 
@@ -73,7 +93,8 @@ void make_push(struct made_push *made, const struct ss_definitions *definitions,
     memset(made, 0, sizeof *made);
     made->push = (struct ss_push){
         .source = ss_find_source(definitions, source), .length = count, .columns = made->columns};
-    for (int c = 0; c < PUSH_COLUMNS; c++)
+    const size_t columns = made->push.source->column_count;
+    for (size_t c = 0; c < columns; c++)
         if (!ss_column_init(&made->columns[c], made->push.source->columns[c].type, count + 1, &made->arena))
             abort();
     for (int32_t i = 0; i < count; i++) {
@@ -82,10 +103,23 @@ void make_push(struct made_push *made, const struct ss_definitions *definitions,
             {.present = true, .i64 = rows[i].user},
             {.present = true, .text = ss_bytes_of(rows[i].is_delete ? "delete" : "insert")},
             {.present = true, .i64 = rows[i].amount},
-            {.present = true, .i64 = rows[i].at_us}};
-        for (int c = 0; c < PUSH_COLUMNS; c++)
+            {.present = true, .i64 = rows[i].at_us},
+            {.present = rows[i].shop != 0, .i64 = rows[i].shop}};
+        for (size_t c = 0; c < columns; c++)
             if (!ss_column_append(&made->columns[c], values[c], &made->arena)) abort();
     }
+}
+
+void push_rows(struct ss_materializer *materializer, const char *source, bool live,
+               const struct push_row *rows, int32_t count)
+{
+    struct ss_error error = {0};
+    struct ss_push_result result;
+    struct made_push made;
+    make_push(&made, materializer->definitions, source, rows, count);
+    made.push.live = live;
+    MUST(ss_push(materializer, &made.push, &result, &error));
+    release_push(&made);
 }
 
 void release_push(struct made_push *made)
@@ -117,7 +151,8 @@ static void add_log(struct ss_materializer *materializer, const char *source, st
             add(all, &batch->deleted_seq[row], sizeof batch->deleted_seq[row]);
             for (size_t c = 0; c < as->column_count; c++) {
                 const struct ss_value value = ss_column_get(&batch->columns[c], row);
-                add(all, &value.present, sizeof value.present);
+                if (!value.present) continue; // as in a column that was added later
+                add(all, as->column_names[c], strlen(as->column_names[c]));
                 ss_value_format(as->column_types[c], value, all);
             }
         }
