@@ -52,10 +52,10 @@ static void run(struct ss_worker_job *waiting, struct ss_materializer *reader)
     if (status == SS_OK) status = ss_pin(reader, false, 0, &pinned, &error); // the live definitions are the reader's
     ss_unpin(&pinned);
     if (status == SS_OK) status = method->handle(&request, &answer, &error);
-    if (status == SS_OK)
-        ss_call_answer(job->call, grpc_slice_from_copied_buffer(answer.data ? answer.data : "", answer.size));
-    else if (status != SS_LATER)
+    if (status != SS_OK)
         ss_call_fail(job->call, &error);
+    else if (!request.is_pending)
+        ss_call_answer(job->call, grpc_slice_from_copied_buffer(answer.data ? answer.data : "", answer.size));
     ss_arena_release(&arena);
     release(job);
 }
@@ -75,4 +75,12 @@ void ss_admin_message(struct ss_call *call, struct ss_bytes bytes, grpc_slice sl
         if (status != SS_OK) release(job);
     }
     if (status != SS_OK) ss_call_fail(call, &error);
+}
+
+struct ss_bytes ss_admin_pack(const ProtobufCMessage *message, struct ss_arena *arena)
+{
+    const size_t size = protobuf_c_message_get_packed_size(message);
+    uint8_t *bytes = ss_arena_alloc(arena, size + 1);
+    if (bytes) protobuf_c_message_pack(message, bytes);
+    return (struct ss_bytes){(const char *)bytes, size};
 }

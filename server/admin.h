@@ -2,6 +2,8 @@
 #ifndef SS_SERVER_ADMIN_H
 #define SS_SERVER_ADMIN_H
 
+#include <selfsame/v1/feature_store.pb-c.h>
+
 #include "server/call.h"
 
 struct ss_admin_request {
@@ -10,8 +12,10 @@ struct ss_admin_request {
     struct ss_materializer *reader; // of the worker's thread
     struct ss_bytes message;
     struct ss_arena *arena; // of the request
+    bool is_pending;        // the call is answered later, by another thread
 };
-// *answer: bytes in the arena.
+// *answer: bytes in the arena. A handler that goes on elsewhere returns SS_OK with `is_pending` set, and has taken a
+// reference to the call.
 typedef enum ss_status (*ss_admin_handler)(struct ss_admin_request *request, struct ss_bytes *answer,
                                            struct ss_error *error);
 
@@ -21,6 +25,9 @@ struct ss_admin_method {
     ss_admin_handler handle;
 };
 void ss_admin_message(struct ss_call *call, struct ss_bytes bytes, grpc_slice slice);
+
+// The message's bytes, in the arena; data NULL: out of memory.
+struct ss_bytes ss_admin_pack(const ProtobufCMessage *message, struct ss_arena *arena);
 
 #define SS_ADMIN_METHOD(variable, name, METRIC, RIGHT, handler)                          \
     static const struct ss_admin_method admin_##variable = {                             \
