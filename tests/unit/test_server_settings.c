@@ -97,14 +97,15 @@ static void without_file_and_options_all_are_defaults(void **state)
 static void a_file_gives_values_of_every_kind(void **state)
 {
     (void)state;
-    load_text("listen: [0.0.0.0:1, 'tls:[::]:2', unix:/run/x, localhost:3]\n"
-              "allow_plain: true\n"
-              "tls_key: /etc/key.pem\n"
-              "log_format: json   # a note\n"
-              "max_entities: 10k\n"
-              "max_message_bytes: 1M\n"
-              "drain_timeout: 1m30s\n"
-              "metrics_listen:\n");
+    load_text(
+        "listen: [0.0.0.0:1, 'tls:[::]:2', unix:/run/x, localhost:3]\n"
+        "allow_plain: true\n"
+        "tls_key: /etc/key.pem\n"
+        "log_format: json   # a note\n"
+        "max_entities: 10k\n"
+        "max_message_bytes: 1M\n"
+        "drain_timeout: 1m30s\n"
+        "metrics_listen:\n");
     assert_int_equal(settings.listener_count, 4);
     static const struct {
         enum ss_listener_kind kind;
@@ -142,8 +143,8 @@ static void options_win_over_the_file_and_lists_grow_by_repeating(void **state)
     const struct ss_setting_option options[] = {
         {"max-entities", "7"}, {"--listen", "127.0.0.1:1"}, {"listen", "127.0.0.1:2"}, {"log_level", "warn"}};
     struct ss_buffer given = {0};
-    assert_ok(ss_settings_load(write_settings("max_entities: 5\nlisten: 127.0.0.1:9\nmax_columns: 8\n"), options, 4,
-                               &settings, &error));
+    assert_ok(ss_settings_load(write_settings("max_entities: 5\nlisten: 127.0.0.1:9\nmax_columns: 8\n"),
+                               options, 4, &settings, &error));
     assert_int_equal(settings.max_entities, 7);
     assert_int_equal(settings.max_columns, 8);
     assert_int_equal(settings.log_level, 2);
@@ -167,8 +168,8 @@ static void an_empty_file_is_fine(void **state)
 static void options_are_taken_from_a_command_line(void **state)
 {
     (void)state;
-    char words[][32] = {"serve", "--config", "a.yaml", "--max-entities=9", "--allow-plain", "--listen", "a:1",
-                        "--allow-anonymous=false"};
+    char words[][32] = {"serve",         "--config", "a.yaml", "--max-entities=9",
+                        "--allow-plain", "--listen", "a:1",    "--allow-anonymous=false"};
     char *argv[8];
     struct ss_setting_options options;
     for (size_t i = 0; i < 8; i++) argv[i] = words[i];
@@ -232,15 +233,20 @@ static void numbers_and_durations_keep_their_bounds(void **state)
     } cases[] = {
         {"max-entities", "0", "--max-entities: expected a count from 1 to 1M, got '0'"},
         {"max-entities", "1000001", "--max-entities: expected a count from 1 to 1M, got '1000001'"},
-        {"max-entities", "99999999999999999999", "--max-entities: expected a count from 1 to 1M, got '99999999999999999999'"},
-        {"max-entities", "9223372036854775807G", "--max-entities: expected a count from 1 to 1M, got '9223372036854775807G'"},
+        {"max-entities", "99999999999999999999",
+         "--max-entities: expected a count from 1 to 1M, got '99999999999999999999'"},
+        {"max-entities", "9223372036854775807G",
+         "--max-entities: expected a count from 1 to 1M, got '9223372036854775807G'"},
         {"max-entities", "", "--max-entities: expected a count from 1 to 1M, got ''"},
         {"max-entities", " 1", "--max-entities: expected a count from 1 to 1M, got ' 1'"},
         {"max-entities", "1kk", "--max-entities: expected a count from 1 to 1M, got '1kk'"},
         {"max-message-bytes", "63k", "--max-message-bytes: expected a size from 64k to 1G, got '63k'"},
-        {"retry-after", "999us", "--retry-after: expected a duration from 1ms to 1m, such as 250ms or 1h30m, got '999us'"},
-        {"retry-after", "0", "--retry-after: expected a duration from 1ms to 1m, such as 250ms or 1h30m, got '0'"},
-        {"retry-after", "50", "--retry-after: expected a duration from 1ms to 1m, such as 250ms or 1h30m, got '50'"},
+        {"retry-after", "999us",
+         "--retry-after: expected a duration from 1ms to 1m, such as 250ms or 1h30m, got '999us'"},
+        {"retry-after", "0",
+         "--retry-after: expected a duration from 1ms to 1m, such as 250ms or 1h30m, got '0'"},
+        {"retry-after", "50",
+         "--retry-after: expected a duration from 1ms to 1m, such as 250ms or 1h30m, got '50'"},
         {"x", "1", "'--x' is no option"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -283,8 +289,9 @@ static void addresses_that_are_none_are_told(void **state)
     char long_path[140] = "unix:/";
     memset(long_path + 6, 'x', 110);
     assert_false(ss_listener_read(long_path, &listener, problem));
-    assert_string_equal(message_of(NULL, &(struct ss_setting_option){"metrics-listen", "tls:a:1"}, 1),
-                        "--metrics-listen: expected HOST:PORT, such as 127.0.0.1:7500 or [::1]:7500, got 'tls:a:1'");
+    assert_string_equal(
+        message_of(NULL, &(struct ss_setting_option){"metrics-listen", "tls:a:1"}, 1),
+        "--metrics-listen: expected HOST:PORT, such as 127.0.0.1:7500 or [::1]:7500, got 'tls:a:1'");
 }
 
 static void loopback_is_told_from_what_other_machines_reach(void **state)
@@ -293,9 +300,17 @@ static void loopback_is_told_from_what_other_machines_reach(void **state)
     static const struct {
         const char *text;
         bool beyond;
-    } cases[] = {{"127.0.0.1:1", false}, {"127.8.9.1:1", false},  {"[::1]:1", false},     {"localhost:1", false},
-                 {"0.0.0.0:1", true},    {"[::]:1", true},        {"10.0.0.1:1", true},   {"example.org:1", true},
-                 {"128.0.0.1:1", true},  {"[::ffff:1.2.3.4]:1", true}, {"127.0.0.1.example.org:1", true}};
+    } cases[] = {{"127.0.0.1:1", false},
+                 {"127.8.9.1:1", false},
+                 {"[::1]:1", false},
+                 {"localhost:1", false},
+                 {"0.0.0.0:1", true},
+                 {"[::]:1", true},
+                 {"10.0.0.1:1", true},
+                 {"example.org:1", true},
+                 {"128.0.0.1:1", true},
+                 {"[::ffff:1.2.3.4]:1", true},
+                 {"127.0.0.1.example.org:1", true}};
     char problem[SS_SETTING_PROBLEM_BYTES];
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         bool beyond = !cases[i].beyond;
@@ -325,7 +340,8 @@ static void a_file_that_is_no_yaml_is_told_with_its_place(void **state)
 {
     (void)state;
     assert_non_null(strstr(message_of("max_entities: [\n", NULL, 0), "s.yaml:2:1: "));
-    assert_string_equal(message_of("- a\n", NULL, 0), "s.yaml:1:1: expected settings, such as 'max_entities: 100'");
+    assert_string_equal(message_of("- a\n", NULL, 0),
+                        "s.yaml:1:1: expected settings, such as 'max_entities: 100'");
     assert_non_null(strstr(message_of("shards: 1\nshards: 2\n", NULL, 0), "s.yaml:2:1: "));
 }
 
@@ -356,8 +372,9 @@ static void a_reload_takes_what_is_live_and_names_what_has_to_wait(void **state)
     write_settings("listen: 127.0.0.1:2\nmax_entities: 6\ntls_key: b\nlog_level: debug\n");
     assert_ok(ss_settings_reload(&settings, path, NULL, 0, &next, &kept, &error));
     ss_buffer_byte(&kept, 0);
-    assert_string_equal((char *)kept.data, "listen: the change takes effect at the next start\n"
-                                           "tls_key: the change takes effect at the next start\n");
+    assert_string_equal((char *)kept.data,
+                        "listen: the change takes effect at the next start\n"
+                        "tls_key: the change takes effect at the next start\n");
     assert_string_equal(next.listeners[0].address, "127.0.0.1:1");
     assert_string_equal(next.tls_key, "a");
     assert_int_equal(next.max_entities, 6);
@@ -393,11 +410,16 @@ static const char *access_of(const char *text, bool tokens_exist)
     return error.message;
 }
 
-#define TLS   "tls_certificate: c\ntls_key: k\n"
-#define PLAIN "listen '0.0.0.0:1': plain TCP beyond loopback shows every value and token to the network; use tls:..., or allow_plain: true"
-#define OPEN  "': anybody who reaches it could read and write; create a token ('selfsame token create'), ask for certificates (tls_client_ca), or allow_anonymous: true"
-#define NOBODY \
-    "listen '0.0.0.0:1': tokens are required, and none is taken over plain TCP beyond loopback, so nobody could call; use tls:..., or require_token: never"
+#define TLS "tls_certificate: c\ntls_key: k\n"
+#define PLAIN                                                                                        \
+    "listen '0.0.0.0:1': plain TCP beyond loopback shows every value and token to the network; use " \
+    "tls:..., or allow_plain: true"
+#define OPEN                                                                                             \
+    "': anybody who reaches it could read and write; create a token ('selfsame token create'), ask for " \
+    "certificates (tls_client_ca), or allow_anonymous: true"
+#define NOBODY                                                                                              \
+    "listen '0.0.0.0:1': tokens are required, and none is taken over plain TCP beyond loopback, so nobody " \
+    "could call; use tls:..., or require_token: never"
 
 static void only_loopback_and_unix_sockets_are_open_by_themselves(void **state)
 {
@@ -419,7 +441,8 @@ static void only_loopback_and_unix_sockets_are_open_by_themselves(void **state)
         {"listen: 0.0.0.0:1\nallow_plain: true\nallow_anonymous: true\nrequire_token: never\n", true, ""},
         {"listen: 0.0.0.0:1\nallow_plain: true\nrequire_token: always\n", false, NOBODY},
         {"listen: tls:0.0.0.0:1\n", true, "listen 'tls:0.0.0.0:1': TLS needs tls_certificate and tls_key"},
-        {"listen: tls:127.0.0.1:1\ntls_key: k\n", true, "listen 'tls:127.0.0.1:1': TLS needs tls_certificate and tls_key"},
+        {"listen: tls:127.0.0.1:1\ntls_key: k\n", true,
+         "listen 'tls:127.0.0.1:1': TLS needs tls_certificate and tls_key"},
         {"listen: tls:0.0.0.0:1\n" TLS, false, "listen 'tls:0.0.0.0:1" OPEN},
         {"listen: tls:0.0.0.0:1\n" TLS, true, ""},
         {"listen: tls:0.0.0.0:1\nrequire_token: always\n" TLS, false, ""},
@@ -427,7 +450,8 @@ static void only_loopback_and_unix_sockets_are_open_by_themselves(void **state)
         {"listen: tls:0.0.0.0:1\ntls_client_ca: a\n" TLS, false, ""},
         {"listen: tls:127.0.0.1:1\n" TLS, false, ""},
         {"tls_client_ca: a\n", true, "tls_client_ca: no listener is tls:..., so nothing would use it"},
-        {"listen: [0.0.0.0:1, tls:a:2]\n", false, PLAIN "\nlisten 'tls:a:2': TLS needs tls_certificate and tls_key"},
+        {"listen: [0.0.0.0:1, tls:a:2]\n", false,
+         PLAIN "\nlisten 'tls:a:2': TLS needs tls_certificate and tls_key"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         assert_string_equal(access_of(cases[i].text, cases[i].tokens), cases[i].want);
