@@ -117,6 +117,8 @@ struct ss_history {
     bool in_transaction, is_reading;
     struct ss_commit newest; // in a transaction: the newest before it
     uint64_t next_seq;       // in a transaction
+    uint64_t part_seq;       // next_seq when its part began
+    int64_t part_changes;    // rows that the connection had changed by then
     uint64_t rows_read;
     void (*damaged)(void *context, const struct ss_error *error); // NULL: damage is an error
     void *damaged_context;

@@ -495,6 +495,35 @@ void ss_history_rollback(struct ss_history *history)
     ss_history_forget_caches(history);
 }
 
+static enum ss_status run_text(struct ss_history *history, const char *sql, struct ss_error *error)
+{
+    sqlite3_stmt *statement;
+    SS_TRY(ss_history_statement(history, sql, &statement, error));
+    return ss_history_run(history, statement, "marking a part of a commit", error);
+}
+
+enum ss_status ss_history_begin_part(struct ss_history *history, struct ss_error *error)
+{
+    SS_ASSERT(history->in_transaction);
+    history->part_seq = history->next_seq;
+    history->part_changes = sqlite3_total_changes64(history->db);
+    return run_text(history, "SAVEPOINT part", error);
+}
+
+enum ss_status ss_history_keep_part(struct ss_history *history, struct ss_error *error)
+{
+    return run_text(history, "RELEASE part", error);
+}
+
+// What was read of tables and segments meanwhile may have been of the part.
+enum ss_status ss_history_undo_part(struct ss_history *history, struct ss_error *error)
+{
+    history->next_seq = history->part_seq;
+    if (sqlite3_total_changes64(history->db) != history->part_changes) ss_history_forget_caches(history);
+    SS_TRY(run_text(history, "ROLLBACK TO part", error));
+    return run_text(history, "RELEASE part", error);
+}
+
 enum ss_status ss_history_begin_read(struct ss_history *history, struct ss_error *error)
 {
     if (history->in_transaction) return SS_OK;
