@@ -28,7 +28,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define STEP_ROWS 10000 // of history, about 10 to 50 ms
+#define STEP_ROWS 10000 // of history: 4 ms for a view of six features, 20 ms for heavy ones
 
 struct ss_applying {
     struct ss_materializer *materializer;

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "materializer/apply.h"
+#include "tests/unit/allocation_sweep.h"
 #include "tests/unit/push_fixture.h"
 #include "tests/unit/store_fixture.h"
 
@@ -282,6 +283,26 @@ static void without_room_online_a_step_fails_and_leaves_what_was_live(void **sta
     (void)hash_now();
 }
 
+static void without_memory_it_fails_and_leaves_what_was_live(void **state)
+{
+    (void)state;
+    struct ss_definitions *definitions = compile_definitions(next_push_yaml);
+    enum ss_status status = SS_OUT_OF_MEMORY;
+    push_many(0, 4);
+    for (long k = 1; status != SS_OK; k++) {
+        ss_fail_allocation_at(k);
+        status = ss_apply(materializer, definitions, &error);
+        ss_fail_allocation_at(0);
+        if (status == SS_OK) break;
+        assert_int_equal(status, SS_OUT_OF_MEMORY);
+        assert_false(is_next());
+        if (k % 10 == 0) assert_tables_are_those_of_the_views();
+    }
+    assert_true(is_next());
+    assert_tables_are_those_of_the_views();
+    assert_same_hash(hash_now(), hash_of_other_store(4, true));
+}
+
 static void fill_disk(void *context, const char *name)
 {
     const struct rlimit full = {4096, RLIM_INFINITY};
@@ -405,6 +426,7 @@ int main(void)
         TEST(a_rebuild_in_steps_follows_what_is_pushed),
         TEST(a_rebuild_mends_rows_that_are_wrong),
         TEST(without_room_online_a_step_fails_and_leaves_what_was_live),
+        TEST(without_memory_it_fails_and_leaves_what_was_live),
         TEST(a_push_that_fails_between_steps_and_the_recovery_behind_it_do_not_disturb),
         TEST(killed_at_any_step_it_leaves_what_was_live_and_no_new_tables),
         TEST(killed_at_the_switch_it_is_the_old_or_the_new),
