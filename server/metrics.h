@@ -107,7 +107,8 @@ uint64_t ss_metrics_count_requests(const struct ss_metrics *metrics, enum ss_met
 void ss_metrics_read_lookups(const struct ss_metrics *metrics, struct ss_histogram *sum);
 void ss_metrics_read_commits(const struct ss_metrics *metrics, struct ss_histogram *sum);
 
-// What stands somewhere else, as it is now. Numbers that are not known are -1 (times: INT64_MIN) and left out.
+// What stands somewhere else, as it is now. Numbers that are not known are -1 (times: INT64_MIN) and left
+// out.
 struct ss_gauges {
     int64_t now_us;          // the store's clock
     int64_t newest_event_us; // newest event applied
