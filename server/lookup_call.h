@@ -1,4 +1,5 @@
-// The hot calls: GetFeatures and StreamFeatures, answered on the shard's thread as soon as their message is there.
+// The hot calls: GetFeatures and StreamFeatures, answered on the shard's thread as soon as their message is
+// there.
 #ifndef SS_SERVER_LOOKUP_CALL_H
 #define SS_SERVER_LOOKUP_CALL_H
 

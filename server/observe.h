@@ -1,5 +1,5 @@
-// What is told of every call, lookup, push and commit: metrics, each thread into a block of its own, and lines in the
-// log where the settings want them.
+// What is told of every call, lookup, push and commit: metrics, each thread into a block of its own, and
+// lines in the log where the settings want them.
 #ifndef SS_SERVER_OBSERVE_H
 #define SS_SERVER_OBSERVE_H
 
@@ -23,7 +23,8 @@ void ss_observe_call(struct ss_serving *serving, const struct ss_observed *call,
 // A lookup, from before its read point was pinned until its answer was sized.
 void ss_observe_lookup(const struct ss_definitions *definitions, const struct ss_service *service,
                        const struct ss_wire_answer *answer, int64_t begun_us);
-void ss_observe_train_rows(const struct ss_definitions *definitions, const struct ss_service *service, uint64_t rows);
+void ss_observe_train_rows(const struct ss_definitions *definitions, const struct ss_service *service,
+                           uint64_t rows);
 void ss_observe_push(const struct ss_definitions *definitions, const struct ss_source *source,
                      const struct ss_push_result *result);
 void ss_observe_commit(uint64_t pushes, uint64_t rows, int64_t begun_us);

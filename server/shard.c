@@ -31,7 +31,8 @@ static void *run(void *context)
         const struct ss_event_tag *tag = event.tag;
         tag->happened(tag->owner, event.success != 0);
         ss_shard_expect_no_more(shard);
-        if (shard->is_shut_down && atomic_load(&shard->expected) == 0) grpc_completion_queue_shutdown(shard->queue);
+        if (shard->is_shut_down && atomic_load(&shard->expected) == 0)
+            grpc_completion_queue_shutdown(shard->queue);
     }
     ss_observe_thread_end();
     return NULL;
@@ -74,13 +75,12 @@ enum ss_status ss_shard_open(struct ss_serving *serving, size_t index, int *port
     made->shut_down = (struct ss_event_tag){on_shut_down, made};
     made->queue = grpc_completion_queue_create_for_next(NULL);
     made->server = create_server(ss_serving_settings(serving));
-    made->finder = ss_token_finder_create();
     grpc_server_register_completion_queue(made->server, made->queue, NULL);
     made->get_features = grpc_server_register_method(made->server, SS_GET_FEATURES, NULL,
                                                      GRPC_SRM_PAYLOAD_READ_INITIAL_BYTE_BUFFER, 0);
     made->stream_features =
         grpc_server_register_method(made->server, SS_STREAM_FEATURES, NULL, GRPC_SRM_PAYLOAD_NONE, 0);
-    if (!made->finder) SS_TRY_GOTO(ss_fail_memory(error, "a shard"), out);
+    SS_TRY_GOTO(ss_token_reader_create(serving->tokens, &made->tokens, error), out);
     SS_TRY_GOTO(ss_listen(serving, made->server, index, ports, error), out);
     SS_TRY_GOTO(ss_materializer_open(serving->directory, SS_STORE_READ, NULL, &made->reader, error), out);
     *shard = made;
@@ -150,7 +150,7 @@ void ss_shard_close(struct ss_shard *shard)
     grpc_completion_queue_destroy(shard->queue);
     ss_lookup_release(shard);
     ss_materializer_close(shard->reader);
-    ss_token_finder_destroy(shard->finder);
+    ss_token_reader_destroy(shard->tokens);
     ss_arena_release(&shard->arena);
     pthread_mutex_destroy(&shard->lock);
     free(shard);

@@ -55,7 +55,8 @@ enum ss_status ss_writer_push(struct ss_writer *writer, struct ss_call *call, gr
     *waiting = (struct waiting){.call = call, .size = GRPC_SLICE_LENGTH(message), .done = done};
     pthread_mutex_lock(&writer->lock);
     const bool is_stopping = writer->is_stopping || atomic_load(&writer->serving->is_stopping);
-    const bool is_full = writer->waiting_count && writer->waiting_bytes + waiting->size > settings->push_queue_bytes;
+    const bool is_full =
+        writer->waiting_count && writer->waiting_bytes + waiting->size > settings->push_queue_bytes;
     if (!is_full && !is_stopping) {
         waiting->message = grpc_slice_ref(message);
         ss_call_hold(call);
@@ -72,8 +73,9 @@ enum ss_status ss_writer_push(struct ss_writer *writer, struct ss_call *call, gr
     if (!is_full && !is_stopping) return SS_OK;
     free(waiting);
     return is_stopping ? ss_fail(error, SS_STOPPING, "the server is stopping")
-                       : ss_fail(error, SS_BUSY, "%llu bytes of pushes wait for their commit; the limit is %llu "
-                                                 "(push_queue_bytes)",
+                       : ss_fail(error, SS_BUSY,
+                                 "%llu bytes of pushes wait for their commit; the limit is %llu "
+                                 "(push_queue_bytes)",
                                  (unsigned long long)writer->waiting_bytes,
                                  (unsigned long long)settings->push_queue_bytes);
 }
@@ -127,12 +129,15 @@ static enum ss_status read_push(struct ss_writer *writer, struct waiting *waitin
     const struct ss_definitions *definitions = writer->materializer->definitions;
     waiting->id = ss_wire_get_id(bytes);
     if (ss_call_is_late(waiting->call))
-        return ss_fail(error, SS_TOO_LATE, "the deadline was over before the push was begun: nothing of it was kept");
-    if (ss_call_is_gone(waiting->call)) return ss_fail(error, SS_CANCELLED, "the call was cancelled before its push was begun");
+        return ss_fail(error, SS_TOO_LATE,
+                       "the deadline was over before the push was begun: nothing of it was kept");
+    if (ss_call_is_gone(waiting->call))
+        return ss_fail(error, SS_CANCELLED, "the call was cancelled before its push was begun");
     if (!definitions)
-        return ss_fail(error, SS_VERSION, "no definitions were applied to the store yet; 'selfsame apply' does");
-    return ss_wire_push_read(definitions, bytes, (size_t)ss_serving_settings(writer->serving)->max_columns, arena,
-                             &waiting->push, error);
+        return ss_fail(error, SS_VERSION,
+                       "no definitions were applied to the store yet; 'selfsame apply' does");
+    return ss_wire_push_read(definitions, bytes, (size_t)ss_serving_settings(writer->serving)->max_columns,
+                             arena, &waiting->push, error);
 }
 
 static void answer(struct ss_writer *writer, struct waiting *waiting, struct ss_arena *arena)
@@ -143,7 +148,8 @@ static void answer(struct ss_writer *writer, struct waiting *waiting, struct ss_
         if (!bytes.data) waiting->status = ss_fail_memory(&waiting->error, "the answer to a push");
     }
     if (waiting->status == SS_OK)
-        ss_observe_push(writer->materializer->definitions, waiting->push.push.source, &waiting->outcome.result);
+        ss_observe_push(writer->materializer->definitions, waiting->push.push.source,
+                        &waiting->outcome.result);
     waiting->done(waiting->call, waiting->id, bytes, &waiting->error);
 }
 
@@ -218,7 +224,8 @@ static void *run(void *context)
         writer->is_busy = true;
         pthread_mutex_unlock(&writer->lock);
         if (group) run_group(writer, group, count, &arena);
-        if (writer->current && writer->current->step(writer->current, writer->materializer)) writer->current = NULL;
+        if (writer->current && writer->current->step(writer->current, writer->materializer))
+            writer->current = NULL;
         pthread_mutex_lock(&writer->lock);
         writer->is_busy = false;
     }
@@ -228,8 +235,8 @@ static void *run(void *context)
     return NULL;
 }
 
-enum ss_status ss_writer_start(struct ss_serving *serving, struct ss_materializer *materializer, struct ss_writer **writer,
-                               struct ss_error *error)
+enum ss_status ss_writer_start(struct ss_serving *serving, struct ss_materializer *materializer,
+                               struct ss_writer **writer, struct ss_error *error)
 {
     struct ss_writer *made = calloc(1, sizeof *made);
     if (!made) return ss_fail_memory(error, "the writer");
@@ -247,7 +254,7 @@ enum ss_status ss_writer_start(struct ss_serving *serving, struct ss_materialize
     return SS_OK;
 }
 
-void ss_writer_stop(struct ss_writer *writer)
+void ss_writer_finish(struct ss_writer *writer)
 {
     struct ss_error error;
     if (!writer) return;
@@ -261,6 +268,11 @@ void ss_writer_stop(struct ss_writer *writer)
         writer->current->refuse(writer->current, &error);
         writer->current = NULL;
     }
+}
+
+void ss_writer_close(struct ss_writer *writer)
+{
+    if (!writer) return;
     ss_materializer_close(writer->materializer);
     pthread_mutex_destroy(&writer->lock);
     pthread_cond_destroy(&writer->changed);

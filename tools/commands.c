@@ -136,6 +136,19 @@ static const struct ss_command commands[] = {
      "examples:\n"
      "  selfsame dump user_spend user_id=u17\n"
      "  selfsame dump --history payments > saved.csv\n"},
+    {"serve", ss_command_serve, "serve [--listen ADDR]... [--config FILE] [--SETTING VALUE]...",
+     "serve the store over gRPC until SIGTERM",
+     "Lookups, pushes and training tables for clients in any language; proto/selfsame/v1/feature_store.proto is\n"
+     "the interface, docs/CONFIG.md lists the settings, which are options (--max-entities 100) or stand in a "
+     "file\n"
+     "(max_entities: 100). SIGHUP reads them, the tokens and the certificates again.\n\n"
+     "  --listen ADDR   HOST:PORT (default 127.0.0.1:7500), tls:HOST:PORT, unix:/PATH; port 0: any free one\n"
+     "  --config FILE   settings, as YAML\n\n"
+     "Says \"listening ADDR\" on standard output once it does.\n\n"
+     "examples:\n"
+     "  selfsame serve\n"
+     "  selfsame --dir /var/lib/selfsame serve --config /etc/selfsame/selfsame.yaml\n"
+     "  selfsame serve --listen unix:/run/selfsame.sock --listen 127.0.0.1:0\n"},
     {"sql", ss_command_sql, "sql [QUERY] [--csv]", "ask history in SQL",
      "Every source is a table: its columns, then _event_time_us, _arrival_time, _seq (the order in which "
      "rows\n"
