@@ -1,9 +1,10 @@
 // Lookups against the fake server: blocking, with a callback, on a stream; raw calls.
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
 
 #include <pthread.h>
 #include <stdatomic.h>
