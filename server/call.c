@@ -152,6 +152,7 @@ static void pump(struct ss_call *call)
         call->is_finished = true;
     }
     call->is_sending = true;
+    call->sending_us = ss_monotonic_us();
     start(call, operations, count, &call->sent);
     if (call->retry_after_us && call->is_finished) grpc_slice_unref(trailing[0].value);
 }
@@ -279,10 +280,12 @@ size_t ss_call_waiting(struct ss_call *call)
     return waiting;
 }
 
-void ss_call_cut(struct ss_call *call, const struct ss_error *error)
+void ss_call_cut_late(struct ss_call *call, int64_t sent_before_us)
 {
-    grpc_call_cancel_with_status(call->call, (grpc_status_code)ss_status_grpc(error->status), error->message,
-                                 NULL);
+    pthread_mutex_lock(&call->lock);
+    const bool is_late = call->is_sending && call->sending_us < sent_before_us;
+    pthread_mutex_unlock(&call->lock);
+    if (is_late) grpc_call_cancel_with_status(call->call, GRPC_STATUS_DEADLINE_EXCEEDED, SS_NOT_TAKEN, NULL);
 }
 
 // ---- Reading
