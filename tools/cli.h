@@ -96,8 +96,10 @@ int ss_command_digest(struct ss_cli *cli, int argc, char **argv);
 int ss_command_skew(struct ss_cli *cli, int argc, char **argv);
 int ss_command_stats(struct ss_cli *cli, int argc, char **argv);
 int ss_command_dump(struct ss_cli *cli, int argc, char **argv);
+int ss_command_serve(struct ss_cli *cli, int argc, char **argv);
 int ss_command_sql(struct ss_cli *cli, int argc, char **argv);
 int ss_command_compact(struct ss_cli *cli, int argc, char **argv);
+int ss_command_token(struct ss_cli *cli, int argc, char **argv);
 int ss_command_bench(struct ss_cli *cli, int argc, char **argv);
 int ss_command_completion(struct ss_cli *cli, int argc, char **argv);
 
