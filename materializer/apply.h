@@ -1,5 +1,5 @@
-// Apply: new and changed views are filled from history beside the old ones, then switched in one transaction
-// (DESIGN C12).
+// Apply: new and changed views are filled from history beside the old ones, follow what is pushed meanwhile,
+// and are switched to in one transaction (DESIGN C12).
 #ifndef SS_MATERIALIZER_APPLY_H
 #define SS_MATERIALIZER_APPLY_H
 
@@ -20,12 +20,26 @@ enum ss_status ss_plan(const struct ss_definitions *old /* NULL: none */, const 
                        struct ss_arena *arena, struct ss_planned **planned, size_t *count,
                        struct ss_error *error);
 
-// Does it. On success the definitions are the materializer's; on failure nothing changed and they stay the
+// An apply, or a rebuild, in steps of some 5 to 20 ms. Between them the store is written to and looked up
+// as ever, by the definitions that are live until the last step. One at a time; on the writer's thread.
+struct ss_applying;
+
+// The definitions are borrowed until the last step; then they are the materializer's, and its old ones are
+// gone. What this call prepares in history (an index by entity that a new view needs) is not in steps.
+enum ss_status ss_apply_begin(struct ss_materializer *materializer, struct ss_definitions *definitions,
+                              struct ss_applying **applying, struct ss_error *error);
+// Makes the tables of these live views anew (views NULL: of all).
+enum ss_status ss_rebuild_begin(struct ss_materializer *materializer, const struct ss_view *const *views,
+                                size_t count, struct ss_applying **applying, struct ss_error *error);
+// *done: that was the last one, the switch; no other may follow, nor after a failure.
+enum ss_status ss_apply_step(struct ss_applying *applying, bool *done, struct ss_error *error);
+// Gives up what is not done: everything stays as it was, and the definitions the caller's. NULL is fine.
+void ss_apply_end(struct ss_applying *applying);
+
+// All steps. On success the definitions are the materializer's; on failure nothing changed and they stay the
 // caller's.
 enum ss_status ss_apply(struct ss_materializer *materializer, struct ss_definitions *definitions,
                         struct ss_error *error);
-
-// Fills tables of these live views anew beside the old ones and switches (view NULL: all).
 enum ss_status ss_rebuild(struct ss_materializer *materializer, const struct ss_view *const *views,
                           size_t count, struct ss_error *error);
 

@@ -10,6 +10,7 @@
 
 #include "engine/base/planted.h"
 #include "materializer/entity_states.h"
+#include "materializer/fill.h"
 #include "materializer/view_rows.h"
 
 #include <stdlib.h>
@@ -174,30 +175,6 @@ out:
     ss_arena_release(&fold.arena);
     ss_buffer_release(&fold.bytes);
     free(fold.touched);
-    return status;
-}
-
-static enum ss_status put_entity(void *context, const struct ss_key *key, struct ss_state *state,
-                                 struct ss_error *error)
-{
-    struct fold *fold = context;
-    SS_TRY(ss_state_prune(state, fold->past_us, error));
-    ss_buffer_clear(&fold->bytes);
-    SS_TRY(ss_state_encode(state, &fold->bytes, error));
-    return ss_online_put(fold->txn, &fold->view->fingerprint,
-                         (struct ss_bytes){(const char *)key->bytes, key->size},
-                         (struct ss_bytes){(const char *)fold->bytes.data, fold->bytes.size}, error);
-}
-
-enum ss_status ss_fill_view(struct ss_history *history, struct ss_online_txn *txn, const struct ss_view *view,
-                            uint64_t upto, int64_t past_us, uint64_t *rows_read, struct ss_error *error)
-{
-    struct fold fold = {.history = history, .txn = txn, .view = view, .past_us = past_us};
-    const struct ss_read_point point = {.t_us = SS_TIME_MAX_US + 1, .s = upto, .as_of_event_time = true};
-    enum ss_status status = ss_online_create_table(txn, &view->fingerprint, error);
-    if (status == SS_OK)
-        status = ss_each_entity_state(history, view, point, past_us, put_entity, &fold, rows_read, error);
-    ss_buffer_release(&fold.bytes);
     return status;
 }
 

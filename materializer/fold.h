@@ -17,10 +17,6 @@ enum ss_status ss_fold_view(struct ss_history *history, struct ss_online_txn *tx
                             uint64_t after, uint64_t upto, int64_t past_us, uint64_t *rows_read,
                             struct ss_error *error);
 
-// Makes the view's table anew from history, as of seq <= upto, within `txn`.
-enum ss_status ss_fill_view(struct ss_history *history, struct ss_online_txn *txn, const struct ss_view *view,
-                            uint64_t upto, int64_t past_us, uint64_t *rows_read, struct ss_error *error);
-
 // Makes the tables of all live views anew at history's newest commit, in one transaction.
 enum ss_status ss_fill_all(struct ss_materializer *materializer, uint64_t *rows_read, struct ss_error *error);
 

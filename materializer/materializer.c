@@ -10,6 +10,7 @@
 
 #include "materializer/materializer.h"
 
+#include "materializer/fill.h"
 #include "materializer/fold.h"
 
 #include <stdlib.h>
@@ -134,7 +135,10 @@ enum ss_status ss_materializer_open(const char *directory, enum ss_store_mode mo
     status = load_definitions(opened, error);
     // What another engine made does not compile to its fingerprint any more: apply replaces it.
     if (status != SS_OK && !(options && options->replace_definitions && mode == SS_STORE_WRITE)) goto out;
-    if (mode == SS_STORE_WRITE) SS_TRY_GOTO(ss_materializer_recover(opened, error), out);
+    if (mode == SS_STORE_WRITE) {
+        SS_TRY_GOTO(ss_drop_unfinished(opened->store->online, error), out);
+        SS_TRY_GOTO(ss_materializer_recover(opened, error), out);
+    }
     *materializer = opened;
     opened = NULL;
 out:

@@ -1,321 +1,89 @@
-// Push: check, commit to history, fold, publish.
+// Push: check, commit to history, fold, publish, for a group of pushes at once.
 //
-//   1. the producer's batch: seen before (acknowledged again), out of order, or new
-//   2. the clock stands: begin_commit gives the commit's arrival_time
-//   3. the door (push_check.c): which rows are events; the others go to quarantine, or the batch is refused
-//   4. history: identities, seq, one durable commit with the quarantine rows and the batch's number
+//   1. the clock stands: begin_commit gives the commit's arrival_time
+//   2. the door (push_check.c): which rows of each push are events, and is it refused as a whole? A live row
+//      that is stamped a little ahead raises the arrival_time, for all live rows of the group
+//   3. history, push by push, each in a part of the transaction that can be undone alone: the producer's
+//   batch
+//      (seen before, out of order, or new), quarantine, identities, seq (push_write.c)
+//   4. one durable commit
 //   5. online: the fold reads what was committed back by seq (the same way a recovery does)
 //   6. the clock goes on
 //
 // A load in bulk defers 5 and 6: the clock stands as for one long commit, and so does what is served, until
 // ss_push_deferred (or whoever opens the store next, should this process die) has folded all of it at once.
 //
-// Up to 4 a failure leaves nothing of the batch. A commit that fails in 4 (its fsync, say) may still lie in
-// history's log: the clock stands still until a later push or open has settled that. After 4 the batch is
+// Up to 4 a failure leaves nothing of the group. A commit that fails in 4 (its fsync, say) may still lie in
+// history's log: the clock stands still until a later push or open has settled that. After 4 the group is
 // acknowledged whatever happens: if 5 fails the clock stands still, as the contract asks, until a later push
-// or open has recovered; the result says so.
+// or open has recovered; the results say so.
 
 #include "materializer/push.h"
 
 #include "engine/base/planted.h"
 #include "materializer/fold.h"
-#include "materializer/push_check.h"
+#include "materializer/push_write.h"
 
 #include <stdio.h>
 #include <string.h>
 
-struct batch {
+struct group {
     struct ss_materializer *materializer;
-    const struct ss_push *push;
-    struct ss_push_result *result;
+    struct ss_history *history;
+    struct ss_push_outcome *outcomes;
+    struct ss_push_batch *batches;
+    size_t count;
     struct ss_arena arena;
-    struct ss_checked checked;
-    int32_t *rows;                 // accepted rows, as rows of the push
-    struct ss_append append;       // the accepted rows
-    enum ss_row_outcome *outcomes; // of the accepted rows
+    int64_t arrival_time; // of the commit
     struct ss_commit commit;
-    uint64_t first_line; // of the violation that the result names
-    bool has_live;       // a live row was stored
-    bool has_declared;   // a row with a declared arrival was let in
-    bool is_uncertain;   // the commit to history failed: it may be found there by who opens history next
+    bool has_live, has_rows; // a live row, any row was stored
+    bool has_news;           // a push was not refused, and not acknowledged before
+    bool is_deferred;
+    bool is_uncertain; // the commit to history failed: it may be found there by who opens history next
 };
 
-// "payments.csv:7: column 'amount': not an int64: '7.0'"
-static void describe(const struct ss_quarantine_row *row, char *text, size_t size)
+// ---- The door
+
+static void check_door(struct group *group, size_t i, int64_t clock_us)
 {
-    char place[160] = "";
-    if (row->file[0] && row->line)
-        snprintf(place, sizeof place, "%s:%llu: ", row->file, (unsigned long long)row->line);
-    else if (row->file[0])
-        snprintf(place, sizeof place, "%s: ", row->file);
-    const int value_length = row->value.size > 60 ? 60 : (int)row->value.size;
-    snprintf(text, size, "%s%s%s%s%s%s%.*s%s", place, row->column[0] ? "column '" : "", row->column,
-             row->column[0] ? "': " : "", row->reason, value_length ? ": '" : "", value_length,
-             value_length ? row->value.data : "", value_length ? (row->value.size > 60 ? "...'" : "'") : "");
+    const struct ss_materializer *materializer = group->materializer;
+    struct ss_push_batch *batch = &group->batches[i];
+    struct ss_push_outcome *outcome = &group->outcomes[i];
+    outcome->status = ss_check_push(batch->push, materializer->definitions, clock_us,
+                                    ss_clock_kind(materializer->store->clock) == SS_CLOCK_WALL, batch->arena,
+                                    &batch->checked, &outcome->error);
+    if (outcome->status == SS_OK) outcome->status = ss_push_check_refusal(batch, &outcome->error);
+    if (outcome->status == SS_OK && batch->checked.any_live &&
+        batch->checked.arrival_time > group->arrival_time)
+        group->arrival_time = batch->checked.arrival_time;
 }
 
-// Of all violations the result names the one on the least line.
-static enum ss_status quarantine(struct batch *batch, const struct ss_quarantine_row *row,
-                                 struct ss_error *error)
+static void check_doors(struct group *group)
 {
-    if (!batch->result->first_reason[0] || row->line < batch->first_line) {
-        describe(row, batch->result->first_reason, sizeof batch->result->first_reason);
-        batch->first_line = row->line;
+    const int64_t clock_us = ss_clock_begin_commit(group->materializer->store->clock);
+    group->arrival_time = clock_us;
+    for (size_t i = 0; i < group->count; i++) check_door(group, i, clock_us);
+    for (size_t i = 0; i < group->count; i++) {
+        const struct ss_checked *checked = &group->batches[i].checked;
+        if (group->outcomes[i].status != SS_OK || !checked->any_live) continue;
+        for (int32_t row = 0; row < group->batches[i].push->length; row++)
+            if (checked->arrives_live[row]) checked->arrival_us[row] = group->arrival_time;
     }
-    return ss_history_quarantine(batch->materializer->store->history, row, error);
 }
 
-static struct ss_quarantine_row row_place(const struct batch *batch, int32_t row, int column,
-                                          const char *reason)
-{
-    const struct ss_push *push = batch->push;
-    return (struct ss_quarantine_row){
-        .source = push->source->name,
-        .file = push->file ? push->file : "",
-        .line = push->lines && row >= 0 ? push->lines[row] : 0,
-        .column = column >= 0 ? push->source->columns[column].name : "",
-        .reason = reason,
-    };
-}
+// ---- History
 
-static enum ss_status violation_row(const struct batch *batch, const struct ss_violation *violation,
-                                    struct ss_buffer *text, struct ss_quarantine_row *row,
-                                    struct ss_error *error)
-{
-    const struct ss_push *push = batch->push;
-    *row = row_place(batch, violation->row, violation->column, violation->reason);
-    ss_buffer_clear(text);
-    if (violation->row >= 0 && violation->column >= 0)
-        ss_value_format(push->source->columns[violation->column].type,
-                        ss_column_get(&push->columns[violation->column], violation->row), text);
-    if (text->failed) return ss_fail_memory(error, "a quarantined value");
-    row->value = (struct ss_bytes){(const char *)text->data, text->size};
-    return SS_OK;
-}
-
-static enum ss_status refuse(const struct batch *batch, const struct ss_quarantine_row *first, uint64_t count,
-                             struct ss_error *error)
-{
-    char text[320];
-    describe(first, text, sizeof text);
-    return ss_fail(error, SS_INVALID,
-                   "source '%s': batch refused, nothing of it was kept: %llu violation%s, first: %s",
-                   batch->push->source->name, (unsigned long long)count, count == 1 ? "" : "s", text);
-}
-
-static bool refuses_batch(const struct batch *batch, const struct ss_violation *violation)
-{
-    const struct ss_source *source = batch->push->source;
-    if (batch->push->strict || source->on_violation == SS_REJECT) return true;
-    return violation && violation->row < 0 && source->on_violation != SS_WARN;
-}
-
-static enum ss_status record_violations(struct batch *batch, struct ss_error *error)
-{
-    enum ss_status status = SS_OK;
-    const struct ss_push *push = batch->push;
-    const struct ss_checked *checked = &batch->checked;
-    const uint64_t count = push->unparsed_count + checked->violation_count;
-    struct ss_buffer text = {0};
-    for (size_t i = 0; i < push->unparsed_count; i++) {
-        if (refuses_batch(batch, NULL)) return refuse(batch, &push->unparsed[i], count, error);
-        SS_TRY(quarantine(batch, &push->unparsed[i], error));
-    }
-    batch->result->quarantined += push->unparsed_count;
-    for (size_t i = 0; i < checked->violation_count; i++) {
-        const struct ss_violation *violation = &checked->violations[i];
-        const bool first_of_row = i == 0 || checked->violations[i - 1].row != violation->row;
-        struct ss_quarantine_row row;
-        SS_TRY_GOTO(violation_row(batch, violation, &text, &row, error), out);
-        if (refuses_batch(batch, violation)) {
-            status = refuse(batch, &row, count, error);
-            goto out;
-        }
-        const bool refused = violation->row >= 0 && checked->refused[violation->row];
-        if (refused)
-            batch->result->quarantined += first_of_row;
-        else
-            batch->result->warned++;
-        SS_TRY_GOTO(quarantine(batch, &row, error), out);
-    }
-out:
-    ss_buffer_release(&text);
-    return status;
-}
-
-// How many of the accepted rows from `first` on stand one behind the other in the push too.
-static int32_t run_of_rows(const struct batch *batch, int32_t first)
-{
-    int32_t count = 1;
-    while (first + count < batch->append.length && batch->rows[first + count] == batch->rows[first] + count)
-        count++;
-    return count;
-}
-
-static bool copy_accepted(struct batch *batch, struct ss_column *columns)
-{
-    const struct ss_push *push = batch->push;
-    for (size_t c = 0; c < push->source->column_count; c++)
-        if (!ss_column_init(&columns[c], push->source->columns[c].type, batch->append.length, &batch->arena))
-            return false;
-    for (int32_t i = 0, count; i < batch->append.length; i += count) {
-        count = run_of_rows(batch, i);
-        for (size_t c = 0; c < push->source->column_count; c++)
-            if (!ss_column_append_rows(&columns[c], &push->columns[c], batch->rows[i], count, &batch->arena))
-                return false;
-    }
-    return true;
-}
-
-// The rows that passed the door, without gaps. When all did, the caller's columns are used as they are.
-static enum ss_status gather_accepted(struct batch *batch, struct ss_error *error)
-{
-    const struct ss_push *push = batch->push;
-    struct ss_checked *checked = &batch->checked;
-    struct ss_column *columns = ss_arena_array(&batch->arena, push->source->column_count, sizeof *columns);
-    batch->rows = ss_arena_array(&batch->arena, (size_t)push->length + 1, sizeof *batch->rows);
-    batch->outcomes = ss_arena_array(&batch->arena, (size_t)push->length + 1, sizeof *batch->outcomes);
-    if (!columns || !batch->rows || !batch->outcomes) return ss_fail_memory(error, "the rows of a batch");
-    int32_t count = 0;
-    for (int32_t row = 0; row < push->length; row++) {
-        if (checked->refused[row]) continue;
-        batch->has_declared = batch->has_declared || !checked->arrives_live[row];
-        checked->event_time_us[count] = checked->event_time_us[row];
-        checked->arrival_us[count] = checked->arrival_us[row];
-        checked->is_delete[count] = checked->is_delete[row];
-        checked->arrives_live[count] = checked->arrives_live[row];
-        batch->rows[count++] = row;
-    }
-    batch->append = (struct ss_append){.source = push->source,
-                                       .length = count,
-                                       .columns = push->columns,
-                                       .event_time_us = checked->event_time_us,
-                                       .arrival_us = checked->arrival_us,
-                                       .is_delete = checked->is_delete};
-    if (count == push->length) return SS_OK;
-    if (!copy_accepted(batch, columns)) return ss_fail_memory(error, "the rows of a batch");
-    batch->append.columns = columns;
-    return SS_OK;
-}
-
-static enum ss_status check_still_loading(const struct batch *batch, struct ss_error *error)
-{
-    bool live;
-    const char *source = batch->push->source->name;
-    if (!batch->has_declared) return SS_OK;
-    SS_TRY(ss_history_is_live(batch->materializer->store->history, source, &live, error));
-    if (!live) return SS_OK;
-    return ss_fail(
-        error, SS_INVALID,
-        "source '%s': it has live rows, so rows with a declared arrival_time are refused: what was served "
-        "before could no longer be explained; load them as arriving now with --live",
-        source);
-}
-
-static enum ss_status count_outcomes(struct batch *batch, struct ss_error *error)
-{
-    struct ss_push_result *result = batch->result;
-    batch->commit.newest_us = SS_TIME_MIN_US;
-    for (int32_t i = 0; i < batch->append.length; i++) {
-        if (batch->outcomes[i] == SS_ROW_DUPLICATE) {
-            result->duplicate++;
-        } else if (batch->outcomes[i] == SS_ROW_CONFLICT) {
-            const struct ss_quarantine_row row = row_place(
-                batch, batch->rows[i], -1, "conflict: an event of this identity is kept with other columns");
-            result->conflicting++;
-            if (batch->push->strict) return refuse(batch, &row, 1, error);
-            SS_TRY(quarantine(batch, &row, error));
-        } else {
-            result->accepted++;
-            batch->has_live = batch->has_live || batch->checked.arrives_live[i];
-            if (batch->append.event_time_us[i] > batch->commit.newest_us)
-                batch->commit.newest_us = batch->append.event_time_us[i];
-            if (batch->append.arrival_us[i] > batch->commit.newest_us)
-                batch->commit.newest_us = batch->append.arrival_us[i];
-        }
-    }
-    batch->commit.arrival_us = batch->has_live ? batch->checked.arrival_time : batch->commit.newest_us;
-    return SS_OK;
-}
-
-// Everything up to the durable commit, within history's transaction.
-static enum ss_status write_history(struct batch *batch, struct ss_error *error)
-{
-    const struct ss_push *push = batch->push;
-    struct ss_store *store = batch->materializer->store;
-    SS_TRY(record_violations(batch, error));
-    SS_TRY(gather_accepted(batch, error));
-    SS_TRY(check_still_loading(batch, error));
-    SS_TRY(ss_history_append(store->history, &batch->append, batch->outcomes, error));
-    SS_TRY(count_outcomes(batch, error));
-    if (batch->has_live) SS_TRY(ss_history_mark_live(store->history, push->source->name, error));
-    if (push->producer)
-        SS_TRY(ss_history_note_batch(store->history, push->producer, push->number, &push->hash, error));
-    ss_store_fault_point(store, "history_before_commit");
-    const enum ss_status status = ss_history_commit(store->history, &batch->commit, error);
-    batch->is_uncertain = status != SS_OK;
-    return status;
-}
-
-static void publish(struct batch *batch)
-{
-    struct ss_materializer *materializer = batch->materializer;
-    struct ss_error error = {0};
-    uint64_t rows_read = 0;
-    if (batch->push->defer_online) {
-        materializer->online_is_behind = true; // and the clock stands
-        return;
-    }
-    if (ss_catch_up(materializer, &rows_read, &error) != SS_OK) {
-        snprintf(batch->result->not_visible, sizeof batch->result->not_visible, "%.255s", error.message);
-        return;
-    }
-    // A commit of declared arrivals alone lies in the past: the clock need not pass it on a wall clock, and
-    // passes its newest time on a replay clock.
-    ss_clock_end_commit(materializer->store->clock,
-                        batch->result->accepted ? batch->commit.newest_us + 1 : INT64_MIN);
-}
-
-static enum ss_status commit_batch(struct batch *batch, struct ss_error *error)
-{
-    enum ss_status status;
-    struct ss_store *store = batch->materializer->store;
-    const int64_t clock_us = ss_clock_begin_commit(store->clock);
-    SS_TRY_GOTO(ss_check_push(batch->push, batch->materializer->definitions, clock_us,
-                              ss_clock_kind(store->clock) == SS_CLOCK_WALL, &batch->arena, &batch->checked,
-                              error),
-                out);
-    SS_TRY_GOTO(write_history(batch, error), out);
-    ss_store_fault_point(store, "between_commits");
-    batch->result->seq = batch->commit.last_seq;
-    publish(batch);
-    return SS_OK;
-out:
-    // Behind deferred commits the clock stands on. Of one that is uncertain the next push is to hear.
-    if (batch->is_uncertain)
-        batch->materializer->online_is_behind = false;
-    else if (!batch->materializer->online_is_behind)
-        ss_clock_end_commit(store->clock, INT64_MIN);
-    return status;
-}
-
-static enum ss_status check_number(struct batch *batch, struct ss_error *error)
+static enum ss_status check_number(struct ss_push_batch *batch, struct ss_error *error)
 {
     const struct ss_push *push = batch->push;
     uint64_t last;
     struct ss_sha256 hash;
     bool found;
     if (!push->producer) return SS_OK;
-    SS_TRY(ss_history_producer(batch->materializer->store->history, push->producer, push->number, &last,
-                               &found, &hash, error));
+    SS_TRY(ss_history_producer(batch->history, push->producer, push->number, &last, &found, &hash, error));
     if (found && SS_PLANTED(duplicate_counted)) return SS_OK;
-    if (found && memcmp(&hash, &push->hash, sizeof hash) == 0) {
-        struct ss_commit newest;
-        SS_TRY(ss_history_newest_commit(batch->materializer->store->history, &newest, error));
-        batch->result->seq = newest.last_seq;
-        batch->result->repeated = true;
-        return SS_OK;
-    }
+    batch->result->repeated = found && memcmp(&hash, &push->hash, sizeof hash) == 0;
+    if (batch->result->repeated) return SS_OK;
     if (found)
         return ss_fail(
             error, SS_CONFLICT,
@@ -327,36 +95,175 @@ static enum ss_status check_number(struct batch *batch, struct ss_error *error)
                    push->producer, (unsigned long long)push->number, (unsigned long long)last + 1);
 }
 
-static enum ss_status push_batch(struct batch *batch, struct ss_error *error)
+// What the door found is of no matter for a batch that was acknowledged before, or is out of order.
+static enum ss_status write_push(struct ss_push_batch *batch, struct ss_push_outcome *outcome)
 {
-    struct ss_history *history = batch->materializer->store->history;
-    enum ss_status status;
-    SS_TRY(ss_history_begin(history, error));
-    SS_TRY_GOTO(check_number(batch, error), out);
-    if (batch->result->repeated) goto out;
-    status = commit_batch(batch, error);
-out:
-    ss_history_rollback(history);
+    const struct ss_push *push = batch->push;
+    struct ss_error error = outcome->error;
+    enum ss_status status = check_number(batch, &error);
+    if (status == SS_OK && !batch->result->repeated) {
+        status = outcome->status;
+        if (status == SS_OK) status = ss_push_write(batch, &error);
+        if (status == SS_OK && push->producer)
+            status = ss_history_note_batch(batch->history, push->producer, push->number, &push->hash, &error);
+    }
+    outcome->status = status;
+    outcome->error = status == SS_OK ? (struct ss_error){0} : error;
     return status;
+}
+
+static void add_to_commit(struct group *group, const struct ss_push_batch *batch)
+{
+    group->has_news = group->has_news || !batch->result->repeated;
+    group->has_live = group->has_live || batch->has_live;
+    group->has_rows = group->has_rows || batch->result->accepted;
+    if (batch->result->accepted && batch->newest_us > group->commit.newest_us)
+        group->commit.newest_us = batch->newest_us;
+}
+
+// A push that fails is undone; what cannot be undone fails the group.
+static enum ss_status write_part(struct group *group, size_t i, struct ss_error *error)
+{
+    struct ss_push_outcome *outcome = &group->outcomes[i];
+    SS_TRY(ss_history_begin_part(group->history, error));
+    if (write_push(&group->batches[i], outcome) == SS_OK) {
+        add_to_commit(group, &group->batches[i]);
+        return ss_history_keep_part(group->history, error);
+    }
+    memset(&outcome->result, 0, sizeof outcome->result);
+    if (ss_history_undo_part(group->history, NULL) == SS_OK) return SS_OK;
+    return ss_fail(error, outcome->status, "%s", outcome->error.message);
+}
+
+static enum ss_status commit_history(struct group *group, struct ss_error *error)
+{
+    group->commit.arrival_us = group->has_live ? group->arrival_time : group->commit.newest_us;
+    ss_store_fault_point(group->materializer->store, "history_before_commit");
+    const enum ss_status status = ss_history_commit(group->history, &group->commit, error);
+    group->is_uncertain = status != SS_OK;
+    return status;
+}
+
+// ---- Online
+
+static void note_not_visible(struct group *group, const struct ss_error *error)
+{
+    for (size_t i = 0; i < group->count; i++) {
+        struct ss_push_result *result = &group->outcomes[i].result;
+        if (group->outcomes[i].status == SS_OK)
+            snprintf(result->not_visible, sizeof result->not_visible, "%.255s", error->message);
+    }
+}
+
+static void publish(struct group *group)
+{
+    struct ss_error error = {0};
+    uint64_t rows_read = 0;
+    if (group->is_deferred) {
+        group->materializer->online_is_behind = true; // and the clock stands
+        return;
+    }
+    if (ss_catch_up(group->materializer, &rows_read, &error) != SS_OK) {
+        note_not_visible(group, &error);
+        return;
+    }
+    // A commit of declared arrivals alone lies in the past: the clock need not pass it on a wall clock, and
+    // passes its newest time on a replay clock.
+    ss_clock_end_commit(group->materializer->store->clock,
+                        group->has_rows ? group->commit.newest_us + 1 : INT64_MIN);
+}
+
+// ---- Together
+
+// Behind deferred commits the clock stands on. Of one that is uncertain the next push is to hear.
+static void give_up(struct group *group)
+{
+    if (group->is_uncertain)
+        group->materializer->online_is_behind = false;
+    else if (!group->materializer->online_is_behind)
+        ss_clock_end_commit(group->materializer->store->clock, INT64_MIN);
+}
+
+static void note_seq(struct group *group, uint64_t seq)
+{
+    for (size_t i = 0; i < group->count; i++)
+        if (group->outcomes[i].status == SS_OK) group->outcomes[i].result.seq = seq;
+}
+
+// Within history's transaction.
+static enum ss_status commit_group(struct group *group, struct ss_error *error)
+{
+    enum ss_status status;
+    group->commit.newest_us = SS_TIME_MIN_US;
+    check_doors(group);
+    for (size_t i = 0; i < group->count; i++) SS_TRY_GOTO(write_part(group, i, error), out);
+    if (!group->has_news) {
+        status = ss_history_newest_commit(group->history, &group->commit, error);
+        goto out;
+    }
+    SS_TRY_GOTO(commit_history(group, error), out);
+    ss_store_fault_point(group->materializer->store, "between_commits");
+    publish(group);
+out:
+    if (status != SS_OK || !group->has_news) give_up(group);
+    if (status == SS_OK) note_seq(group, group->commit.last_seq);
+    return status;
+}
+
+static enum ss_status push_group(struct group *group, const struct ss_push *const *pushes,
+                                 struct ss_error *error)
+{
+    struct ss_materializer *materializer = group->materializer;
+    const bool goes_on = group->is_deferred && materializer->online_is_behind;
+    if (!goes_on && ss_clock_in_flight(materializer->store->clock))
+        SS_TRY(ss_materializer_recover(materializer, error));
+    group->batches = ss_arena_array(&group->arena, group->count + 1, sizeof *group->batches);
+    if (!group->batches) return ss_fail_memory(error, "a group of pushes");
+    for (size_t i = 0; i < group->count; i++)
+        group->batches[i] = (struct ss_push_batch){.history = group->history,
+                                                   .push = pushes[i],
+                                                   .result = &group->outcomes[i].result,
+                                                   .arena = &group->arena};
+    SS_TRY(ss_history_begin(group->history, error));
+    const enum ss_status status = commit_group(group, error);
+    ss_history_rollback(group->history);
+    // What cannot be merged now waits for the next push.
+    if (status == SS_OK && group->has_news && !group->is_deferred)
+        (void)ss_history_compact(group->history, SS_COMPACT_NEEDED, NULL);
+    return status;
+}
+
+void ss_push_group(struct ss_materializer *materializer, const struct ss_push *const *pushes, size_t count,
+                   struct ss_push_outcome *outcomes)
+{
+    struct ss_error error = {0};
+    struct group group = {.materializer = materializer,
+                          .history = materializer->store->history,
+                          .outcomes = outcomes,
+                          .count = count};
+    SS_ASSERT(materializer->store->mode == SS_STORE_WRITE);
+    memset(outcomes, 0, count * sizeof *outcomes);
+    for (size_t i = 0; i < count; i++) {
+        SS_ASSERT(!pushes[i]->defer_online ||
+                  (count == 1 && !pushes[i]->live && pushes[i]->source->op_column < 0));
+        group.is_deferred = pushes[i]->defer_online;
+    }
+    const enum ss_status status = push_group(&group, pushes, &error);
+    for (size_t i = 0; status != SS_OK && i < count; i++)
+        outcomes[i] = (struct ss_push_outcome){.status = status, .error = error};
+    ss_arena_release(&group.arena);
 }
 
 enum ss_status ss_push(struct ss_materializer *materializer, const struct ss_push *push,
                        struct ss_push_result *result, struct ss_error *error)
 {
-    struct ss_push_result filled = {0};
-    struct batch batch = {.materializer = materializer, .push = push, .result = &filled};
-    SS_ASSERT(materializer->store->mode == SS_STORE_WRITE);
-    SS_ASSERT(!push->defer_online || (!push->live && push->source->op_column < 0));
-    const bool goes_on = push->defer_online && materializer->online_is_behind;
-    if (!goes_on && ss_clock_in_flight(materializer->store->clock))
-        SS_TRY(ss_materializer_recover(materializer, error));
-    const enum ss_status status = push_batch(&batch, error);
-    // What cannot be merged now waits for the next push.
-    if (status == SS_OK && !push->defer_online)
-        (void)ss_history_compact(materializer->store->history, SS_COMPACT_NEEDED, NULL);
-    if (status == SS_OK) *result = filled;
-    ss_arena_release(&batch.arena);
-    return status;
+    struct ss_push_outcome outcome;
+    ss_push_group(materializer, &push, 1, &outcome);
+    if (outcome.status == SS_OK)
+        *result = outcome.result;
+    else if (error)
+        *error = outcome.error;
+    return outcome.status;
 }
 
 enum ss_status ss_push_deferred(struct ss_materializer *materializer, struct ss_error *error)

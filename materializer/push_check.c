@@ -220,18 +220,17 @@ static bool check_unique_ratio(struct check *check, int index)
 static enum ss_status settle_arrival(struct check *check, struct ss_error *error)
 {
     struct ss_checked *out = check->out;
-    bool any_live = false;
     out->arrival_time = check->clock_us;
     for (int32_t row = 0; row < check->push->length; row++) {
         if (out->refused[row]) continue;
         out->accepted++;
-        any_live = any_live || out->arrives_live[row];
+        out->any_live = out->any_live || out->arrives_live[row];
         if (out->arrives_live[row] && out->event_time_us[row] > out->arrival_time)
             out->arrival_time = out->event_time_us[row];
     }
     for (int32_t row = 0; row < check->push->length; row++)
         if (out->arrives_live[row]) out->arrival_us[row] = out->arrival_time;
-    if (!any_live || out->arrival_time <= SS_TIME_MAX_US) return SS_OK;
+    if (!out->any_live || out->arrival_time <= SS_TIME_MAX_US) return SS_OK;
     return ss_fail(
         error, SS_LIMIT,
         "source '%s': the store's clock stands past the year 9999, so nothing can arrive any more; "

@@ -22,6 +22,7 @@ struct ss_checked {
     struct ss_violation *violations;
     size_t violation_count, violation_capacity;
     int32_t accepted;
+    bool any_live; // of the accepted rows
 };
 
 // `clock_us`: where the clock stands for this commit. `is_wall`: declared arrivals must lie before it. All in

@@ -80,6 +80,11 @@ struct ss_append {
 };
 
 enum ss_status ss_history_begin(struct ss_history *history, struct ss_error *error);
+// A part of the transaction, which can be undone alone. One at a time, kept or undone before the commit.
+enum ss_status ss_history_begin_part(struct ss_history *history, struct ss_error *error);
+enum ss_status ss_history_keep_part(struct ss_history *history, struct ss_error *error);
+// Fails when the transaction as a whole is lost: there is nothing left to commit.
+enum ss_status ss_history_undo_part(struct ss_history *history, struct ss_error *error);
 // outcomes: length entries.
 enum ss_status ss_history_append(struct ss_history *history, const struct ss_append *rows,
                                  enum ss_row_outcome *outcomes, struct ss_error *error);

@@ -75,7 +75,7 @@ static enum ss_status take_index(struct ss_history *history, sqlite3_stmt *state
     index->keys = copy_text(&history->arena, statement, 1);
     index->columns_text = copy_text(&history->arena, statement, 2);
     if (!index->keys || !index->columns_text) return ss_fail_memory(error, "the indexes of a source");
-    if (!parse_index(index, table, &history->arena))
+    if (index->id <= 0 || !parse_index(index, table, &history->arena)) // 0 is the log
         return ss_history_fail_row(history, "an index makes no sense", error);
     table->index_count++;
     return SS_OK;
@@ -340,8 +340,9 @@ static enum ss_status make_index(struct ss_history *history, const struct histor
     if (!old) SS_TRY(index_staging(history, table, (const char *)keys->data, error));
     SS_TRY(ss_history_load_tables(history, error));
     SS_TRY(ss_history_find_table(history, source->name, &table, error));
-    const struct history_index *index = ss_history_find_index(table, view, positions);
-    SS_ASSERT(index);
+    const struct history_index *index = table ? ss_history_find_index(table, view, positions) : NULL;
+    if (!index)
+        return ss_history_fail_row(history, "an index that was just written is not in the list", error);
     return ss_history_make_runs(history, table, index, error);
 }
 

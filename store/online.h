@@ -59,7 +59,14 @@ enum ss_status ss_online_create_table(struct ss_online_txn *txn, const struct ss
                                       struct ss_error *error); // empties an existing one
 enum ss_status ss_online_drop_table(struct ss_online_txn *txn, const struct ss_sha256 *fingerprint,
                                     struct ss_error *error);
-// Fingerprints' text prefix of every table there is: calls each with the 16 hex digits.
+// A new table is made beside the one of its fingerprint, or beside none, in transactions of its own: with
+// `new`, all that follows in the write transaction and names a table means the new ones. Nobody reads them.
+void ss_online_use_new(struct ss_online_txn *txn, bool new);
+// The new table of this fingerprint takes its place: the one that was there goes.
+enum ss_status ss_online_adopt_table(struct ss_online_txn *txn, const struct ss_sha256 *fingerprint,
+                                     struct ss_error *error);
+enum ss_status ss_online_drop_new(struct ss_online_txn *txn, bool *any, struct ss_error *error); // all
+// Fingerprints' text prefix of every table there is, new ones left out: calls each with the 16 hex digits.
 enum ss_status ss_online_each_table(struct ss_online_txn *txn,
                                     enum ss_status (*each)(void *context, const char *name), void *context,
                                     struct ss_error *error);
@@ -70,6 +77,13 @@ const char *ss_online_table_name(const struct ss_sha256 *fingerprint, char name[
 // in hex.
 enum ss_status ss_online_get(struct ss_online_txn *txn, const struct ss_sha256 *fingerprint,
                              struct ss_bytes key, struct ss_bytes *state, struct ss_error *error);
+// Its two halves, so that many rows can be found before the first is read: find looks for the row and has its
+// bytes fetched; open (not for row.data NULL) checks them.
+enum ss_status ss_online_find(struct ss_online_txn *txn, const struct ss_sha256 *fingerprint,
+                              struct ss_bytes key, struct ss_bytes *row, struct ss_error *error);
+enum ss_status ss_online_open_row(struct ss_online_txn *txn, const struct ss_sha256 *fingerprint,
+                                  struct ss_bytes key, struct ss_bytes row, struct ss_bytes *state,
+                                  struct ss_error *error);
 enum ss_status ss_online_put(struct ss_online_txn *txn, const struct ss_sha256 *fingerprint,
                              struct ss_bytes key, struct ss_bytes state, struct ss_error *error);
 enum ss_status ss_online_delete(struct ss_online_txn *txn, const struct ss_sha256 *fingerprint,

@@ -4,6 +4,7 @@
 //
 //   "meta"        "state"         -> what is applied, and the generation of the tables (below)
 //                 "table:<16 hex>" -> the slot, 4 bytes, that holds the rows of this view version
+//                 "build:<16 hex>" -> the same of a table that is being made, which nobody reads yet
 //   "slot<n>"     key -> row. Empty when no table names it
 //
 //   state:  format(1)=1  checksum(8)  generation(8)  seq(8)  commit_id(8)  arrival_us(8)  has_live(1)

@@ -15,6 +15,8 @@
 
 struct online_table {
     char name[NAME_SIZE];
+    uint64_t prefix; // of the fingerprint: what the name says
+    bool is_new; // being made
     uint32_t slot;
     MDB_dbi dbi;
 };
@@ -58,6 +60,7 @@ struct ss_online_txn {
     struct ss_applied applied;
     uint64_t generation;
     bool applied_changed, tables_changed;
+    bool uses_new; // which tables are meant
 };
 
 enum ss_status ss_online_fail(const char *directory, int code, const char *doing, struct ss_error *error);

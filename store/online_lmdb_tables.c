@@ -21,6 +21,11 @@ const char *ss_online_table_name(const struct ss_sha256 *fingerprint, char name[
     return name;
 }
 
+static uint64_t prefix_of(const struct ss_sha256 *fingerprint)
+{
+    return __builtin_bswap64(ss_get_fixed64(fingerprint->bytes));
+}
+
 // ---- The state record and the map of tables
 
 enum ss_status ss_online_read_state(const struct online_environment *environment, MDB_txn *txn,
@@ -82,16 +87,23 @@ static int open_slot(struct online_environment *environment, MDB_txn *txn, uint3
     return mdb_dbi_open(txn, name, flags, dbi);
 }
 
+static const char table_prefix[] = "table:", new_prefix[] = "build:"; // of the same length
+
 static bool is_table_key(const MDB_val *key)
 {
-    return key->mv_size == 6 + 16 && memcmp(key->mv_data, "table:", 6) == 0;
+    return key->mv_size == 6 + 16 &&
+           (memcmp(key->mv_data, table_prefix, 6) == 0 || memcmp(key->mv_data, new_prefix, 6) == 0);
 }
 
 static int read_table(struct online_environment *environment, MDB_txn *txn, const MDB_val *key,
                       const MDB_val *value, struct online_table *table)
 {
     if (value->mv_size != 4) return MDB_CORRUPTED;
+    char *end;
     memcpy(table->name, (const char *)key->mv_data + 6, 16);
+    table->prefix = strtoull(table->name, &end, 16);
+    if (end != table->name + 16) return MDB_CORRUPTED;
+    table->is_new = memcmp(key->mv_data, new_prefix, 6) == 0;
     table->slot = ss_get_fixed32(value->mv_data);
     return open_slot(environment, txn, table->slot, 0, &table->dbi);
 }
@@ -189,10 +201,10 @@ enum ss_status ss_online_refresh(struct online_environment *environment, struct 
 
 static struct online_table *find_table(const struct ss_online_txn *txn, const struct ss_sha256 *fingerprint)
 {
-    char name[NAME_SIZE];
-    ss_online_table_name(fingerprint, name);
+    const uint64_t prefix = prefix_of(fingerprint);
     for (size_t i = 0; i < txn->map->count; i++)
-        if (memcmp(txn->map->tables[i].name, name, NAME_SIZE) == 0) return &txn->map->tables[i];
+        if (txn->map->tables[i].prefix == prefix && txn->map->tables[i].is_new == txn->uses_new)
+            return &txn->map->tables[i];
     return NULL;
 }
 
@@ -223,28 +235,35 @@ static uint32_t free_slot(const struct online_map *map)
     }
 }
 
-static void table_key(const char *name, char text[32], MDB_val *key)
+static void table_key(const struct online_table *table, char text[32], MDB_val *key)
 {
-    snprintf(text, 32, "table:%s", name);
+    snprintf(text, 32, "%s%s", table->is_new ? new_prefix : table_prefix, table->name);
     *key = (MDB_val){strlen(text), text};
 }
 
-static int add_table(struct ss_online_txn *txn, const struct ss_sha256 *fingerprint)
+static int write_table(struct ss_online_txn *txn, const struct online_table *table)
 {
     char text[32];
     uint8_t slot_bytes[4];
     MDB_val key, value = {sizeof slot_bytes, slot_bytes};
+    for (int i = 0; i < 4; i++) slot_bytes[i] = (uint8_t)(table->slot >> (8 * i));
+    table_key(table, text, &key);
+    return mdb_put(txn->txn, txn->environment->meta, &key, &value, 0);
+}
+
+static int add_table(struct ss_online_txn *txn, const struct ss_sha256 *fingerprint)
+{
     if (txn->map->count == txn->map_capacity && !ss_online_grow_map(txn, txn->map, txn->map_capacity * 2))
         return ENOMEM;
     struct online_table *table = &txn->map->tables[txn->map->count];
     ss_online_table_name(fingerprint, table->name);
+    table->prefix = prefix_of(fingerprint);
+    table->is_new = txn->uses_new;
     table->slot = free_slot(txn->map);
     if (table->slot >= MAX_SLOTS) return MDB_DBS_FULL;
     int code = open_slot(txn->environment, txn->txn, table->slot, MDB_CREATE, &table->dbi);
-    for (int i = 0; i < 4; i++) slot_bytes[i] = (uint8_t)(table->slot >> (8 * i));
-    table_key(table->name, text, &key);
     if (code == 0) code = mdb_drop(txn->txn, table->dbi, 0);
-    if (code == 0) code = mdb_put(txn->txn, txn->environment->meta, &key, &value, 0);
+    if (code == 0) code = write_table(txn, table);
     if (code == 0) txn->map->count++;
     return code;
 }
@@ -259,20 +278,65 @@ enum ss_status ss_online_create_table(struct ss_online_txn *txn, const struct ss
     return code == 0 ? SS_OK : ss_online_fail(txn->environment->directory, code, "making a table", error);
 }
 
-enum ss_status ss_online_drop_table(struct ss_online_txn *txn, const struct ss_sha256 *fingerprint,
-                                    struct ss_error *error)
+static int forget_table(struct ss_online_txn *txn, const struct online_table *table)
 {
     char text[32];
     MDB_val key;
-    SS_ASSERT(txn->writing);
-    struct online_table *table = find_table(txn, fingerprint);
-    if (!table) return SS_OK;
-    table_key(table->name, text, &key);
+    table_key(table, text, &key);
+    txn->tables_changed = true;
+    return mdb_del(txn->txn, txn->environment->meta, &key, NULL);
+}
+
+static enum ss_status drop(struct ss_online_txn *txn, struct online_table *table, struct ss_error *error)
+{
     int code = mdb_drop(txn->txn, table->dbi, 0);
-    if (code == 0) code = mdb_del(txn->txn, txn->environment->meta, &key, NULL);
+    if (code == 0) code = forget_table(txn, table);
     if (code != 0) return ss_online_fail(txn->environment->directory, code, "dropping a table", error);
     *table = txn->map->tables[--txn->map->count];
-    txn->tables_changed = true;
+    return SS_OK;
+}
+
+enum ss_status ss_online_drop_table(struct ss_online_txn *txn, const struct ss_sha256 *fingerprint,
+                                    struct ss_error *error)
+{
+    SS_ASSERT(txn->writing);
+    struct online_table *table = find_table(txn, fingerprint);
+    return table ? drop(txn, table, error) : SS_OK;
+}
+
+// ---- New tables
+
+void ss_online_use_new(struct ss_online_txn *txn, bool new)
+{
+    SS_ASSERT(txn->writing);
+    txn->uses_new = new;
+}
+
+enum ss_status ss_online_adopt_table(struct ss_online_txn *txn, const struct ss_sha256 *fingerprint,
+                                     struct ss_error *error)
+{
+    struct online_table *table;
+    ss_online_use_new(txn, false);
+    SS_TRY(ss_online_drop_table(txn, fingerprint, error));
+    ss_online_use_new(txn, true);
+    const enum ss_status status = ss_online_require_table(txn, fingerprint, &table, error);
+    ss_online_use_new(txn, false);
+    SS_TRY(status);
+    int code = forget_table(txn, table);
+    table->is_new = false;
+    if (code == 0) code = write_table(txn, table);
+    return code == 0 ? SS_OK : ss_online_fail(txn->environment->directory, code, "making a table", error);
+}
+
+enum ss_status ss_online_drop_new(struct ss_online_txn *txn, bool *any, struct ss_error *error)
+{
+    SS_ASSERT(txn->writing);
+    *any = false;
+    for (size_t i = txn->map->count; i-- > 0;) {
+        if (!txn->map->tables[i].is_new) continue;
+        *any = true;
+        SS_TRY(drop(txn, &txn->map->tables[i], error));
+    }
     return SS_OK;
 }
 
@@ -281,6 +345,7 @@ enum ss_status ss_online_each_table(struct ss_online_txn *txn,
                                     struct ss_error *error)
 {
     (void)error;
-    for (size_t i = 0; i < txn->map->count; i++) SS_TRY(each(context, txn->map->tables[i].name));
+    for (size_t i = 0; i < txn->map->count; i++)
+        if (!txn->map->tables[i].is_new) SS_TRY(each(context, txn->map->tables[i].name));
     return SS_OK;
 }

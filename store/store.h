@@ -26,6 +26,7 @@ struct ss_store_options {       // zeroed: as in production
     struct ss_wall_source wall; // now_us NULL: the machine's
     struct ss_online_options online;
     struct ss_history_sizes sizes; // zeroed: as in production
+    int32_t apply_step_rows;       // of history that a step of an apply takes; 0: as in production
     struct ss_pool *pool;          // borrowed: large batches are packed on it. NULL: none
     bool replace_online;           // a writer removes what is in online/, damaged or not, and starts it anew
     bool replace_definitions;      // a writer is about to apply others: those kept need not compile any more

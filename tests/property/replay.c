@@ -343,7 +343,15 @@ static bool must_stay_whole(const struct run *run, const struct naive_batch *bat
     return false;
 }
 
-static const char *push_in_parts(struct run *run, const struct naive_batch *batch)
+// One step of applying the whole plan, or its beginning; a restart in between has given it up.
+static const char *apply_some(struct run *run)
+{
+    if (run->session.plan == run->replay->plan) return NULL;
+    if (run->session.applying) return session_apply_step(&run->session);
+    return session_apply_begin(&run->session, run->replay->plan, run->replay->yaml);
+}
+
+static const char *push_in_parts(struct run *run, const struct naive_batch *batch, bool applies)
 {
     const bool whole = must_stay_whole(run, batch);
     for (int done = 0; done < batch->row_count;) {
@@ -354,6 +362,7 @@ static const char *push_in_parts(struct run *run, const struct naive_batch *batc
         if (whole) part.row_count = batch->row_count;
         done += part.row_count;
         const char *problem = session_push(&run->session, &part, false, &result);
+        if (!problem && applies) problem = apply_some(run);
         if (problem) return problem;
         if (random_chance(&run->random, 15)) problem = session_reopen(&run->session);
         if (problem) return problem;
@@ -363,11 +372,13 @@ static const char *push_in_parts(struct run *run, const struct naive_batch *batc
 
 static const char *apply_whole(struct run *run)
 {
-    if (run->session.plan == run->replay->plan) return NULL;
-    return session_apply(&run->session, run->replay->plan, run->replay->yaml);
+    const char *problem = NULL;
+    while (!problem && run->session.plan != run->replay->plan) problem = apply_some(run);
+    return problem;
 }
 
-// Applies the whole plan at step `apply_at`, unless the store has it from the start.
+// Applies the whole plan from step `apply_at` on, a step of it after every push, unless the store has it from
+// the start.
 static const char *run_other_batches(struct run *run, int apply_at, const struct digests *expected)
 {
     const struct script *script = run->replay->script;
@@ -378,9 +389,9 @@ static const char *run_other_batches(struct run *run, int apply_at, const struct
             i++;
             continue;
         }
-        if (i >= apply_at) problem = apply_whole(run);
+        const bool applies = i >= apply_at;
         const struct naive_batch batch = merged(run, i, 1 + (int)random_below(&run->random, 4), &i);
-        if (!problem) problem = push_in_parts(run, &batch);
+        if (!problem) problem = push_in_parts(run, &batch, applies);
     }
     if (!problem) problem = apply_whole(run);
     session_move_clock(&run->session, script->end_clock);

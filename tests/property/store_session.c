@@ -83,25 +83,61 @@ static const char *check_types(struct session *session)
     return NULL;
 }
 
-const char *session_apply(struct session *session, const struct plan *plan, const char *yaml)
+static const char *compile(struct session *session, const char *yaml, struct ss_definitions **definitions)
 {
     const struct ss_file file = {"random.yaml", ss_bytes_of(yaml)};
-    struct ss_definitions *definitions = NULL;
     struct ss_buffer report = {0};
     size_t error_count = 0;
     const enum ss_status status =
-        ss_definitions_compile(&file, 1, NULL, &definitions, &report, &error_count, &session->error);
+        ss_definitions_compile(&file, 1, NULL, definitions, &report, &error_count, &session->error);
     const char *text = NULL;
     if (status == SS_FOUND)
         text = pool_format(session->pool, "compile:\n%.*s", (int)report.size, (const char *)report.data);
     else if (status != SS_OK)
         text = failed(session, "compile");
     ss_buffer_release(&report);
-    if (text) return text;
-    session->plan = plan;
-    if (ss_apply(session->materializer, definitions, &session->error) == SS_OK) return check_types(session);
-    ss_definitions_destroy(definitions);
-    return failed(session, "apply");
+    return text;
+}
+
+const char *session_apply_begin(struct session *session, const struct plan *plan, const char *yaml)
+{
+    const char *problem = compile(session, yaml, &session->next_definitions);
+    if (problem) return problem;
+    session->next_plan = plan;
+    if (ss_apply_begin(session->materializer, session->next_definitions, &session->applying,
+                       &session->error) == SS_OK)
+        return NULL;
+    session_give_up(session);
+    return failed(session, "beginning to apply");
+}
+
+const char *session_apply_step(struct session *session)
+{
+    bool done;
+    if (ss_apply_step(session->applying, &done, &session->error) != SS_OK) {
+        session_give_up(session);
+        return failed(session, "apply");
+    }
+    if (!done) return NULL;
+    session->next_definitions = NULL; // the materializer's now
+    session->plan = session->next_plan;
+    session_give_up(session);
+    return check_types(session);
+}
+
+void session_give_up(struct session *session)
+{
+    ss_apply_end(session->applying);
+    session->applying = NULL;
+    ss_definitions_destroy(session->next_definitions);
+    session->next_definitions = NULL;
+}
+
+const char *session_apply(struct session *session, const struct plan *plan, const char *yaml)
+{
+    const char *problem = session_apply_begin(session, plan, yaml);
+    while (!problem && session->applying) problem = session_apply_step(session);
+    return problem;
 }
 
 struct ss_history_sizes session_sizes(uint64_t number)
@@ -114,6 +150,12 @@ struct ss_history_sizes session_sizes(uint64_t number)
                                      .fanout = 2 + (int32_t)(mixed >> 32 & 3)};
 }
 
+int32_t session_step_rows(uint64_t number)
+{
+    const uint64_t mixed = ss_hash64(&number, sizeof number) >> 40;
+    return mixed % 4 == 0 ? 0 : 1 + (int32_t)(mixed % 97);
+}
+
 const char *session_create(struct session *session, const struct plan *plan, const char *yaml,
                            struct pool *pool, const char *directory, bool sync)
 {
@@ -122,6 +164,7 @@ const char *session_create(struct session *session, const struct plan *plan, con
     session->directory = pool_format(pool, "%s/store%u", directory, made++);
     session->options.no_sync = !sync;
     session->options.sizes = session_sizes(ss_hash64(yaml, strlen(yaml)));
+    session->options.apply_step_rows = session_step_rows(ss_hash64(yaml, strlen(yaml)));
     session->options.wall = (struct ss_wall_source){wall_now, session};
     session->wall_us = -INT64_C(50000000000000000);
     if (ss_store_create(session->directory, plan->wall ? SS_CLOCK_WALL : SS_CLOCK_REPLAY, &session->options,
@@ -133,6 +176,7 @@ const char *session_create(struct session *session, const struct plan *plan, con
 
 const char *session_reopen(struct session *session)
 {
+    session_give_up(session);
     ss_materializer_close(session->materializer);
     session->materializer = NULL;
     return open_store(session);
@@ -146,6 +190,7 @@ static int remove_entry(const char *path, const struct stat *stat, int kind, str
 
 void session_remove(struct session *session)
 {
+    session_give_up(session);
     ss_materializer_close(session->materializer);
     session->materializer = NULL;
     if (session->directory) nftw(session->directory, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
@@ -164,23 +209,53 @@ const struct ss_service *session_service(const struct session *session)
 
 // ---- Push
 
-static const char *push_once(struct session *session, struct ss_push *push, struct ss_push_result *result)
+#define MOST_PARTS 8
+
+// In one group, between pushes that are refused and must not show.
+static enum ss_status push_in_group(struct session *session, const struct ss_push *pushes, size_t count,
+                                    struct ss_push_result *results)
 {
-    memset(result, 0, sizeof *result);
-    if (ss_push(session->materializer, push, result, &session->error) != SS_OK)
-        return failed(session, "push");
-    return NULL;
+    const struct ss_push *group[MOST_PARTS + 2];
+    struct ss_push_outcome outcomes[MOST_PARTS + 2];
+    struct ss_push gap = pushes[0];
+    gap.producer = "gap";
+    gap.number = 2;
+    group[0] = group[count + 1] = &gap;
+    for (size_t i = 0; i < count; i++) group[i + 1] = &pushes[i];
+    ss_push_group(session->materializer, group, count + 2, outcomes);
+    for (size_t i = 0; i < count; i++) {
+        session->error = outcomes[i + 1].error;
+        if (outcomes[i + 1].status != SS_OK) return outcomes[i + 1].status;
+        results[i] = outcomes[i + 1].result;
+    }
+    if (outcomes[0].status == SS_CONFLICT && outcomes[count + 1].status == SS_CONFLICT) return SS_OK;
+    return ss_fail(&session->error, SS_INVALID, "a batch that leaves a gap was taken");
 }
 
-static const char *push_again(struct session *session, struct ss_push *push,
-                              const struct ss_push_result *before)
+static const char *check_again(struct session *session, const struct ss_push_result *before,
+                               const struct ss_push_result *result)
 {
-    struct ss_push_result result;
-    const char *problem = push_once(session, push, &result);
-    if (problem) return problem;
-    if (result.repeated && result.seq == before->seq) return NULL;
+    if (result->repeated && result->seq == before->seq) return NULL;
     return pool_format(session->pool, "the same batch again: repeated %d, seq %llu, was %llu",
-                       result.repeated, (unsigned long long)result.seq, (unsigned long long)before->seq);
+                       result->repeated, (unsigned long long)result->seq, (unsigned long long)before->seq);
+}
+
+// The second time in the same group or in one of its own.
+static const char *push_twice(struct session *session, const struct ss_push *push,
+                              struct ss_push_result *result)
+{
+    const struct ss_push twice[2] = {*push, *push};
+    struct ss_push_result results[2];
+    enum ss_status status;
+    if (push->number % 2) {
+        status = push_in_group(session, twice, 2, results);
+    } else {
+        status = ss_push(session->materializer, push, &results[0], &session->error);
+        if (status == SS_OK) status = ss_push(session->materializer, push, &results[1], &session->error);
+    }
+    if (status != SS_OK) return failed(session, "push");
+    *result = results[0];
+    return check_again(session, &results[0], &results[1]);
 }
 
 static struct ss_push make_push(struct session *session, const struct naive_batch *batch,
@@ -198,16 +273,54 @@ static struct ss_push make_push(struct session *session, const struct naive_batc
                             .live = batch->live};
 }
 
+static void add_result(struct ss_push_result *sum, const struct ss_push_result *result)
+{
+    sum->accepted += result->accepted;
+    sum->duplicate += result->duplicate;
+    sum->conflicting += result->conflicting;
+    sum->quarantined += result->quarantined;
+    sum->seq = result->seq;
+    memcpy(sum->not_visible, result->not_visible, sizeof sum->not_visible);
+}
+
+// Rows that all arrive live are the same commit in one push or in a group of some.
+static enum ss_status push_parts(struct session *session, const struct naive_batch *batch,
+                                 struct ss_arena *arena, struct ss_push_result *result)
+{
+    struct ss_push pushes[MOST_PARTS];
+    struct ss_push_result results[MOST_PARTS];
+    struct ss_column columns[MOST_PARTS][MAX_COLUMNS];
+    const int most = 1 + (batch->row_count - 1) / MOST_PARTS;
+    size_t count = 0;
+    for (int done = 0; done < batch->row_count; done += most) {
+        struct naive_batch part = *batch;
+        part.rows += done;
+        part.row_count = batch->row_count - done < most ? batch->row_count - done : most;
+        pushes[count] = make_push(session, &part, columns[count], arena);
+        count++;
+    }
+    SS_TRY(push_in_group(session, pushes, count, results));
+    memset(result, 0, sizeof *result);
+    for (size_t i = 0; i < count; i++) add_result(result, &results[i]);
+    return SS_OK;
+}
+
 enum ss_status session_push_from(struct session *session, const struct naive_batch *batch,
                                  const struct session_producer *producer, struct ss_push_result *result)
 {
     struct ss_arena arena = {0};
     struct ss_column columns[MAX_COLUMNS];
-    struct ss_push push = make_push(session, batch, columns, &arena);
-    push.producer = producer->name;
-    push.number = producer->number;
-    push.hash = producer->hash;
-    const enum ss_status status = ss_push(session->materializer, &push, result, &session->error);
+    enum ss_status status;
+    if (!producer->name && batch->live && batch->row_count % 2) {
+        status = push_parts(session, batch, &arena, result);
+    } else {
+        struct ss_push push = make_push(session, batch, columns, &arena);
+        push.producer = producer->name;
+        push.number = producer->number;
+        push.hash = producer->hash;
+        status = batch->row_count % 3 ? ss_push(session->materializer, &push, result, &session->error)
+                                      : push_in_group(session, &push, 1, result);
+    }
     ss_arena_release(&arena);
     return status;
 }
@@ -217,15 +330,16 @@ const char *session_push(struct session *session, const struct naive_batch *batc
 {
     struct ss_arena arena = {0};
     struct ss_column columns[MAX_COLUMNS];
-    struct ss_push push = make_push(session, batch, columns, &arena);
-    if (again) {
-        push.producer = "again";
-        push.number = ++session->producer_number;
-        push.hash = ss_sha256_of(&push.number, sizeof push.number);
-    }
     session_move_clock(session, batch->clock);
-    const char *problem = push_once(session, &push, result);
-    if (!problem && again) problem = push_again(session, &push, result);
+    if (!again) {
+        const struct session_producer nobody = {0};
+        return session_push_from(session, batch, &nobody, result) == SS_OK ? NULL : failed(session, "push");
+    }
+    struct ss_push push = make_push(session, batch, columns, &arena);
+    push.producer = "again";
+    push.number = ++session->producer_number;
+    push.hash = ss_sha256_of(&push.number, sizeof push.number);
+    const char *problem = push_twice(session, &push, result);
     ss_arena_release(&arena);
     return problem;
 }

@@ -3,6 +3,7 @@
 #ifndef SS_TESTS_PROPERTY_STORE_SESSION_H
 #define SS_TESTS_PROPERTY_STORE_SESSION_H
 
+#include "materializer/apply.h"
 #include "materializer/lookup.h"
 #include "materializer/point_in_time.h"
 #include "materializer/push.h"
@@ -16,6 +17,9 @@ struct session {
     struct ss_store_options options;
     struct ss_materializer *materializer; // NULL: closed
     int64_t wall_us;                      // the fake wall clock
+    struct ss_applying *applying;         // NULL: none
+    const struct plan *next_plan;         // to which it leads
+    struct ss_definitions *next_definitions;
     uint64_t producer_number;
     struct ss_error error; // of the call that failed last
 };
@@ -28,16 +32,25 @@ struct table { // answers as cells, row by row
 
 // Sizes of history by a number, mostly so small that a few rows go through staging, segments and compaction.
 struct ss_history_sizes session_sizes(uint64_t number);
+// Rows per step of an apply, by a number, mostly few.
+int32_t session_step_rows(uint64_t number);
 
 // Each returns NULL, or what went wrong (in the session's pool).
 const char *session_create(struct session *session, const struct plan *plan, const char *yaml,
                            struct pool *pool, const char *directory, bool sync);
 const char *session_apply(struct session *session, const struct plan *plan, const char *yaml);
+// The same in steps; session->applying is NULL after the last one, and after a failure.
+const char *session_apply_begin(struct session *session, const struct plan *plan, const char *yaml);
+const char *session_apply_step(struct session *session);
+void session_give_up(struct session *session); // no-op when nothing is being applied
+// Gives up what is being applied.
 const char *session_reopen(struct session *session);
 void session_remove(struct session *session); // closes it and removes its files
 void session_move_clock(struct session *session, int64_t time_us);
 const struct ss_service *session_service(const struct session *session);
 
+// Both push some batches as groups: in parts, where that is one commit all the same, and beside pushes that
+// are refused.
 const char *session_push(struct session *session, const struct naive_batch *batch, bool again,
                          struct ss_push_result *result);
 // The batch as it is, from a producer or (name NULL) from none; session->error says how it was refused.

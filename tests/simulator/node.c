@@ -83,6 +83,7 @@ static enum count death_at(const char *name)
         {"compaction_before_commit", COUNT_died_before_compaction},
         {"between_commits", COUNT_died_between_commits},
         {"online_before_commit", COUNT_died_before_online_commit},
+        {"apply_before_step", COUNT_died_before_step},
         {"apply_before_switch", COUNT_died_before_switch},
         {"apply_after_switch", COUNT_died_after_switch},
     };
@@ -107,6 +108,7 @@ static const char *open_session(struct session *session, enum ss_store_mode mode
     session->directory = (char *)node.start->directory;
     session->options.wall = (struct ss_wall_source){wall_now, node.log, node.log->boot_id};
     session->options.sizes = session_sizes(node.story->seed);
+    session->options.apply_step_rows = session_step_rows(node.story->seed);
     if (mode == SS_STORE_WRITE) session->options.fault_point = at_fault_point;
     if (ss_materializer_open(session->directory, mode, &session->options, &session->materializer,
                              &session->error) == SS_OK)

@@ -245,7 +245,7 @@ static void add_something(struct weaver *weaver)
         act = add_act(weaver, ACT_STOP);
         may_crash(weaver, act, 100, 1, 1);
         break;
-    case 2: may_crash(weaver, add_act(weaver, ACT_REBUILD), 30, 0, 12); break;
+    case 2: may_crash(weaver, add_act(weaver, ACT_REBUILD), 30, 4, 25); break;
     case 3:
         act = add_act(weaver, ACT_COMPACT);
         act->variant = (int)below(weaver, 3);
@@ -254,8 +254,8 @@ static void add_something(struct weaver *weaver)
     default:
         act = add_act(weaver, ACT_APPLY);
         act->variant = (int)below(weaver, (uint64_t)weaver->story->variant_count);
-        act->peek_at = chance(weaver, 60) ? (int)below(weaver, 2) : -1;
-        may_crash(weaver, act, 40, 2, 20);
+        act->peek_at = chance(weaver, 60) ? (int)below(weaver, 5) : -1;
+        may_crash(weaver, act, 40, 5, 35);
         break;
     }
 }

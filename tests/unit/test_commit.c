@@ -121,29 +121,44 @@ static void add_row(struct ss_column *columns, struct ss_arena *arena, int batch
         if (!ss_column_append(&columns[c], values[c], arena)) abort();
 }
 
-// now_us 0: at the times of the batch, as its producer; else one row at now_us.
-static bool push_batch(struct ss_materializer *materializer, int batch, int64_t now_us)
+// Batches `first` and on, each as a push of one group. now_us 0: at the times of the batch, as its producer;
+// else one row at now_us.
+static bool push_batches(struct ss_materializer *materializer, int first, int count, int64_t now_us)
 {
     struct ss_arena arena = {0};
-    struct ss_column columns[5];
-    struct ss_push_result result;
-    struct ss_error error = {0};
+    struct ss_column columns[BATCHES][5];
+    struct ss_push pushes[BATCHES];
+    const struct ss_push *group[BATCHES];
+    struct ss_push_outcome outcomes[BATCHES];
     const struct ss_source *source = ss_find_source(materializer->definitions, "payments");
     const int rows = now_us ? 1 : BATCH_ROWS;
-    for (int c = 0; c < 5; c++)
-        if (!ss_column_init(&columns[c], source->columns[c].type, rows, &arena)) abort();
-    for (int row = 0; row < rows; row++) add_row(columns, &arena, batch, row, now_us);
-    struct ss_push push = {.source = source, .length = rows, .columns = columns, .live = true};
-    if (!now_us) {
-        push.producer = "test";
-        push.number = (uint64_t)batch + 1;
-        push.hash = ss_sha256_of(&batch, sizeof batch);
+    bool pushed = true;
+    for (int i = 0; i < count; i++) {
+        const int batch = first + i;
+        for (int c = 0; c < 5; c++)
+            if (!ss_column_init(&columns[i][c], source->columns[c].type, rows, &arena)) abort();
+        for (int row = 0; row < rows; row++) add_row(columns[i], &arena, batch, row, now_us);
+        pushes[i] = (struct ss_push){.source = source, .length = rows, .columns = columns[i], .live = true};
+        group[i] = &pushes[i];
+        if (now_us) continue;
+        pushes[i].producer = "test";
+        pushes[i].number = (uint64_t)batch + 1;
+        pushes[i].hash = ss_sha256_of(&batch, sizeof batch);
         ss_clock_advance(materializer->store->clock, START_US + (batch + 1) * BATCH_ROWS * SS_HOUR_US);
     }
-    const bool pushed = ss_push(materializer, &push, &result, &error) == SS_OK;
-    if (!pushed) fprintf(stderr, "push: %s\n", error.message);
+    ss_push_group(materializer, group, (size_t)count, outcomes);
+    for (int i = 0; i < count; i++) {
+        if (outcomes[i].status == SS_OK) continue;
+        fprintf(stderr, "push: %s\n", outcomes[i].error.message);
+        pushed = false;
+    }
     ss_arena_release(&arena);
     return pushed;
+}
+
+static bool push_batch(struct ss_materializer *materializer, int batch, int64_t now_us)
+{
+    return push_batches(materializer, batch, 1, now_us);
 }
 
 // ---- Reading
@@ -410,8 +425,9 @@ static void what_an_apply_switched_to_is_noted_in_history_by_then(void **state)
 
 struct killing {
     const char *name;
-    int batch; // in which the writer dies
+    int batch; // in whose group the writer dies
     int pushing;
+    int group; // so many batches share a commit
 };
 
 static void die(void *context, const char *name)
@@ -426,8 +442,8 @@ static int push_all(struct killing *killing)
     struct ss_materializer *materializer = open_store(SS_STORE_WRITE, &options);
     if (!materializer) return 2;
     bool pushed = true;
-    for (killing->pushing = 0; killing->pushing < BATCHES && pushed; killing->pushing++)
-        pushed = push_batch(materializer, killing->pushing, 0);
+    for (killing->pushing = 0; killing->pushing < BATCHES && pushed; killing->pushing += killing->group)
+        pushed = push_batches(materializer, killing->pushing, killing->group, 0);
     ss_materializer_close(materializer);
     return pushed ? 0 : 1;
 }
@@ -445,7 +461,7 @@ static void run_child(struct killing *killing, bool dies)
 
 static struct ss_digest clean_run(void)
 {
-    struct killing never = {.name = "", .batch = -1};
+    struct killing never = {.name = "", .batch = -1, .group = 1};
     assert_true(make_store(SS_CLOCK_REPLAY));
     run_child(&never, false);
     struct ss_materializer *materializer =
@@ -458,12 +474,13 @@ static struct ss_digest clean_run(void)
     return digest;
 }
 
-// Dies at `point` of its third batch, comes up again having read `rows` of history, and sends everything once
-// more.
-static void check_killed_writer(const char *point, bool kept)
+// Dies at `point` of its third batch, comes up again having read the rows of that group of history, and sends
+// everything once more.
+static void check_killed_writer(const char *point, bool kept, int group)
 {
     const struct ss_digest clean = clean_run();
-    struct killing killing = {.name = point, .batch = 2}, never = {.name = "", .batch = -1};
+    struct killing killing = {.name = point, .batch = 2, .group = group},
+                   never = {.name = "", .batch = -1, .group = group};
     struct ss_commit newest;
     struct ss_error error;
     assert_true(make_store(SS_CLOCK_REPLAY));
@@ -473,8 +490,8 @@ static void check_killed_writer(const char *point, bool kept)
     assert_non_null(materializer);
     assert_false(materializer->rebuilt);
     assert_ok(ss_history_newest_commit(materializer->store->history, &newest, &error));
-    assert_int_equal(newest.last_seq, BATCH_ROWS * (kept ? 3 : 2));
-    assert_int_equal(materializer->caught_up_rows, kept ? BATCH_ROWS : 0);
+    assert_int_equal(newest.last_seq, BATCH_ROWS * (kept ? 2 + group : 2));
+    assert_int_equal(materializer->caught_up_rows, kept ? group * BATCH_ROWS : 0);
     assert_false(ss_clock_in_flight(materializer->store->clock));
     const struct row served = look_up(materializer), trained = train_at(materializer, served.t_us);
     assert_same_values(&served, &trained);
@@ -492,19 +509,31 @@ static void check_killed_writer(const char *point, bool kept)
 static void killed_before_the_history_commit_nothing_is_kept(void **state)
 {
     (void)state;
-    check_killed_writer("history_before_commit", false);
+    check_killed_writer("history_before_commit", false, 1);
 }
 
 static void killed_between_the_commits_it_catches_up_by_that_commit_alone(void **state)
 {
     (void)state;
-    check_killed_writer("between_commits", true);
+    check_killed_writer("between_commits", true, 1);
 }
 
 static void killed_before_the_online_commit_it_catches_up_by_that_commit_alone(void **state)
 {
     (void)state;
-    check_killed_writer("online_before_commit", true);
+    check_killed_writer("online_before_commit", true, 1);
+}
+
+static void of_a_group_all_is_kept_or_nothing_wherever_it_is_killed(void **state)
+{
+    (void)state;
+    check_killed_writer("history_before_commit", false, 2);
+    remove_test_directory(directory);
+    check_killed_writer("history_after_commit", true, 2);
+    remove_test_directory(directory);
+    check_killed_writer("between_commits", true, 2);
+    remove_test_directory(directory);
+    check_killed_writer("online_before_commit", true, 2);
 }
 
 int main(void)
@@ -519,6 +548,7 @@ int main(void)
         TEST(killed_before_the_history_commit_nothing_is_kept),
         TEST(killed_between_the_commits_it_catches_up_by_that_commit_alone),
         TEST(killed_before_the_online_commit_it_catches_up_by_that_commit_alone),
+        TEST(of_a_group_all_is_kept_or_nothing_wherever_it_is_killed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -83,8 +83,8 @@ static void without_file_and_options_all_are_defaults(void **state)
     assert_false(settings.listeners[0].beyond_loopback);
     assert_int_equal(settings.max_message_bytes, 16 << 20);
     assert_int_equal(settings.max_entities, 4096);
-    assert_int_equal(settings.max_spine_rows, 100000000);
-    assert_int_equal(settings.group_wait_us, 0);
+    assert_int_equal(settings.max_spine_bytes, 1 << 30);
+    assert_int_equal(settings.log_slower_than_us, 0);
     assert_int_equal(settings.retry_after_us, 50000);
     assert_int_equal(settings.require_token, SS_REQUIRE_AUTO);
     assert_false(settings.allow_plain);
