@@ -68,10 +68,14 @@ static enum selfsame_code get(struct ss_client_transport *transport, const void 
     if (size > MAX_MESSAGE_BYTES)
         return ss_client_fail(error, SELFSAME_RESOURCE_EXHAUSTED,
                               "Received message larger than max (%zu vs. %zu)", size, MAX_MESSAGE_BYTES);
-    enum ss_status status = ss_readers_take(embedded->readers, &reader, &why);
-    if (status == SS_OK) {
+    enum ss_status status = SS_OK;
+    for (int attempt = 0; attempt < 2; attempt++) {
+        status = ss_readers_take(embedded->readers, &reader, &why);
+        if (status != SS_OK) break;
         status = look_up(reader, (struct ss_bytes){request, size}, reply, &why);
+        if (status == SS_BUSY) ss_readers_expire(embedded->readers, reader);
         ss_readers_give(embedded->readers, reader);
+        if (status != SS_BUSY) break;
     }
     return status == SS_OK ? SELFSAME_OK : fail(&why, error);
 }

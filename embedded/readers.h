@@ -20,6 +20,9 @@ enum ss_status ss_readers_open(const char *directory, struct ss_readers **reader
 enum ss_status ss_readers_take(struct ss_readers *readers, struct ss_embedded_reader **reader,
                                struct ss_error *error);
 void ss_readers_give(struct ss_readers *readers, struct ss_embedded_reader *reader);
+// `reader` found its files replaced: no call takes it, or another one as old, any more. It is still to be
+// given back.
+void ss_readers_expire(struct ss_readers *readers, const struct ss_embedded_reader *reader);
 // Waits until all are given back.
 void ss_readers_close(struct ss_readers *readers);
 
