@@ -102,8 +102,8 @@ def load_both(place, entities):
     store = place / "store"
     (place / "features.yaml").write_text(definitions())
     write_rows(place, entities)
-    selfsame(store, "init")
-    selfsame(store, "apply", place / "features.yaml", "--yes")
+    selfsame(store, "init", stderr=subprocess.DEVNULL)
+    selfsame(store, "apply", place / "features.yaml", "--yes", stderr=subprocess.DEVNULL)
     begun = time.monotonic()
     selfsame(store, "ingest", "measures", place / "rows.csv", "--bulk", stderr=subprocess.DEVNULL)
     ours = time.monotonic() - begun
