@@ -176,6 +176,7 @@ struct ss_instruction {
     struct ss_type operand_type; // of the first operand, but of choices and concat
     int32_t operands[3];         // registers; -1: none
     int32_t input;               // SS_OP_INPUT
+    bool is_operand;             // of a later instruction
     int64_t factors[2];  // exact arithmetic: operand k counts times factors[k], which gives them one scale
     int64_t low, high;   // exact arithmetic: a result outside is null
     struct ss_cell cell; // SS_OP_CONSTANT
@@ -218,6 +219,25 @@ struct ss_program {
 };
 
 int32_t ss_value_width(struct ss_type type); // bytes of one row in a register: 1, 8 or 16
+
+// An input that is no operand: outputs are views of the column, the register is not filled.
+static inline bool ss_is_passed_on(const struct ss_instruction *instruction)
+{
+    return instruction->opcode == SS_OP_INPUT && !instruction->is_operand;
+}
+
+// Bytes of one row in the register of an instruction. Numbers of an input are read in place.
+static inline int32_t ss_wide_bytes(const struct ss_instruction *instruction)
+{
+    const int32_t width = ss_value_width(instruction->type);
+    const bool in_place = instruction->opcode == SS_OP_INPUT && width == 8;
+    return ss_is_passed_on(instruction) || in_place || width == 1 ? 0 : width;
+}
+
+static inline int32_t ss_narrow_bytes(const struct ss_instruction *instruction)
+{
+    return ss_is_passed_on(instruction) ? 0 : ss_value_width(instruction->type) == 1 ? 2 : 1;
+}
 
 // Is the program safe to run on inputs of these types, and are its results values of their types? inputs
 // NULL: each input has the type it is read as.

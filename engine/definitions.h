@@ -192,6 +192,7 @@ struct ss_view {
     const struct ss_aggregate *aggregates;
     size_t fold_count; // every aggregate is in one fold
     const struct ss_fold *folds;
+    bool is_of_lasts; // every aggregate is a `last` of all time or within a ttl: lasts.h
     // Read program. Inputs: the aggregates' values, then t (timestamp, index aggregate_count), then the key
     // parts (index aggregate_count + 1 + i). Outputs: the features.
     const struct ss_program *read_program;

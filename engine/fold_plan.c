@@ -91,6 +91,18 @@ static bool chain(const struct ss_view *view, struct ss_fold *folds, struct ss_a
     return true;
 }
 
+static bool is_of_lasts(const struct ss_view *view)
+{
+    const uint32_t *parts = view->levels[view->level_count - 1].parts;
+    if (view->level_count != 1 || view->recent_count) return false;
+    for (size_t g = 0; g < view->group_count; g++)
+        if (!(parts[g] & SS_PART_LAST) || (parts[g] & ~(uint32_t)(SS_PART_N | SS_PART_LAST))) return false;
+    for (size_t a = 0; a < view->aggregate_count; a++)
+        if (view->aggregates[a].fn != SS_AGG_LAST || view->aggregates[a].bound == SS_BOUND_WINDOW)
+            return false;
+    return true;
+}
+
 bool ss_view_plan_folds(struct ss_view *view, struct ss_arena *arena)
 {
     struct ss_fold *folds = ss_arena_array(arena, view->aggregate_count, sizeof *folds);
@@ -106,5 +118,6 @@ bool ss_view_plan_folds(struct ss_view *view, struct ss_arena *arena)
     }
     if (view->fold_count) qsort(folds, view->fold_count, sizeof *folds, compare_folds);
     view->folds = folds;
+    view->is_of_lasts = is_of_lasts(view);
     return chain(view, folds, arena);
 }

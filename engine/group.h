@@ -19,12 +19,20 @@
 #define SS_GROUP_END_PARTS   (SS_PART_FIRST | SS_PART_LAST)
 #define SS_GROUP_MEMBERS     (((UINT32_C(1) << SS_MEMBER_COUNT) - 1) << SS_MEMBER_BIT)
 
+// The event of the first `last` of a tile. Others of the same event do not repeat it in bytes.
+struct ss_group_newest {
+    bool there;
+    int64_t event_time_us;
+    uint64_t seq;
+};
+
 struct ss_group_kind {
     struct ss_type type; // of the argument
     bool has_argument;
     uint32_t parts;
-    int64_t origin_us;            // bytes give times as distance from it: the start of the tile
-    const struct ss_group *group; // what members go by; may be NULL where there are none
+    int64_t origin_us;              // bytes give times as distance from it: the start of the tile
+    const struct ss_group *group;   // what members go by; may be NULL where there are none
+    struct ss_group_newest *newest; // of bytes: what the groups before this one in the tile left; NULL: alone
 };
 
 union ss_group_bound {

@@ -4,12 +4,13 @@
 //     | S1? S2? min? max? distinct?              else, by parts
 //   first?  if n > 0: time - origin, seq, value
 //   last?   0: none, 1: value is null, 2: value follows; then time - origin, seq, value
+//           3, 4: the same of the event that the first last of the tile has; then value
 //   members if n > 0, in the order of their bits
 
 #include "engine/group_members.h"
 #include "engine/read_inline.h"
 
-enum last_mark { LAST_NONE, LAST_NULL, LAST_VALUE };
+enum last_mark { LAST_NONE, LAST_NULL, LAST_VALUE, LAST_SAME_NULL, LAST_SAME_VALUE };
 
 static inline bool is_text(const struct ss_group_kind *kind)
 {
@@ -61,27 +62,47 @@ static void encode_values(const struct ss_group_state *state, const struct ss_gr
     if (parts & SS_PART_DISTINCT) ss_distinct_encode(state->distinct, kind->type.id, buffer);
 }
 
+static void encode_value(const struct ss_value *value, const struct ss_group_kind *kind,
+                         struct ss_buffer *buffer)
+{
+    if (!value->present) return;
+    if (is_text(kind))
+        encode_text(value->text, buffer);
+    else
+        ss_scalar_encode(kind->type.id, ss_scalar_key(kind->type.id, value), buffer);
+}
+
 static void encode_end(const struct ss_group_end *end, const struct ss_group_kind *kind,
                        struct ss_buffer *buffer)
 {
     ss_buffer_zigzag(buffer, end->event_time_us - kind->origin_us);
     ss_buffer_varint(buffer, end->seq);
-    if (!end->value.present) return;
-    if (is_text(kind))
-        encode_text(end->value.text, buffer);
-    else
-        ss_scalar_encode(kind->type.id, ss_scalar_key(kind->type.id, &end->value), buffer);
+    encode_value(&end->value, kind, buffer);
+}
+
+static void note_newest(const struct ss_group_kind *kind, const struct ss_group_end *last)
+{
+    if (kind->newest && !kind->newest->there)
+        *kind->newest = (struct ss_group_newest){true, last->event_time_us, last->seq};
 }
 
 static void encode_last(const struct ss_group_state *state, const struct ss_group_kind *kind,
                         struct ss_buffer *buffer)
 {
+    const struct ss_group_newest *newest = kind->newest;
     if (!state->ends || !state->ends->last.there) {
         ss_buffer_byte(buffer, LAST_NONE);
         return;
     }
-    ss_buffer_byte(buffer, state->ends->last.value.present ? LAST_VALUE : LAST_NULL);
-    encode_end(&state->ends->last, kind, buffer);
+    const struct ss_group_end *last = &state->ends->last;
+    if (newest && newest->there && newest->event_time_us == last->event_time_us && newest->seq == last->seq) {
+        ss_buffer_byte(buffer, last->value.present ? LAST_SAME_VALUE : LAST_SAME_NULL);
+        encode_value(&last->value, kind, buffer);
+        return;
+    }
+    note_newest(kind, last);
+    ss_buffer_byte(buffer, last->value.present ? LAST_VALUE : LAST_NULL);
+    encode_end(last, kind, buffer);
 }
 
 void ss_group_encode(const struct ss_group_state *state, const struct ss_group_kind *kind,
@@ -160,18 +181,45 @@ static bool merge_wide(struct ss_group_state *state, const struct ss_group_kind 
     return true;
 }
 
-static void merge_end(struct ss_group_end *end, bool last, bool has_value, const struct ss_group_kind *kind,
-                      struct ss_reader *reader)
+static struct ss_group_end read_event(const struct ss_group_kind *kind, struct ss_reader *reader)
 {
-    struct ss_group_end read = {.there = true};
-    if (__builtin_add_overflow(ss_read_zigzag_inline(reader), kind->origin_us, &read.event_time_us))
+    struct ss_group_end end = {.there = true};
+    if (__builtin_add_overflow(ss_read_zigzag_inline(reader), kind->origin_us, &end.event_time_us))
         reader->failed = true;
-    read.seq = ss_read_varint_inline(reader);
-    if (has_value && is_text(kind))
-        read.value = (struct ss_value){.present = true, .text = decode_text(reader)};
-    else if (has_value)
-        read.value = ss_scalar_value(kind->type.id, ss_scalar_decode(kind->type.id, reader));
-    if (end && !reader->failed) ss_group_merge_end(end, last, &read);
+    end.seq = ss_read_varint_inline(reader);
+    return end;
+}
+
+static struct ss_value read_value(const struct ss_group_kind *kind, struct ss_reader *reader)
+{
+    if (is_text(kind)) return (struct ss_value){.present = true, .text = decode_text(reader)};
+    return ss_scalar_value(kind->type.id, ss_scalar_decode(kind->type.id, reader));
+}
+
+static void merge_first(struct ss_group_end *first, const struct ss_group_kind *kind,
+                        struct ss_reader *reader)
+{
+    struct ss_group_end read = read_event(kind, reader);
+    if (kind->has_argument) read.value = read_value(kind, reader);
+    if (first && !reader->failed) ss_group_merge_end(first, false, &read);
+}
+
+static void merge_last(struct ss_group_end *last, const struct ss_group_kind *kind, uint64_t n,
+                       struct ss_reader *reader)
+{
+    const uint64_t mark = ss_read_varint_inline(reader);
+    const bool same = mark == LAST_SAME_NULL || mark == LAST_SAME_VALUE;
+    const bool has_value = mark == LAST_VALUE || mark == LAST_SAME_VALUE;
+    if (mark > LAST_SAME_VALUE || (mark == LAST_NONE && n) || (has_value && !kind->has_argument) ||
+        (same && !(kind->newest && kind->newest->there)))
+        reader->failed = true;
+    if (mark == LAST_NONE || reader->failed) return;
+    struct ss_group_end read =
+        same ? (struct ss_group_end){true, kind->newest->event_time_us, kind->newest->seq, {0}}
+             : read_event(kind, reader);
+    note_newest(kind, &read);
+    if (has_value) read.value = read_value(kind, reader);
+    if (last && !reader->failed) ss_group_merge_end(last, true, &read);
 }
 
 static bool merge_ends(struct ss_group_state *state, const struct ss_group_kind *kind, uint32_t parts,
@@ -179,14 +227,9 @@ static bool merge_ends(struct ss_group_state *state, const struct ss_group_kind 
 {
     if ((parts & SS_GROUP_END_PARTS) && !ss_group_ensure_ends(state, arena)) return false;
     if ((kind->parts & SS_PART_FIRST) && n)
-        merge_end(parts & SS_PART_FIRST ? &state->ends->first : NULL, false, kind->has_argument, kind,
-                  reader);
-    if (!(kind->parts & SS_PART_LAST)) return true;
-    const uint64_t mark = ss_read_varint_inline(reader);
-    if (mark > LAST_VALUE || (mark == LAST_NONE && n) || (mark == LAST_VALUE && !kind->has_argument))
-        reader->failed = true;
-    if (mark == LAST_NONE || reader->failed) return true;
-    merge_end(parts & SS_PART_LAST ? &state->ends->last : NULL, true, mark == LAST_VALUE, kind, reader);
+        merge_first(parts & SS_PART_FIRST ? &state->ends->first : NULL, kind, reader);
+    if (kind->parts & SS_PART_LAST)
+        merge_last(parts & SS_PART_LAST ? &state->ends->last : NULL, kind, n, reader);
     return true;
 }
 

@@ -357,10 +357,12 @@ static struct ss_program *finish(struct ss_builder *builder, int32_t *outputs, s
     program->count = builder->count;
     program->outputs = outputs;
     program->output_count = (int32_t)output_count;
+    for (int32_t i = 0; i < builder->count; i++)
+        for (int k = 0; k < ss_opcode_operands(builder->instructions[i].opcode); k++)
+            builder->instructions[builder->instructions[i].operands[k]].is_operand = true;
     for (int32_t i = 0; i < builder->count; i++) {
-        const int32_t width = ss_value_width(ss_type_of_register(builder, i));
-        program->narrow_bytes += width == 1 ? 2 : 1;
-        program->wide_bytes += width == 1 ? 0 : width;
+        program->narrow_bytes += ss_narrow_bytes(&builder->instructions[i]);
+        program->wide_bytes += ss_wide_bytes(&builder->instructions[i]);
     }
     SS_ASSERT(ss_program_verify(program, NULL, 0));
     return program;

@@ -3,7 +3,8 @@
 // A run takes one piece of arena memory for all registers, sized by its number of rows: first the values that
 // are 8 or 16 bytes wide, then bytes (validity, bools). Then it goes through the instructions once. A number
 // column that is an input is read in place; a constant over one row is read in the program. Outputs that are
-// an input are views of it; the others get their bitmaps here, and strings their offsets.
+// an input are views of it, and an input that is nothing else costs no more; the others get their bitmaps
+// here, and strings their offsets.
 #include <string.h>
 
 #include "engine/bytecode.h"
@@ -126,17 +127,13 @@ static bool pack_text(const struct ss_register *from, int32_t rows, struct ss_ar
     return true;
 }
 
-// `bits` is room for two bitmaps of `bitmap_bytes` each.
 static bool pack_output(const struct ss_instruction *instruction, const struct ss_register *from,
-                        const struct ss_run *run, uint8_t *bits, size_t bitmap_bytes,
-                        struct ss_column *column)
+                        const struct ss_run *run, struct ss_column *column)
 {
-    if (instruction->opcode == SS_OP_INPUT) {
-        *column = *run->inputs[instruction->input];
-        column->length = run->rows;
-        return true;
-    }
+    const size_t bitmap_bytes = ((size_t)run->rows + 7) / 8;
+    uint8_t *bits = ss_arena_alloc(run->arena, 2 * bitmap_bytes);
     *column = (struct ss_column){.type = instruction->type, .length = run->rows, .capacity = run->rows};
+    if (!bits) return false;
     column->validity = bits;
     pack_bytes(from->valid, run->rows, column->validity);
     if (ss_type_is_text(column->type)) return pack_text(from, run->rows, run->arena, column);
@@ -152,15 +149,16 @@ static bool pack_output(const struct ss_instruction *instruction, const struct s
 static bool pack_outputs(const struct ss_program *program, const struct ss_run *run,
                          struct ss_column *outputs)
 {
-    const size_t bitmap_bytes = ((size_t)run->rows + 7) / 8;
-    const size_t count = (size_t)program->output_count;
-    uint8_t *bits = ss_arena_alloc(run->arena, 2 * bitmap_bytes * count + 1);
-    if (!bits) return false;
-    for (size_t i = 0; i < count; i++, bits += 2 * bitmap_bytes) {
+    for (int32_t i = 0; i < program->output_count; i++) {
         const int32_t reg = program->outputs[i];
-        if (!pack_output(&program->instructions[reg], &run->registers[reg], run, bits, bitmap_bytes,
-                         &outputs[i]))
+        const struct ss_instruction *instruction = &program->instructions[reg];
+        if (instruction->opcode == SS_OP_INPUT) {
+            SS_ASSERT(ss_type_equal(run->inputs[instruction->input]->type, instruction->type));
+            outputs[i] = *run->inputs[instruction->input];
+            outputs[i].length = run->rows;
+        } else if (!pack_output(instruction, &run->registers[reg], run, &outputs[i])) {
             return false;
+        }
     }
     return true;
 }
@@ -175,12 +173,12 @@ static bool run_instructions(const struct ss_program *program, const struct ss_r
     for (int32_t i = 0; i < program->count; i++) {
         const struct ss_instruction *instruction = &program->instructions[i];
         struct ss_register *out = &registers[i];
-        const size_t width = (size_t)ss_value_width(instruction->type);
-        uint8_t **const values = width == 1 ? &narrow : &wide;
-        out->values = *values;
-        *values += width * rows;
+        if (ss_is_passed_on(instruction)) continue;
+        out->values = wide;
+        wide += (size_t)ss_wide_bytes(instruction) * rows;
         out->valid = narrow;
-        narrow += rows;
+        if (instruction->type.id == SS_BOOL) out->boolean = narrow + rows;
+        narrow += (size_t)ss_narrow_bytes(instruction) * rows;
         if (!ss_instruction_run(run, instruction, out)) return false;
     }
     return true;

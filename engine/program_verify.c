@@ -180,7 +180,7 @@ static bool instruction_holds(const struct ss_program *program, int32_t index, c
     if ((unsigned)instruction->opcode >= SS_OPCODE_COUNT || !type_holds(instruction->type)) return false;
     for (int k = 0; k < ss_opcode_operands(instruction->opcode); k++) {
         const int32_t reg = instruction->operands[k];
-        if (reg < 0 || reg >= index) return false;
+        if (reg < 0 || reg >= index || !program->instructions[reg].is_operand) return false;
         operands[k] = program->instructions[reg].type;
     }
     switch (instruction->opcode) {
@@ -202,9 +202,8 @@ bool ss_program_verify(const struct ss_program *program, const struct ss_type *i
     if (program->count < 0 || program->output_count < 0) return false;
     for (int32_t i = 0; i < program->count; i++) {
         if (!instruction_holds(program, i, inputs, input_count)) return false;
-        const int32_t width = ss_value_width(program->instructions[i].type);
-        narrow_bytes += width == 1 ? 2 : 1;
-        wide_bytes += width == 1 ? 0 : width;
+        narrow_bytes += ss_narrow_bytes(&program->instructions[i]);
+        wide_bytes += ss_wide_bytes(&program->instructions[i]);
     }
     for (int32_t i = 0; i < program->output_count; i++) {
         if (program->outputs[i] < 0 || program->outputs[i] >= program->count) return false;

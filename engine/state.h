@@ -43,6 +43,10 @@ struct ss_state *ss_state_create(const struct ss_view *view, struct ss_arena *ar
 enum ss_status ss_state_decode(const struct ss_view *view, struct ss_bytes bytes, struct ss_arena *arena,
                                struct ss_state **state, struct ss_error *error);
 
+// The same into a state that was created or decoded and has only been read since: its memory serves once
+// more. bytes.data NULL: it is empty then. After an error it is only good for this.
+enum ss_status ss_state_decode_again(struct ss_state *state, struct ss_bytes bytes, struct ss_error *error);
+
 // Adds an event to its tile in every level, except where that tile is already out of reach of a read at
 // `horizon_us` or later (INT64_MIN: keep all). Copies strings. A tile that is dirty is left alone. After an
 // error of this or any other function that changes it, the state is to be thrown away.

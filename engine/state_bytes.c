@@ -1,6 +1,6 @@
 // The state of one entity as bytes (docs/FORMAT.md "Entity state").
 //
-//   version(1) = 1
+//   version(1) = 2
 //   per level of the plan, finest first, `all` last:
 //     varint tile count | zigzag index of the first tile | tiles
 //   the recent events, where the view keeps them (recent.c)
@@ -13,8 +13,6 @@
 #include "engine/state_internal.h"
 
 #include <string.h>
-
-#define FORMAT_VERSION 1
 
 enum ss_status ss_tile_damaged(const struct ss_state_level *level, int64_t index, struct ss_error *error)
 {
@@ -31,10 +29,12 @@ enum ss_status ss_tile_decode(const struct ss_state *state, const struct ss_stat
                               struct ss_error *error)
 {
     struct ss_reader reader = {tile->bytes, tile->bytes + tile->size, false};
+    struct ss_group_newest newest = {0};
     struct ss_group_state *decoded = ss_arena_array(state->arena, level->kept_count, sizeof *decoded);
     if (!decoded) return ss_fail_memory(error, "an entity's state");
     for (uint32_t k = 0; k < level->kept_count && !reader.failed; k++) {
-        const struct ss_group_kind kind = ss_tile_kind(state, level->plan, level->kept[k], tile->index);
+        struct ss_group_kind kind = ss_tile_kind(state, level->plan, level->kept[k], tile->index);
+        kind.newest = &newest;
         if (!ss_group_merge_bytes(&decoded[k], &kind, kind.parts, &reader, state->arena))
             return ss_fail_memory(error, "an entity's state");
     }
@@ -50,8 +50,10 @@ void ss_tile_encode(const struct ss_state *state, const struct ss_state_level *l
         ss_buffer_append(buffer, tile->bytes, tile->size);
         return;
     }
+    struct ss_group_newest newest = {0};
     for (uint32_t k = 0; k < level->kept_count; k++) {
-        const struct ss_group_kind kind = ss_tile_kind(state, level->plan, level->kept[k], tile->index);
+        struct ss_group_kind kind = ss_tile_kind(state, level->plan, level->kept[k], tile->index);
+        kind.newest = &newest;
         ss_group_encode(&tile->groups[k], &kind, buffer);
     }
 }
@@ -100,7 +102,7 @@ static void encode_level(const struct ss_state *state, const struct ss_state_lev
 enum ss_status ss_state_encode(const struct ss_state *state, struct ss_buffer *buffer, struct ss_error *error)
 {
     SS_ASSERT(state->dirty_count == 0);
-    ss_buffer_byte(buffer, FORMAT_VERSION);
+    ss_buffer_byte(buffer, SS_STATE_FORMAT);
     for (size_t l = 0; l < state->view->level_count; l++) encode_level(state, &state->levels[l], buffer);
     if (state->recent) ss_recent_encode(state->recent, state->view, buffer);
     return buffer->failed ? ss_fail_memory(error, "an entity's state as bytes") : SS_OK;
@@ -185,9 +187,11 @@ static enum ss_status decode_level(struct ss_state *state, struct ss_state_level
         return damaged_level(level, "its tile count", error);
     if (count == 0) return SS_OK;
     const int64_t index = ss_read_zigzag_inline(reader);
-    level->tiles = ss_arena_array(state->arena, count, sizeof *level->tiles);
+    if (level->capacity < count) {
+        level->tiles = ss_arena_array(state->arena, count, sizeof *level->tiles);
+        level->capacity = level->tiles ? (uint32_t)count : 0;
+    }
     if (!level->tiles) return ss_fail_memory(error, "an entity's state");
-    level->capacity = (uint32_t)count;
     if (!decode_tiles(level->tiles, count, index, reader))
         return damaged_level(level, "the frame of its tiles", error);
     if (!indices_possible(level->plan, level->tiles[0].index, level->tiles[count - 1].index))
@@ -241,33 +245,48 @@ bool ss_state_empty(const struct ss_state *state)
     return ss_state_event_count(state) == 0;
 }
 
-enum ss_status ss_state_decode(const struct ss_view *view, struct ss_bytes bytes, struct ss_arena *arena,
-                               struct ss_state **state, struct ss_error *error)
+static enum ss_status decode_levels(struct ss_state *state, struct ss_reader *reader, struct ss_error *error)
+{
+    const uint8_t version = ss_read_byte(reader);
+    if (reader->failed) return ss_fail(error, SS_DAMAGED, "entity state: it has no bytes; rebuild the view");
+    if (version != SS_STATE_FORMAT)
+        return ss_fail(error, SS_DAMAGED, "entity state: expected format %d, got %d; rebuild the view",
+                       SS_STATE_FORMAT, version);
+    for (size_t l = 0; l < state->view->level_count; l++)
+        SS_TRY(decode_level(state, &state->levels[l], reader, error));
+    if (state->recent) {
+        state->recent->bytes =
+            (struct ss_bytes){(const char *)reader->at, (size_t)(reader->end - reader->at)};
+        reader->at = reader->end;
+    }
+    if (reader->at == reader->end) return SS_OK;
+    return ss_fail(error, SS_DAMAGED, "entity state: %zu bytes follow its end; rebuild the view",
+                   (size_t)(reader->end - reader->at));
+}
+
+enum ss_status ss_state_decode_again(struct ss_state *state, struct ss_bytes bytes, struct ss_error *error)
 {
     const uint8_t *data = (const uint8_t *)bytes.data;
     struct ss_reader reader = {data, data + bytes.size, false};
     struct ss_group_state group;
     struct ss_group_ends ends = {0};
     bool damaged;
-    const uint8_t version = ss_read_byte(&reader);
-    if (reader.failed) return ss_fail(error, SS_DAMAGED, "entity state: it has no bytes; rebuild the view");
-    if (version != FORMAT_VERSION)
-        return ss_fail(error, SS_DAMAGED, "entity state: expected format %d, got %d; rebuild the view",
-                       FORMAT_VERSION, version);
+    for (size_t l = 0; l < state->view->level_count; l++) state->levels[l].first = state->levels[l].count = 0;
+    if (state->recent) *state->recent = (struct ss_recent){0};
+    if (!data) return SS_OK;
+    state->bytes_end = reader.end;
+    SS_TRY(decode_levels(state, &reader, error));
+    read_group_zero(state, &group, &ends, &damaged);
+    return damaged ? damaged_level(&state->levels[state->view->level_count - 1], "its event count", error)
+                   : SS_OK;
+}
+
+enum ss_status ss_state_decode(const struct ss_view *view, struct ss_bytes bytes, struct ss_arena *arena,
+                               struct ss_state **state, struct ss_error *error)
+{
     struct ss_state *decoded = ss_state_frame(view, arena);
     if (!decoded) return ss_fail_memory(error, "an entity's state");
-    decoded->bytes_end = reader.end;
-    for (size_t l = 0; l < view->level_count; l++)
-        SS_TRY(decode_level(decoded, &decoded->levels[l], &reader, error));
-    if (decoded->recent) {
-        decoded->recent->bytes = (struct ss_bytes){(const char *)reader.at, (size_t)(reader.end - reader.at)};
-        reader.at = reader.end;
-    }
-    if (reader.at != reader.end)
-        return ss_fail(error, SS_DAMAGED, "entity state: %zu bytes follow its end; rebuild the view",
-                       (size_t)(reader.end - reader.at));
-    read_group_zero(decoded, &group, &ends, &damaged);
-    if (damaged) return damaged_level(&decoded->levels[view->level_count - 1], "its event count", error);
+    SS_TRY(ss_state_decode_again(decoded, bytes.data ? bytes : (struct ss_bytes){"", 0}, error));
     *state = decoded;
     return SS_OK;
 }

@@ -1,8 +1,10 @@
-// What a state looks like in memory. For state.c, state_bytes.c, state_print.c and window.c only.
+// What a state looks like in memory. For state*.c, window.c and lasts.c only.
 #ifndef SS_ENGINE_STATE_INTERNAL_H
 #define SS_ENGINE_STATE_INTERNAL_H
 
 #include "engine/recent.h"
+
+#define SS_STATE_FORMAT 2
 
 enum ss_tile_form {
     SS_TILE_ENCODED, // `bytes`: as decoded, untouched
@@ -60,8 +62,12 @@ static inline struct ss_group_kind ss_tile_kind(const struct ss_state *state, co
                                                 int group, int64_t tile_index)
 {
     const struct ss_group *of = &state->view->groups[group];
-    return (struct ss_group_kind){of->type, of->argument >= 0, plan->parts[group],
-                                  plan->hop_us == SS_HOP_ALL ? 0 : tile_index * plan->hop_us, of};
+    return (struct ss_group_kind){of->type,
+                                  of->argument >= 0,
+                                  plan->parts[group],
+                                  plan->hop_us == SS_HOP_ALL ? 0 : tile_index * plan->hop_us,
+                                  of,
+                                  NULL};
 }
 
 // The first tile with an index of at least `index`, as a position in level->tiles.

@@ -123,6 +123,7 @@ static enum ss_status merge_encoded(const struct ss_state *state, const struct s
                                     const struct ss_tile *tile, size_t step_count, struct ss_error *error)
 {
     struct ss_reader reader = {tile->bytes, tile->bytes + tile->size, false};
+    struct ss_group_newest newest = {0};
     bool out_of_memory = false;
     for (size_t k = 0; k < step_count; k++) {
         struct ss_fold_step *step = &state->scratch->steps[k];
@@ -139,6 +140,7 @@ static enum ss_status merge_encoded(const struct ss_state *state, const struct s
                 continue;
             }
         }
+        step->kind.newest = &newest;
         if (level->plan->hop_us != SS_HOP_ALL) step->kind.origin_us = tile->index * level->plan->hop_us;
         if (!ss_group_merge_bytes(step->total, &step->kind, step->parts, &reader, state->arena))
             return ss_fail_memory(error, "the value of a window");

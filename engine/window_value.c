@@ -18,12 +18,6 @@ int64_t ss_window_start(const struct ss_aggregate *aggregate, int64_t t_us)
     return ss_floor_to(start_us, aggregate->hop_us);
 }
 
-// Can bytes hold what the type does not allow? (Doubles are checked where they are decoded.)
-static inline bool has_bounds(struct ss_type type)
-{
-    return type.id == SS_DECIMAL || type.id == SS_TIMESTAMP || ss_type_is_text(type);
-}
-
 // Programs, answers and tables rely on values of their types: what damaged bytes hold stops here.
 static enum ss_status bad_value(const struct ss_aggregate *aggregate, struct ss_error *error)
 {
@@ -45,7 +39,7 @@ enum ss_status ss_window_value(const struct ss_view *view, const struct ss_aggre
     const struct ss_group_kind kind = ss_total_kind(view, aggregate->group, parts);
     if (!ss_group_value(total, &kind, aggregate, t_us, arena, value))
         return ss_fail_memory(error, "the value of a window");
-    if (value->present && has_bounds(aggregate->type) && !ss_value_valid(aggregate->type, *value))
+    if (value->present && ss_window_has_bounds(aggregate->type) && !ss_value_valid(aggregate->type, *value))
         return bad_value(aggregate, error);
     if (!total->ends || !total->ends->last.there) return SS_OK;
     if (SS_PLANTED_ONLINE(ttl_ignored_online)) return SS_OK;

@@ -9,6 +9,12 @@
 // The least event_time that a read at t sees; INT64_MIN: no bound.
 int64_t ss_window_start(const struct ss_aggregate *aggregate, int64_t t_us);
 
+// Can bytes hold what the type does not allow? (Doubles are checked where they are decoded.)
+static inline bool ss_window_has_bounds(struct ss_type type)
+{
+    return type.id == SS_DECIMAL || type.id == SS_TIMESTAMP || ss_type_is_text(type);
+}
+
 // Is the newest event too old for a `last .. within` at t?
 bool ss_window_is_expired(const struct ss_aggregate *aggregate, int64_t event_time_us, int64_t t_us);
 

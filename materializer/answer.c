@@ -17,6 +17,21 @@ const char *ss_cell_status_name(enum ss_cell_status status)
     return "?";
 }
 
+static bool init_columns(struct ss_readings *readings, int32_t capacity, struct ss_arena *arena)
+{
+    const struct ss_view *view = readings->view;
+    size_t size = 0;
+    for (size_t i = 0; i < view->aggregate_count; i++)
+        size += ss_column_bytes(view->aggregates[i].type, capacity);
+    uint8_t *memory = ss_arena_alloc(arena, size);
+    for (size_t i = 0; memory && i < view->aggregate_count; i++) {
+        const struct ss_type type = view->aggregates[i].type;
+        ss_column_place(&readings->aggregates[i], type, capacity, memory);
+        memory += ss_column_bytes(type, capacity);
+    }
+    return memory != NULL;
+}
+
 bool ss_readings_init(struct ss_readings *readings, const struct ss_view *view, int32_t capacity,
                       struct ss_arena *arena)
 {
@@ -27,25 +42,28 @@ bool ss_readings_init(struct ss_readings *readings, const struct ss_view *view, 
     readings->found = ss_arena_array(arena, (size_t)capacity + 1, sizeof *readings->found);
     readings->values = ss_arena_array(arena, view->aggregate_count + 1, sizeof *readings->values);
     readings->flags = ss_arena_array(arena, view->aggregate_count + 1, sizeof *readings->flags);
-    if (!readings->aggregates || !readings->expired || !readings->found || !readings->values ||
-        !readings->flags)
-        return false;
-    for (size_t i = 0; i < view->aggregate_count; i++)
-        if (!ss_column_init(&readings->aggregates[i], view->aggregates[i].type, capacity, arena))
-            return false;
-    return true;
+    return readings->aggregates && readings->expired && readings->found && readings->values &&
+           readings->flags && init_columns(readings, capacity, arena);
 }
 
 enum ss_status ss_readings_take(struct ss_readings *readings, bool found, struct ss_arena *arena,
                                 struct ss_error *error)
 {
-    const struct ss_view *view = readings->view;
-    uint64_t *expired = &readings->expired[(size_t)readings->length * readings->words];
-    memset(expired, 0, readings->words * sizeof *expired);
-    for (size_t i = 0; i < view->aggregate_count; i++) {
-        if (readings->flags[i]) expired[i / 64] |= UINT64_C(1) << (i % 64);
-        if (!ss_column_append(&readings->aggregates[i], readings->values[i], arena))
-            return ss_fail_memory(error, "the aggregates of a view");
+    const size_t count = readings->view->aggregate_count;
+    const int32_t row = readings->length;
+    uint64_t *expired = &readings->expired[(size_t)row * readings->words];
+    for (size_t i = 0; i < count; i++) {
+        const struct ss_value *value = &readings->values[i];
+        struct ss_column *column = &readings->aggregates[i];
+        expired[i / 64] |= (uint64_t)readings->flags[i] << (i % 64);
+        if (ss_type_is_text(column->type) || column->type.id == SS_BOOL) {
+            if (!ss_column_append(column, *value, arena))
+                return ss_fail_memory(error, "the aggregates of a view");
+            continue;
+        }
+        column->i64[row] = value->present ? value->i64 : 0; // a double's bits too
+        ss_bit_set(column->validity, row, value->present);
+        column->length = row + 1;
     }
     readings->found[readings->length++] = found;
     return SS_OK;
@@ -72,22 +90,37 @@ static bool any_set(const uint64_t *words, size_t count)
     return false;
 }
 
+// What all features have in common: is the row of nobody?
+static uint8_t *mark_not_found(const struct ss_readings *readings, struct ss_arena *arena)
+{
+    uint8_t *marks = ss_arena_alloc(arena, (size_t)readings->length + 1);
+    for (int32_t row = 0; marks && row < readings->length; row++)
+        marks[row] = readings->found[row] ? 0 : SS_MARK_NOT_FOUND;
+    return marks;
+}
+
+static uint8_t *mark_expired(const struct ss_readings *readings, const uint64_t *within,
+                             const uint8_t *not_found, struct ss_arena *arena)
+{
+    const size_t words = readings->words;
+    uint8_t *marks = ss_arena_copy(arena, not_found, (size_t)readings->length);
+    for (int32_t row = 0; marks && row < readings->length; row++)
+        if (any_shared(within, &readings->expired[(size_t)row * words], words)) marks[row] |= SS_MARK_EXPIRED;
+    return marks;
+}
+
 static uint8_t **mark_features(const struct ss_readings *readings, struct ss_arena *arena)
 {
     const struct ss_view *view = readings->view;
-    const size_t words = readings->words;
-    const bool any_expired = any_set(readings->expired, (size_t)readings->length * words);
+    const bool any_expired = any_set(readings->expired, (size_t)readings->length * readings->words);
     uint8_t **marks = ss_arena_array(arena, view->feature_count + 1, sizeof *marks);
-    if (!marks) return NULL;
+    uint8_t *not_found = mark_not_found(readings, arena);
+    if (!marks || !not_found) return NULL;
     for (size_t f = 0; f < view->feature_count; f++) {
         const uint64_t *within = view->features[f].within;
-        marks[f] = ss_arena_array(arena, (size_t)readings->length + 1, sizeof *marks[f]);
+        const bool may_expire = any_expired && any_set(within, readings->words);
+        marks[f] = may_expire ? mark_expired(readings, within, not_found, arena) : not_found;
         if (!marks[f]) return NULL;
-        for (int32_t row = 0; row < readings->length; row++)
-            marks[f][row] = readings->found[row] ? 0 : SS_MARK_NOT_FOUND;
-        for (int32_t row = 0; any_expired && row < readings->length; row++)
-            if (any_shared(within, &readings->expired[(size_t)row * words], words))
-                marks[f][row] |= SS_MARK_EXPIRED;
     }
     return marks;
 }
@@ -130,19 +163,21 @@ static void explain_nulls(const struct ss_service *service, size_t feature,
 
 static bool all_present(const struct ss_column *column, int32_t length)
 {
-    for (int32_t row = 0; row < length; row++)
-        if (!ss_bit_get(column->validity, row)) return false;
-    return true;
+    for (int32_t i = 0; i < length / 8; i++)
+        if (column->validity[i] != 0xff) return false;
+    const uint8_t rest = (uint8_t)((1u << length % 8) - 1);
+    return rest == 0 || (column->validity[length / 8] & rest) == rest;
 }
 
 static enum ss_status fill_statuses(const struct ss_service *service, const struct ss_service_inputs *inputs,
                                     struct ss_arena *arena, struct ss_answer *answer, struct ss_error *error)
 {
-    uint8_t *seen = ss_arena_alloc(arena, (size_t)inputs->length + 1);
-    if (!seen) return ss_fail_memory(error, "the statuses of an answer");
+    const size_t length = (size_t)inputs->length;
+    uint8_t *seen = ss_arena_alloc(arena, length + 1);
+    uint8_t *statuses = ss_arena_array(arena, service->feature_count + 1, length + 1);
+    if (!seen || !statuses) return ss_fail_memory(error, "the statuses of an answer");
     for (size_t f = 0; f < service->feature_count; f++) {
-        answer->statuses[f] = ss_arena_array(arena, (size_t)inputs->length + 1, sizeof *answer->statuses[f]);
-        if (!answer->statuses[f]) return ss_fail_memory(error, "the statuses of an answer");
+        answer->statuses[f] = statuses + f * length;
         if (!all_present(&answer->columns[f], inputs->length))
             explain_nulls(service, f, inputs, seen, answer);
     }

@@ -4,13 +4,20 @@
 // not past its arrival_time; one that began later arrives at t or later. If the snapshot turns out to hold a
 // commit that arrived at t or later (it was published in between), t becomes 1 µs past it: arrival_times of
 // live commits rise strictly, so no commit that it lacks is earlier.
+//
+// Then view by view: rows are found some at a time and read one by one, straight from their bytes where the
+// view is of lasts, else as a state; the programs run over all rows at once.
 
 #include "materializer/lookup.h"
 
 #include "engine/base/planted.h"
 #include "engine/key.h"
+#include "engine/lasts.h"
 
 #include <string.h>
+
+#define FOUND_AT_ONCE    32
+#define STATE_BYTES_KEPT (256 << 10)
 
 static enum ss_status follow_definitions(struct ss_materializer *materializer,
                                          const struct ss_applied *applied, struct ss_error *error)
@@ -71,68 +78,188 @@ struct view_lookup {
     const struct ss_view *view;
     const struct ss_column *keys[SS_MAX_KEYS];
     struct ss_view_at_hand at_hand;
-    struct ss_arena row_arena; // the state of one row
+    struct ss_lasts lasts;     // where the view is of lasts
+    struct ss_state *state;    // of the row before: its memory serves the next
+    struct ss_arena row_arena; // of it
+    struct ss_readings readings;
     struct ss_column *features;
     uint8_t **marks;
-    bool *damaged; // [row], or NULL
+    bool *damaged;      // [row], or NULL
+    int64_t *newest_us; // likewise
 };
 
-static enum ss_status read_row(const struct ss_pinned *pinned, const struct view_lookup *part, int32_t row,
-                               struct ss_arena *arena, struct ss_state **state, struct ss_error *error)
+// Some rows of a view: all are found before the first is read, while the memory they lie in is on its way.
+struct found_rows {
+    struct ss_key keys[FOUND_AT_ONCE];
+    struct ss_bytes rows[FOUND_AT_ONCE]; // data NULL: there is none
+};
+
+static struct ss_bytes key_bytes(const struct ss_key *key)
+{
+    return (struct ss_bytes){(const char *)key->bytes, key->size};
+}
+
+static enum ss_status find_row(const struct ss_pinned *pinned, const struct view_lookup *part, int32_t row,
+                               struct ss_key *key, struct ss_bytes *found, struct ss_error *error)
 {
     const struct ss_entity *entity = part->view->entity;
     struct ss_value parts[SS_MAX_KEYS];
-    struct ss_bytes stored = {0};
-    struct ss_key key;
+    *found = (struct ss_bytes){0};
     for (size_t i = 0; i < entity->key_count; i++) parts[i] = ss_column_get(part->keys[i], row);
-    const enum ss_key_result result = ss_key_encode(entity->key_types, parts, entity->key_count, &key);
-    if (result == SS_KEY_TOO_LONG)
-        return ss_fail(error, SS_INVALID,
-                       "entity '%s': the key of row %d is longer than %d bytes when encoded", entity->name,
-                       (int)row + 1, SS_KEY_MAX);
-    if (result == SS_KEY_OK)
-        SS_TRY(ss_online_get(pinned->txn, &part->view->fingerprint,
-                             (struct ss_bytes){(const char *)key.bytes, key.size}, &stored, error));
-    if (stored.data) return ss_state_decode(part->view, stored, arena, state, error);
-    *state = ss_state_create(part->view, arena);
-    return *state ? SS_OK : ss_fail_memory(error, "an entity's state");
+    switch (ss_key_encode(entity->key_types, parts, entity->key_count, key)) {
+    case SS_KEY_OK:
+        return ss_online_find(pinned->txn, &part->view->fingerprint, key_bytes(key), found, error);
+    case SS_KEY_NULL_PART: return SS_OK;
+    case SS_KEY_TOO_LONG: break;
+    }
+    return ss_fail(error, SS_INVALID, "entity '%s': the key of row %d is longer than %d bytes when encoded",
+                   entity->name, (int)row + 1, SS_KEY_MAX);
 }
 
-static enum ss_status add_row(const struct ss_pinned *pinned, struct view_lookup *part, int32_t row,
-                              struct ss_readings *readings, struct ss_arena *arena, struct ss_error *error)
+// stored.data NULL: an empty state.
+static enum ss_status open_state(struct view_lookup *part, struct ss_bytes stored, struct ss_error *error)
 {
-    struct ss_state *state = NULL;
+    if (!part->state || part->row_arena.used_bytes > STATE_BYTES_KEPT) {
+        ss_arena_reset(&part->row_arena);
+        part->state = ss_state_create(part->view, &part->row_arena);
+    }
+    return part->state ? ss_state_decode_again(part->state, stored, error)
+                       : ss_fail_memory(error, "an entity's state");
+}
+
+static void note_newest(struct view_lookup *part, int32_t row)
+{
+    uint64_t seq;
+    if (part->newest_us && !ss_state_newest(part->state, &part->newest_us[row], &seq))
+        part->newest_us[row] = INT64_MIN;
+}
+
+static enum ss_status read_state(const struct ss_pinned *pinned, struct view_lookup *part, int32_t row,
+                                 struct ss_bytes stored, struct ss_arena *arena, struct ss_error *error)
+{
     struct ss_event event;
-    SS_TRY(read_row(pinned, part, row, &part->row_arena, &state, error));
-    if (ss_view_at_hand_event(&part->at_hand, row, pinned->t_us, &event))
+    SS_TRY(open_state(part, stored, error));
+    struct ss_state *state = part->state;
+    note_newest(part, row);
+    if (ss_view_at_hand_event(&part->at_hand, row, pinned->t_us, &event)) {
+        part->state = NULL; // what has an event of its own serves once
         SS_TRY(ss_state_add(state, &event, pinned->t_us, error));
+    }
     SS_PLANTED_SET_ONLINE(true);
-    const enum ss_status status = ss_readings_add(readings, state, pinned->t_us, arena, error);
+    const enum ss_status status = ss_readings_add(&part->readings, state, pinned->t_us, arena, error);
     SS_PLANTED_SET_ONLINE(false);
     return status;
+}
+
+// Straight from the bytes, without a state. False: this row needs one.
+static bool read_lasts(const struct ss_pinned *pinned, struct view_lookup *part, int32_t row,
+                       struct ss_bytes stored)
+{
+    struct ss_readings *readings = &part->readings;
+    const size_t count = part->view->aggregate_count;
+    int64_t newest_us = INT64_MIN;
+    bool read = true;
+    if (!part->view->is_of_lasts || part->at_hand.view) return false;
+    SS_PLANTED_SET_ONLINE(true);
+    if (stored.data) {
+        read =
+            ss_lasts_read(&part->lasts, stored, pinned->t_us, readings->values, readings->flags, &newest_us);
+    } else {
+        memset(readings->values, 0, count * sizeof *readings->values);
+        memset(readings->flags, 0, count * sizeof *readings->flags);
+    }
+    SS_PLANTED_SET_ONLINE(false);
+    if (read && part->newest_us) part->newest_us[row] = newest_us;
+    return read;
+}
+
+static enum ss_status read_row(const struct ss_pinned *pinned, struct view_lookup *part, int32_t row,
+                               const struct ss_key *key, struct ss_bytes found, struct ss_arena *arena,
+                               struct ss_error *error)
+{
+    struct ss_bytes stored = {0};
+    if (found.data)
+        SS_TRY(
+            ss_online_open_row(pinned->txn, &part->view->fingerprint, key_bytes(key), found, &stored, error));
+    if (read_lasts(pinned, part, row, stored))
+        return ss_readings_take(&part->readings, stored.data != NULL, arena, error);
+    return read_state(pinned, part, row, stored, arena, error);
+}
+
+static enum ss_status read_empty(const struct ss_pinned *pinned, struct view_lookup *part, int32_t row,
+                                 struct ss_arena *arena, struct ss_error *error)
+{
+    SS_TRY(open_state(part, (struct ss_bytes){0}, error));
+    note_newest(part, row);
+    return ss_readings_add(&part->readings, part->state, pinned->t_us, arena, error);
+}
+
+static enum ss_status read_rows(const struct ss_pinned *pinned, struct view_lookup *part, int32_t length,
+                                struct ss_arena *arena, struct ss_error *error)
+{
+    struct found_rows found;
+    for (int32_t first = 0; first < length; first += FOUND_AT_ONCE) {
+        const int32_t count = length - first < FOUND_AT_ONCE ? length - first : FOUND_AT_ONCE;
+        for (int32_t i = 0; i < count; i++)
+            SS_TRY(find_row(pinned, part, first + i, &found.keys[i], &found.rows[i], error));
+        for (int32_t i = 0; i < count; i++) {
+            enum ss_status status =
+                read_row(pinned, part, first + i, &found.keys[i], found.rows[i], arena, error);
+            if (status == SS_DAMAGED && part->damaged) {
+                part->damaged[first + i] = true;
+                status = read_empty(pinned, part, first + i, arena, error);
+            }
+            SS_TRY(status);
+        }
+    }
+    return SS_OK;
 }
 
 static enum ss_status look_up_view(const struct ss_pinned *pinned, struct view_lookup *part,
                                    const struct ss_lookup *lookup, const struct ss_events_at_hand *events,
                                    const struct ss_column *t, struct ss_arena *arena, struct ss_error *error)
 {
-    struct ss_readings readings;
-    if (!ss_readings_init(&readings, part->view, lookup->length, arena))
+    const struct ss_view *view = part->view;
+    ss_arena_init_within(&part->row_arena, arena);
+    part->lasts.view = view;
+    if (view->is_of_lasts)
+        part->lasts.ends = ss_arena_array(arena, view->group_count, sizeof *part->lasts.ends);
+    if (!ss_readings_init(&part->readings, view, lookup->length, arena) ||
+        (view->is_of_lasts && !part->lasts.ends))
         return ss_fail_memory(error, "a lookup");
-    SS_TRY(ss_view_at_hand_make(part->view, events, NULL, lookup->length, part->keys, t, arena,
-                                &part->at_hand, error));
-    for (int32_t row = 0; row < lookup->length; row++) {
-        ss_arena_reset(&part->row_arena);
-        enum ss_status status = add_row(pinned, part, row, &readings, arena, error);
-        if (status == SS_DAMAGED && part->damaged) {
-            struct ss_state *empty = ss_state_create(part->view, arena);
-            if (!empty) return ss_fail_memory(error, "an entity's state");
-            part->damaged[row] = true;
-            status = ss_readings_add(&readings, empty, pinned->t_us, arena, error);
-        }
-        SS_TRY(status);
+    SS_TRY(ss_view_at_hand_make(view, events, NULL, lookup->length, part->keys, t, arena, &part->at_hand,
+                                error));
+    SS_TRY(read_rows(pinned, part, lookup->length, arena, error));
+    return ss_readings_evaluate(&part->readings, part->keys, t, arena, &part->features, &part->marks, error);
+}
+
+// A view that nobody asks for: nulls without a reason.
+static bool pass_over(struct view_lookup *part, int32_t length, struct ss_arena *arena)
+{
+    const struct ss_view *view = part->view;
+    uint8_t *unmarked = ss_arena_alloc(arena, (size_t)length + 1);
+    part->features = ss_arena_array(arena, view->feature_count + 1, sizeof *part->features);
+    part->marks = ss_arena_array(arena, view->feature_count + 1, sizeof *part->marks);
+    if (!unmarked || !part->features || !part->marks) return false;
+    for (size_t f = 0; f < view->feature_count; f++) {
+        part->marks[f] = unmarked;
+        if (!ss_column_repeat(view->features[f].type, (struct ss_value){0}, length, arena,
+                              &part->features[f]))
+            return false;
     }
-    return ss_readings_evaluate(&readings, part->keys, t, arena, &part->features, &part->marks, error);
+    for (int32_t row = 0; part->newest_us && row < length; row++) part->newest_us[row] = INT64_MIN;
+    return true;
+}
+
+// Does a feature that is asked for read the view?
+static bool is_view_wanted(const struct ss_service *service, size_t view, const bool *wanted)
+{
+    for (size_t f = 0; wanted && f < service->feature_count; f++) {
+        const uint64_t *reads = service->features[f].reads;
+        for (size_t r = 0; wanted[f] && r < service->read_count; r++)
+            if ((reads[r / 64] >> (r % 64) & 1) && (size_t)service->reads[r].view == view) return true;
+    }
+    return !wanted;
 }
 
 // Request inputs by position; where the caller gave none, all null.
@@ -164,11 +291,14 @@ static enum ss_status look_up_views(const struct ss_pinned *pinned, const struct
     for (size_t v = 0; v < service->view_count; v++) {
         parts[v].view = service->views[v];
         if (lookup->damaged) parts[v].damaged = &lookup->damaged[v * (size_t)lookup->length];
+        if (lookup->newest_us) parts[v].newest_us = &lookup->newest_us[v * (size_t)lookup->length];
+        if (!is_view_wanted(service, v, lookup->wanted)) {
+            if (!pass_over(&parts[v], lookup->length, arena)) return ss_fail_memory(error, "a lookup");
+            continue;
+        }
         for (size_t i = 0; i < parts[v].view->entity->key_count; i++)
             parts[v].keys[i] = &lookup->keys[service->view_keys[v][i]];
-        const enum ss_status status = look_up_view(pinned, &parts[v], lookup, &events, t, arena, error);
-        ss_arena_release(&parts[v].row_arena);
-        if (status != SS_OK) return status;
+        SS_TRY(look_up_view(pinned, &parts[v], lookup, &events, t, arena, error));
     }
     return SS_OK;
 }

@@ -28,10 +28,18 @@ struct ss_lookup {
     struct ss_events_at_hand at_hand;
     bool *damaged; // NULL: a damaged row is an error. Else [view * length + row] is set for one, which reads
                    // as empty
+    // Which of the service's features are asked for (feature_count); NULL: all. A view that none of them
+    // reads is not read: what the answer then says of the other features means nothing.
+    const bool *wanted;
+    // NULL, or [view * length + row] is set to the event_time of the newest event of the entity, without the
+    // one at hand; INT64_MIN: there is none, or the view was not read.
+    int64_t *newest_us;
 };
 
-// The service's features for every row, in the arena. An unknown or null key is a row of not_found; a key
-// that is too long is an error of all.
+// The service's features for every row, in the arena. That is all the memory it takes: once reset, the same
+// arena serves the next lookup without an allocation (but for what MPFR and OpenSSL take, and the lists and
+// JSON that aggregates make). An unknown or null key is a row of not_found; a key that is too long is an
+// error of all.
 enum ss_status ss_lookup(const struct ss_pinned *pinned, const struct ss_service *service,
                          const struct ss_lookup *lookup, struct ss_arena *arena, struct ss_answer *answer,
                          struct ss_error *error);

@@ -113,6 +113,18 @@ static bool keep_deleted(struct history_table_cache *cache, struct history_delet
     return true;
 }
 
+bool ss_history_take_delete(sqlite3_stmt *statement, uint64_t after, struct history_deleted *deleted)
+{
+    const struct ss_type timestamp = {.id = SS_TIMESTAMP};
+    struct ss_value arrival;
+    *deleted = (struct history_deleted){.target_seq = (uint64_t)sqlite3_column_int64(statement, 0),
+                                        .seq = (uint64_t)sqlite3_column_int64(statement, 1)};
+    const bool is_time = ss_history_value(statement, 2, timestamp, &arrival) && arrival.present;
+    deleted->arrival_us = arrival.i64;
+    return is_time && deleted->seq > after && deleted->seq <= INT64_MAX && deleted->target_seq > 0 &&
+           deleted->target_seq <= INT64_MAX;
+}
+
 enum ss_status ss_history_refresh_deletes(struct ss_history *history, const struct history_table *table,
                                           struct ss_error *error)
 {
@@ -126,12 +138,12 @@ enum ss_status ss_history_refresh_deletes(struct ss_history *history, const stru
     for (;;) {
         SS_TRY(ss_history_step(history, statement, &row, "reading deletes", error));
         if (!row) return SS_OK;
-        const struct history_deleted deleted = {(uint64_t)sqlite3_column_int64(statement, 0),
-                                                (uint64_t)sqlite3_column_int64(statement, 1),
-                                                sqlite3_column_int64(statement, 2)};
-        if (keep_deleted(cache, deleted)) continue;
+        struct history_deleted deleted;
+        const bool sound = ss_history_take_delete(statement, cache->deletes_seq, &deleted);
+        if (sound && keep_deleted(cache, deleted)) continue;
         ss_history_done(statement);
-        return ss_fail_memory(error, "the deletes of a source");
+        return sound ? ss_fail_memory(error, "the deletes of a source")
+                     : ss_history_fail_row(history, "a delete makes no sense", error);
     }
 }
 

@@ -80,7 +80,7 @@ static enum ss_status take_index(struct ss_history *history, sqlite3_stmt *state
     index->keys = copy_text(&history->arena, statement, 1);
     index->columns_text = copy_text(&history->arena, statement, 2);
     if (!index->keys || !index->columns_text) return ss_fail_memory(error, "the indexes of a source");
-    if (!parse_index(index, table, &history->arena))
+    if (index->id <= 0 || !parse_index(index, table, &history->arena)) // 0 is the log
         return ss_history_fail_row(history, "an index makes no sense", error);
     table->index_count++;
     return SS_OK;

@@ -324,6 +324,9 @@ enum ss_status ss_history_insert_delete(struct ss_history *history, const struct
                                         struct ss_value id, uint64_t target_seq, struct ss_error *error);
 enum ss_status ss_history_has_deletes(struct ss_history *history, const struct history_table *table,
                                       bool *has, struct ss_error *error);
+// Of a row (target_seq, seq, arrival_us) that is read in the order of seq, behind `after`. False: it makes no
+// sense.
+bool ss_history_take_delete(sqlite3_stmt *statement, uint64_t after, struct history_deleted *deleted);
 // Reads what came since the last call. ss_history_deleted is up to date after it.
 enum ss_status ss_history_refresh_deletes(struct ss_history *history, const struct history_table *table,
                                           struct ss_error *error);

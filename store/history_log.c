@@ -271,13 +271,12 @@ static enum ss_status take_segment(struct ss_log *log, const struct history_segm
 // ---- Staging
 
 static enum ss_status fail_staged(const struct ss_log *log, uint64_t seq, const char *column,
-                                  struct ss_error *error)
+                                  const char *what, struct ss_error *error)
 {
     return ss_fail(error, SS_DAMAGED,
-                   "history '%s': damaged: source '%s', seq %llu, column '%s': what is stored is no value of "
-                   "its type; restore it from a backup, or save the other rows and columns with 'selfsame "
-                   "dump --history'",
-                   log->history->path, log->source.name, (unsigned long long)seq, column);
+                   "history '%s': damaged: source '%s', seq %llu, column '%s': %s; restore it from a "
+                   "backup, or save the other rows and columns with 'selfsame dump --history'",
+                   log->history->path, log->source.name, (unsigned long long)seq, column, what);
 }
 
 // The value at a column of the statement; null where it is lost.
@@ -288,8 +287,18 @@ static enum ss_status staged_value(struct ss_log *log, sqlite3_stmt *statement, 
     bool lost;
     if (ss_history_value(statement, at, type, value)) return SS_OK;
     *value = (struct ss_value){0};
+    const enum ss_status status = fail_staged(log, (uint64_t)sqlite3_column_int64(statement, 0), name,
+                                              "what is stored is no value of its type", &found);
+    return pass_over(log, status, &found, &lost, error);
+}
+
+// A row that is behind one with a greater seq: reading on from its seq would go round in circles.
+static enum ss_status pass_over_row(struct ss_log *log, uint64_t seq, struct ss_error *error)
+{
+    struct ss_error found;
+    bool lost;
     const enum ss_status status =
-        fail_staged(log, (uint64_t)sqlite3_column_int64(statement, 0), name, &found);
+        fail_staged(log, seq, "seq", "the row is not where its seq belongs", &found);
     return pass_over(log, status, &found, &lost, error);
 }
 
@@ -300,7 +309,9 @@ static enum ss_status take_staged_row(struct ss_log *log, sqlite3_stmt *statemen
     const struct ss_type timestamp = {.id = SS_TIMESTAMP};
     struct ss_value value, time, arrival;
     int at = 3;
-    log->after = (uint64_t)sqlite3_column_int64(statement, 0);
+    const uint64_t seq = (uint64_t)sqlite3_column_int64(statement, 0);
+    if (seq <= log->after || seq > log->upto) return pass_over_row(log, seq, error);
+    log->after = seq;
     SS_TRY(staged_value(log, statement, 1, timestamp, log->source.event_time, &time, error));
     SS_TRY(staged_value(log, statement, 2, timestamp, "arrival_time", &arrival, error));
     if (!time.present || !arrival.present) return SS_OK;

@@ -136,6 +136,11 @@ enum ss_status ss_history_each_quarantined(struct ss_history *history, const cha
         if (source) sqlite3_bind_text(statement, 2, source, -1, SQLITE_STATIC);
         SS_TRY_GOTO(ss_history_step(history, statement, &found, "reading the quarantine", error), out);
         if (!found) break;
+        if (sqlite3_column_int64(statement, 0) <= last) {
+            ss_history_done(statement);
+            status = ss_history_fail_row(history, "the quarantine is not in order", error);
+            break;
+        }
         last = sqlite3_column_int64(statement, 0);
         status = take_quarantined(statement, &arena, &row, error);
         ss_history_done(statement);

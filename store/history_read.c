@@ -246,7 +246,10 @@ static enum ss_status take_staged(struct seq_reader *reader, uint64_t before, bo
     while (status == SS_OK && reader->batch.length < SS_BATCH_ROWS) {
         status = ss_history_step(reader->history, statement, &row, "reading events", error);
         if (status != SS_OK || !row) break;
-        status = take_staged_row(reader, statement, error);
+        const uint64_t seq = (uint64_t)sqlite3_column_int64(statement, ROW_SEQ);
+        status = seq > reader->last_seq && seq < before
+                     ? take_staged_row(reader, statement, error)
+                     : ss_history_fail_row(reader->history, "events are not in the order of seq", error);
         if (status == SS_OK) reader->last_seq = reader->batch.seq[reader->batch.length - 1];
     }
     ss_history_done(statement);
@@ -266,11 +269,12 @@ static enum ss_status next_delete(struct seq_reader *reader, struct delete_row *
 {
     struct ss_buffer sql = {0};
     sqlite3_stmt *statement;
+    struct history_deleted deleted;
     bool row;
     *next = (struct delete_row){.seq = UINT64_MAX};
     if (!reader->table->has_identity) return SS_OK;
     ss_buffer_format(&sql,
-                     "SELECT seq, target_seq, arrival_us FROM deletes_%lld WHERE seq > ?1 AND seq <= ?2 AND "
+                     "SELECT target_seq, seq, arrival_us FROM deletes_%lld WHERE seq > ?1 AND seq <= ?2 AND "
                      "target_seq <> 0 ORDER BY seq LIMIT 1",
                      (long long)reader->table->id);
     const enum ss_status status = ss_history_statement_of(reader->history, &sql, &statement, error);
@@ -280,10 +284,10 @@ static enum ss_status next_delete(struct seq_reader *reader, struct delete_row *
     sqlite3_bind_int64(statement, 2, (int64_t)reader->upto);
     SS_TRY(ss_history_step(reader->history, statement, &row, "reading deletes", error));
     if (!row) return SS_OK;
-    *next =
-        (struct delete_row){(uint64_t)sqlite3_column_int64(statement, 0),
-                            (uint64_t)sqlite3_column_int64(statement, 1), sqlite3_column_int64(statement, 2)};
+    const bool sound = ss_history_take_delete(statement, reader->last_seq, &deleted);
     ss_history_done(statement);
+    if (!sound) return ss_history_fail_row(reader->history, "a delete makes no sense", error);
+    *next = (struct delete_row){deleted.seq, deleted.target_seq, deleted.arrival_us};
     return SS_OK;
 }
 

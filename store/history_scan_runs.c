@@ -44,6 +44,10 @@ static enum ss_status open_columns(struct scan *scan, struct run_cursor *cursor,
     for (int slot = SLOT_TIME; slot <= SLOT_SEQ; slot++)
         SS_TRY(ss_history_open_blob(history, data, slot, (struct ss_type){0}, fixed[slot], error));
     SS_TRY(ss_history_open_entities(history, data, error));
+    if (ss_scan_is_old(scan, &data->segment) &&
+        !ss_packed_integers_within(cursor->lateness, 0, data->segment.lateness_us))
+        return ss_history_fail_segment(history, &data->segment, SLOT_LATENESS,
+                                       "the list of segments has it otherwise", error);
     for (size_t i = 0; i < scan->wanted_count; i++) {
         const struct wanted *wanted = &scan->wanted[i];
         cursor->columns[i] = NULL;
@@ -86,17 +90,29 @@ static bool is_of_use(const struct scan *scan, const struct history_segment *seg
            segment->first_seq <= scan->s;
 }
 
+// The segments of a run follow each other in their keys.
+static enum ss_status check_follows(const struct scan *scan, const struct history_segment *segment,
+                                    const struct history_segment *before, struct ss_error *error)
+{
+    if (!before || before->run != segment->run || ss_bytes_compare(before->last_key, segment->first_key) <= 0)
+        return SS_OK;
+    return ss_history_fail_segment(scan->history, segment, SLOT_ENTITIES,
+                                   "its keys are not behind those of the segment before it", error);
+}
+
 // Opens the first segment of the run, from `from` on, that may have rows at `key` or behind it, and stands on
-// the first entity that does.
+// the first entity that does. `before`: the one that it leaves; NULL: none.
 static enum ss_status open_segment(struct scan *scan, struct run_cursor *cursor,
-                                   const struct history_segment *from, const struct history_segment *end,
-                                   struct ss_bytes key, struct ss_error *error)
+                                   const struct history_segment *before, const struct history_segment *from,
+                                   const struct history_segment *end, struct ss_bytes key,
+                                   struct ss_error *error)
 {
     ss_history_unpin_segment(scan->history, cursor->data);
     cursor->data = NULL;
     for (; from < end && from->run == cursor->run; from++) {
         if (ss_bytes_compare(from->last_key, key) < 0 || !is_of_use(scan, from)) continue;
         if (scan->high.size && ss_bytes_compare(from->first_key, key_bytes(&scan->high)) > 0) return SS_OK;
+        SS_TRY(check_follows(scan, from, before, error));
         SS_TRY(ss_history_pin_segment(scan->history, from, &cursor->data, error));
         SS_TRY(open_columns(scan, cursor, error));
         int32_t low = 0, high = cursor->data->entity_count;
@@ -124,7 +140,8 @@ static enum ss_status next_segment(struct scan *scan, struct run_cursor *cursor,
     while (at < end &&
            (at->run < cursor->run || (at->run == cursor->run && at->id <= cursor->data->segment.id)))
         at++;
-    return open_segment(scan, cursor, at, end, at < end ? at->first_key : (struct ss_bytes){0}, error);
+    return open_segment(scan, cursor, at > segments ? at - 1 : NULL, at, end,
+                        at < end ? at->first_key : (struct ss_bytes){0}, error);
 }
 
 // Stands on rows again, or at the end. Needs the file only where a segment ends.
@@ -170,7 +187,7 @@ enum ss_status ss_scan_set_cursors(struct scan *scan, struct ss_error *error)
         cursor->run = segments[i].run;
         cursor->columns = columns;
         columns += scan->wanted_count;
-        SS_TRY(open_segment(scan, cursor, segments + i, segments + count, key, error));
+        SS_TRY(open_segment(scan, cursor, NULL, segments + i, segments + count, key, error));
         SS_TRY(ss_scan_settle_cursor(scan, cursor, error));
         if (cursor->data) continue;
         scan->cursor_count--; // nothing of this run

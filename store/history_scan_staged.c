@@ -109,8 +109,20 @@ static enum ss_status fail_value(const struct scan *scan, struct ss_error *error
     return status;
 }
 
+// Behind what a row has to be. Rows that are not, as a damaged index gives them, would be read for ever.
+struct staged_end {
+    struct ss_bytes key;
+    struct place place;
+};
+
+static bool goes_on(const struct staged_end *before, struct ss_bytes key, struct place place)
+{
+    const int keys = ss_bytes_compare(before->key, key);
+    return keys ? keys < 0 : is_behind(place, before->place);
+}
+
 // The row that the statement stands on. One without a key (a part is null, or it is too long) is passed over.
-static enum ss_status take_staged(struct scan *scan, struct ss_error *error)
+static enum ss_status take_staged(struct scan *scan, struct staged_end *before, struct ss_error *error)
 {
     struct staged_page *staged = &scan->staged;
     const struct ss_type timestamp = {.id = SS_TIMESTAMP};
@@ -133,19 +145,22 @@ static enum ss_status take_staged(struct scan *scan, struct ss_error *error)
         if (!ss_column_append(&staged->columns[i], value, &staged->arena))
             return ss_fail_memory(error, "a page of history");
     }
+    const struct place place = {time.i64, (uint64_t)sqlite3_column_int64(staged->statement, 0)};
+    if (place.seq == 0 || place.seq > scan->s || !goes_on(before, (struct ss_bytes){copy, key.size}, place))
+        return ss_history_fail_row(scan->history, "events are not in the order of their index", error);
     staged->keys[staged->count] = (struct ss_bytes){copy, key.size};
-    staged->places[staged->count] =
-        (struct place){time.i64, (uint64_t)sqlite3_column_int64(staged->statement, 0)};
+    staged->places[staged->count] = place;
+    *before = (struct staged_end){staged->keys[staged->count], place};
     staged->arrival_us[staged->count++] = arrival.i64;
     return SS_OK;
 }
 
-static enum ss_status step_staged(struct scan *scan, struct ss_error *error)
+static enum ss_status step_staged(struct scan *scan, struct staged_end before, struct ss_error *error)
 {
     bool row = true;
     while (row && scan->staged.count < STAGED_ROWS) {
         SS_TRY(ss_history_step(scan->history, scan->staged.statement, &row, "reading events", error));
-        if (row) SS_TRY(take_staged(scan, error));
+        if (row) SS_TRY(take_staged(scan, &before, error));
     }
     scan->staged.ended = !row;
     return SS_OK;
@@ -168,7 +183,7 @@ static enum ss_status read_staged(struct scan *scan, struct ss_bytes key, struct
     sqlite3_bind_int64(staged->statement, keys + 3, scan->to_us);
     sqlite3_bind_int64(staged->statement, keys + 4, scan->from_us);
     sqlite3_bind_int64(staged->statement, keys + 5, (int64_t)scan->s);
-    status = step_staged(scan, error);
+    status = step_staged(scan, (struct staged_end){key, after}, error);
 out:
     ss_history_done(staged->statement);
     ss_arena_release(&arena);

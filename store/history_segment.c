@@ -27,8 +27,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CACHE_BYTES (32u << 20)       // of segments that nobody has pinned, and those that are
-#define ID_MOST     (INT64_MAX >> 17) // a blob's id is made of it
+#define CACHE_BYTES      (32u << 20)       // of segments that nobody has pinned, and those that are
+#define ID_MOST          (INT64_MAX >> 17) // a blob's id is made of it
+#define LATENESS_MOST_US (SS_TIME_MAX_US - SS_TIME_MIN_US)
 
 // ---- Errors
 
@@ -116,11 +117,11 @@ static bool take_key(struct ss_history *history, sqlite3_stmt *statement, int co
 
 static bool is_sound(const struct history_segment *segment)
 {
-    return segment->id > 0 && segment->id <= ID_MOST && segment->row_count > 0 &&
-           segment->row_count <= SEGMENT_ROWS_MAX && segment->first_seq > 0 &&
+    return segment->id > 0 && segment->id <= ID_MOST && segment->row_count > 0 && segment->first_seq > 0 &&
            segment->first_seq <= segment->last_seq && segment->last_seq <= INT64_MAX &&
            segment->first_us <= segment->last_us && segment->first_us >= SS_TIME_MIN_US &&
-           segment->last_us <= SS_TIME_MAX_US &&
+           segment->last_us <= SS_TIME_MAX_US && segment->lateness_us >= 0 &&
+           segment->lateness_us <= LATENESS_MOST_US &&
            (segment->index == 0 ? segment->first_key.size == 0
                                 : (segment->first_key.size > 0 && segment->first_key.size <= SS_KEY_MAX &&
                                    segment->last_key.size <= SS_KEY_MAX &&
@@ -130,12 +131,13 @@ static bool is_sound(const struct history_segment *segment)
 static enum ss_status take_segment(struct ss_history *history, sqlite3_stmt *statement,
                                    struct history_segment *segment, struct ss_error *error)
 {
+    const int64_t row_count = sqlite3_column_int64(statement, 4);
     *segment = (struct history_segment){
         .id = sqlite3_column_int64(statement, 0),
         .source = sqlite3_column_int64(statement, 1),
         .index = sqlite3_column_int64(statement, 2),
         .run = sqlite3_column_int64(statement, 3),
-        .row_count = (int32_t)sqlite3_column_int64(statement, 4),
+        .row_count = row_count > 0 && row_count <= SEGMENT_ROWS_MAX ? (int32_t)row_count : 0,
         .first_seq = (uint64_t)sqlite3_column_int64(statement, 5),
         .last_seq = (uint64_t)sqlite3_column_int64(statement, 6),
         .first_us = sqlite3_column_int64(statement, 7),
@@ -383,10 +385,12 @@ static enum ss_status fetch(struct ss_history *history, struct segment_data *dat
 }
 
 // Does the list tell the least and the greatest time and seq of the segment as they are? Reads are pruned by
-// them, and seqs are counted from the first.
+// them, and seqs are counted from the first; those of the log rise, and a read goes on from the last one.
 static bool is_listed(const struct history_segment *segment, int slot, const struct ss_packed *packed)
 {
+    const bool is_log_seq = slot == SLOT_SEQ && segment->index == 0;
     int64_t least = INT64_MAX, greatest = INT64_MIN;
+    if (slot == SLOT_LATENESS) return ss_packed_integers_within(packed, 0, LATENESS_MOST_US);
     if (slot != SLOT_TIME && slot != SLOT_SEQ) return true;
     for (int32_t first = 0; first < packed->count; first += SS_BATCH_ROWS) {
         int64_t numbers[SS_BATCH_ROWS];
@@ -394,7 +398,8 @@ static bool is_listed(const struct history_segment *segment, int slot, const str
         ss_packed_read_integers(packed, first, count, numbers);
         for (int32_t i = 0; i < count; i++) {
             const int64_t number =
-                slot == SLOT_SEQ && segment->index == 0 ? numbers[i] + first + i : numbers[i];
+                is_log_seq ? (int64_t)((uint64_t)numbers[i] + (uint64_t)(first + i)) : numbers[i];
+            if (is_log_seq && number <= greatest) return false;
             least = number < least ? number : least;
             greatest = number > greatest ? number : greatest;
         }
@@ -508,7 +513,9 @@ enum ss_status ss_history_insert_segment(struct ss_history *history, struct hist
     bind_key(statement, 11, segment->last_key);
     SS_TRY(ss_history_run(history, statement, "adding a segment", error));
     segment->id = sqlite3_last_insert_rowid(history->db);
-    return SS_OK;
+    return segment->id > 0 && segment->id <= ID_MOST
+               ? SS_OK
+               : ss_history_fail_row(history, "the numbers of segments are used up", error);
 }
 
 enum ss_status ss_history_insert_blob(struct ss_history *history, int64_t segment, int slot,
@@ -544,6 +551,8 @@ enum ss_status ss_history_next_run(struct ss_history *history, int64_t *run, str
     SS_TRY(ss_history_step(history, statement, &row, "numbering a run of segments", error));
     *run = row ? sqlite3_column_int64(statement, 0) : 0;
     ss_history_done(statement);
+    if (row && (*run <= 0 || *run == INT64_MAX))
+        return ss_history_fail_row(history, "the number of runs makes no sense", error);
     return row ? SS_OK : ss_history_fail_row(history, "the generation of its segments is not there", error);
 }
 

@@ -34,6 +34,7 @@
 #define APPLICATION_ID  0x53534831 // "SSH1"
 #define FORMAT_VERSION  2
 #define BUSY_TIMEOUT_MS 20000
+#define SEQ_MOST        (INT64_MAX >> 1) // seqs are counted on from the newest commit's
 
 static const char schema[] =
     "CREATE TABLE settings(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
@@ -356,6 +357,11 @@ void ss_history_close(struct ss_history *history)
 
 // ---- Commits
 
+static bool is_time(int64_t time_us)
+{
+    return time_us >= SS_TIME_MIN_US && time_us <= SS_TIME_MAX_US;
+}
+
 static enum ss_status read_commit(struct ss_history *history, sqlite3_stmt *statement,
                                   struct ss_commit *commit, bool *found, struct ss_error *error)
 {
@@ -367,7 +373,8 @@ static enum ss_status read_commit(struct ss_history *history, sqlite3_stmt *stat
                                      .arrival_us = sqlite3_column_int64(statement, 3),
                                      .newest_us = sqlite3_column_int64(statement, 4)};
         ss_history_done(statement);
-        if (commit->first_seq == 0 || commit->first_seq > commit->last_seq || commit->id == 0)
+        if (commit->first_seq == 0 || commit->first_seq > commit->last_seq || commit->last_seq > SEQ_MOST ||
+            commit->id == 0 || !is_time(commit->arrival_us) || !is_time(commit->newest_us))
             return ss_history_fail_row(history, "a commit record makes no sense", error);
     }
     return status;
@@ -408,7 +415,9 @@ enum ss_status ss_history_newest_time(struct ss_history *history, int64_t *time_
     SS_TRY(ss_history_step(history, statement, &row, "reading the newest commit", error));
     *time_us = row ? sqlite3_column_int64(statement, 0) : SS_TIME_MIN_US;
     ss_history_done(statement);
-    return SS_OK;
+    return is_time(*time_us)
+               ? SS_OK
+               : ss_history_fail_row(history, "the greatest time of a commit makes no sense", error);
 }
 
 static enum ss_status insert_commit(struct ss_history *history, const struct ss_commit *commit,

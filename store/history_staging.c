@@ -89,9 +89,10 @@ static bool init_staged(struct staged *staged, int32_t capacity)
 }
 
 static enum ss_status take_staged(struct ss_history *history, sqlite3_stmt *statement, struct staged *staged,
-                                  struct ss_error *error)
+                                  uint64_t after, struct ss_error *error)
 {
     const struct history_table *table = staged->table;
+    const uint64_t seq = (uint64_t)sqlite3_column_int64(statement, 0);
     const int32_t row = staged->rows.count;
     const struct ss_type timestamp = {.id = SS_TIMESTAMP};
     struct ss_value time, arrival, value, id = {0};
@@ -100,7 +101,9 @@ static enum ss_status take_staged(struct ss_history *history, sqlite3_stmt *stat
     if (!ss_history_value(statement, 1, timestamp, &time) || !time.present ||
         !ss_history_value(statement, 2, timestamp, &arrival) || !arrival.present || arrival.i64 < time.i64)
         return ss_history_fail_row(history, "an event's time is none", error);
-    staged->seq[row] = (uint64_t)sqlite3_column_int64(statement, 0);
+    if (seq <= (row ? staged->seq[row - 1] : after) || seq > INT64_MAX)
+        return ss_history_fail_row(history, "events are not in the order of seq", error);
+    staged->seq[row] = seq;
     staged->event_time_us[row] = time.i64;
     staged->arrival_us[row] = arrival.i64;
     for (size_t i = 0; i < table->column_count; i++) {
@@ -137,7 +140,7 @@ static enum ss_status read_staged(struct ss_history *history, struct staged *sta
     while (!ss_history_is_full(history, &staged->rows, staged->table->column_count)) {
         SS_TRY(ss_history_step(history, statement, &row, "reading events", error));
         if (!row) return SS_OK;
-        status = take_staged(history, statement, staged, error);
+        status = take_staged(history, statement, staged, after, error);
         if (status != SS_OK) break;
     }
     ss_history_done(statement);

@@ -56,6 +56,8 @@ static enum ss_status load_columns(struct ss_history *history, struct history_ta
     sqlite3_bind_int64(statement, 1, table->id);
     for (size_t i = 0;; i++) {
         SS_TRY(ss_history_step(history, statement, &row, "reading the columns of a source", error));
+        if (!row && i < count) // a damaged index counts other rows than there are
+            return ss_history_fail_row(history, "the columns of a source are not as many as counted", error);
         if (!row) break;
         const char *type = (const char *)sqlite3_column_text(statement, 2);
         const bool fits = i < count && sqlite3_column_int64(statement, 0) == (int64_t)i && type &&
@@ -82,7 +84,11 @@ static enum ss_status load_sources(struct ss_history *history, struct ss_error *
                                 &statement, error));
     for (;;) {
         SS_TRY(ss_history_step(history, statement, &row, "reading the list of sources", error));
-        if (!row || history->table_count == count) break;
+        if (row != (history->table_count < count)) { // a damaged index counts other rows than there are
+            ss_history_done(statement);
+            return ss_history_fail_row(history, "the list of sources has other rows than its index", error);
+        }
+        if (!row) break;
         struct history_table *table = &history->tables[history->table_count];
         table->id = sqlite3_column_int64(statement, 0);
         table->source = copy_text(&history->arena, statement, 1);
@@ -163,6 +169,15 @@ static bool find_positions(const struct history_table *table, const struct ss_so
     return true;
 }
 
+// A source keeps its identity (check_identity), and what is written and read of it goes by both.
+static bool same_identity(const struct history_table *table, const struct ss_source *source,
+                          const int *positions)
+{
+    const int column = source->event_id_column;
+    return table->has_identity == (column >= 0) &&
+           table->id_position == (column >= 0 ? positions[column] : -1);
+}
+
 enum ss_status ss_history_require_table(struct ss_history *history, const struct ss_source *source,
                                         const struct history_table **table, int *positions,
                                         struct ss_error *error)
@@ -177,6 +192,8 @@ enum ss_status ss_history_require_table(struct ss_history *history, const struct
                            "source '%s': history '%s' has no table of these columns; run 'selfsame apply'",
                            source->name, history->path);
     }
+    if (!same_identity(found, source, positions))
+        return ss_history_fail_row(history, "the event_id of a source is not that of its definition", error);
     *table = found;
     return SS_OK;
 }
@@ -368,6 +385,11 @@ static enum ss_status check_identity(const struct ss_history *history, const str
     return status;
 }
 
+static enum ss_status fail_lost(const struct ss_history *history, struct ss_error *error)
+{
+    return ss_history_fail_row(history, "a source that was just written is not in the list", error);
+}
+
 static enum ss_status prepare_source(struct ss_history *history, const struct ss_source *source,
                                      struct ss_buffer *sql, struct ss_error *error)
 {
@@ -376,6 +398,7 @@ static enum ss_status prepare_source(struct ss_history *history, const struct ss
     if (!table) {
         SS_TRY(create_table(history, source, sql, error));
         SS_TRY(ss_history_find_table(history, source->name, &table, error));
+        if (!table) return fail_lost(history, error);
     }
     SS_TRY(check_identity(history, table, source, sql, error));
     size_t position = table->column_count;
@@ -385,7 +408,8 @@ static enum ss_status prepare_source(struct ss_history *history, const struct ss
             SS_TRY(add_column(history, table, position++, &source->columns[i], sql, error));
     }
     SS_TRY(ss_history_load_tables(history, error));
-    return add_identity_index(history, known_table(history, source->name), sql, error);
+    table = known_table(history, source->name);
+    return table ? add_identity_index(history, table, sql, error) : fail_lost(history, error);
 }
 
 enum ss_status ss_history_check(struct ss_history *history, const struct ss_definitions *definitions,

@@ -159,6 +159,10 @@ static enum ss_status look_up(struct append *append, int32_t row, uint64_t *seq,
     SS_TRY(find_staged(append, row, &found, error));
     if (found) {
         *seq = (uint64_t)sqlite3_column_int64(append->find_row, 0);
+        if (*seq == 0 || *seq >= append->history->next_seq) {
+            ss_history_done(append->find_row);
+            return ss_history_fail_row(append->history, "an event has a seq that was not given out", error);
+        }
         return compare_staged(append, row, outcome, error);
     }
     SS_TRY(ss_history_find_event(append->history, append->table, append->rows->event_time_us[row],

@@ -17,6 +17,9 @@ struct ss_online_txn; // a read snapshot or the one write transaction
 
 struct ss_online_options {
     size_t map_bytes; // 0: 1 TiB of address space
+    // How often the files were removed to be made anew, in memory that all processes share and that outlives
+    // the open: a snapshot need not look at the file while it stands. NULL: every snapshot does.
+    const _Atomic uint64_t *times_made;
 };
 
 // What the online store holds.
@@ -77,6 +80,13 @@ const char *ss_online_table_name(const struct ss_sha256 *fingerprint, char name[
 // in hex.
 enum ss_status ss_online_get(struct ss_online_txn *txn, const struct ss_sha256 *fingerprint,
                              struct ss_bytes key, struct ss_bytes *state, struct ss_error *error);
+// Its two halves, so that many rows can be found before the first is read: find looks for the row and has its
+// bytes fetched; open (not for row.data NULL) checks them.
+enum ss_status ss_online_find(struct ss_online_txn *txn, const struct ss_sha256 *fingerprint,
+                              struct ss_bytes key, struct ss_bytes *row, struct ss_error *error);
+enum ss_status ss_online_open_row(struct ss_online_txn *txn, const struct ss_sha256 *fingerprint,
+                                  struct ss_bytes key, struct ss_bytes row, struct ss_bytes *state,
+                                  struct ss_error *error);
 enum ss_status ss_online_put(struct ss_online_txn *txn, const struct ss_sha256 *fingerprint,
                              struct ss_bytes key, struct ss_bytes state, struct ss_error *error);
 enum ss_status ss_online_delete(struct ss_online_txn *txn, const struct ss_sha256 *fingerprint,

@@ -9,6 +9,9 @@
 #define ROW_FORMAT 1
 #define ROW_HEADER 17
 
+#define CACHE_LINE  64
+#define FETCH_BYTES 1024 // beyond it the processor fetches ahead by itself
+
 static uint64_t row_checksum(struct ss_bytes key, struct ss_bytes state)
 {
     uint8_t sums[16];
@@ -40,14 +43,14 @@ static enum ss_status damaged_row(const struct ss_online_txn *txn, const struct 
 }
 
 static enum ss_status open_row(const struct ss_online_txn *txn, const struct online_table *table,
-                               const struct ss_sha256 *fingerprint, struct ss_bytes key, const MDB_val *row,
+                               const struct ss_sha256 *fingerprint, struct ss_bytes key, struct ss_bytes row,
                                struct ss_bytes *state, struct ss_error *error)
 {
     char text[2 * KEY_TEXT_BYTES + 4];
-    const uint8_t *bytes = row->mv_data;
-    if (row->mv_size < ROW_HEADER || bytes[0] != ROW_FORMAT)
+    const uint8_t *bytes = (const uint8_t *)row.data;
+    if (row.size < ROW_HEADER || bytes[0] != ROW_FORMAT)
         return damaged_row(txn, table, key, "unknown format", error);
-    const struct ss_bytes found = {(const char *)bytes + ROW_HEADER, row->mv_size - ROW_HEADER};
+    const struct ss_bytes found = {row.data + ROW_HEADER, row.size - ROW_HEADER};
     if (ss_get_fixed64(bytes + 9) != row_checksum(key, found))
         return damaged_row(txn, table, key, "wrong checksum", error);
     if (memcmp(bytes + 1, fingerprint->bytes, 8) != 0)
@@ -66,19 +69,46 @@ static MDB_val key_value(struct ss_bytes key)
     return (MDB_val){key.size, (void *)(uintptr_t)key.data};
 }
 
+// Asks for the cache lines of a row, of a long one the first.
+static void fetch(const MDB_val *row)
+{
+    const char *bytes = row->mv_data;
+    const size_t size = row->mv_size < FETCH_BYTES ? row->mv_size : FETCH_BYTES;
+    for (size_t at = 0; at < size; at += CACHE_LINE) __builtin_prefetch(bytes + at);
+}
+
+enum ss_status ss_online_find(struct ss_online_txn *txn, const struct ss_sha256 *fingerprint,
+                              struct ss_bytes key, struct ss_bytes *row, struct ss_error *error)
+{
+    struct online_table *table;
+    MDB_val name = key_value(key), found;
+    SS_TRY(ss_online_require_table(txn, fingerprint, &table, error));
+    const int code = mdb_get(txn->txn, table->dbi, &name, &found);
+    *row = (struct ss_bytes){NULL, 0};
+    if (code == MDB_NOTFOUND) return SS_OK;
+    if (code != 0) return ss_online_fail(txn->environment->directory, code, "reading a row", error);
+    *row = (struct ss_bytes){found.mv_data, found.mv_size};
+    fetch(&found);
+    return SS_OK;
+}
+
+enum ss_status ss_online_open_row(struct ss_online_txn *txn, const struct ss_sha256 *fingerprint,
+                                  struct ss_bytes key, struct ss_bytes row, struct ss_bytes *state,
+                                  struct ss_error *error)
+{
+    struct online_table *table;
+    SS_TRY(ss_online_require_table(txn, fingerprint, &table, error));
+    return open_row(txn, table, fingerprint, key, row, state, error);
+}
+
 enum ss_status ss_online_get(struct ss_online_txn *txn, const struct ss_sha256 *fingerprint,
                              struct ss_bytes key, struct ss_bytes *state, struct ss_error *error)
 {
-    struct online_table *table;
-    MDB_val name = key_value(key), row;
-    SS_TRY(ss_online_require_table(txn, fingerprint, &table, error));
-    const int code = mdb_get(txn->txn, table->dbi, &name, &row);
-    if (code == MDB_NOTFOUND) {
-        *state = (struct ss_bytes){NULL, 0};
-        return SS_OK;
-    }
-    if (code != 0) return ss_online_fail(txn->environment->directory, code, "reading a row", error);
-    return open_row(txn, table, fingerprint, key, &row, state, error);
+    struct ss_bytes row;
+    SS_TRY(ss_online_find(txn, fingerprint, key, &row, error));
+    if (row.data) return ss_online_open_row(txn, fingerprint, key, row, state, error);
+    *state = row;
+    return SS_OK;
 }
 
 enum ss_status ss_online_put(struct ss_online_txn *txn, const struct ss_sha256 *fingerprint,
@@ -127,7 +157,10 @@ static enum ss_status scan(struct ss_online_txn *txn, const struct ss_sha256 *fi
         if (code != 0) break;
         const struct ss_bytes key = {name.mv_data, name.mv_size};
         struct ss_bytes state = {0};
-        if (opens_rows) status = open_row(txn, table, fingerprint, key, &row, &state, error);
+        if (opens_rows) {
+            const struct ss_bytes bytes = {row.mv_data, row.mv_size};
+            status = open_row(txn, table, fingerprint, key, bytes, &state, error);
+        }
         if (status == SS_OK) status = each(context, key, state);
     }
     mdb_cursor_close(cursor);

@@ -21,6 +21,11 @@ const char *ss_online_table_name(const struct ss_sha256 *fingerprint, char name[
     return name;
 }
 
+static uint64_t prefix_of(const struct ss_sha256 *fingerprint)
+{
+    return __builtin_bswap64(ss_get_fixed64(fingerprint->bytes));
+}
+
 // ---- The state record and the map of tables
 
 enum ss_status ss_online_read_state(const struct online_environment *environment, MDB_txn *txn,
@@ -94,7 +99,10 @@ static int read_table(struct online_environment *environment, MDB_txn *txn, cons
                       const MDB_val *value, struct online_table *table)
 {
     if (value->mv_size != 4) return MDB_CORRUPTED;
+    char *end;
     memcpy(table->name, (const char *)key->mv_data + 6, 16);
+    table->prefix = strtoull(table->name, &end, 16);
+    if (end != table->name + 16) return MDB_CORRUPTED;
     table->is_new = memcmp(key->mv_data, new_prefix, 6) == 0;
     table->slot = ss_get_fixed32(value->mv_data);
     return open_slot(environment, txn, table->slot, 0, &table->dbi);
@@ -193,11 +201,9 @@ enum ss_status ss_online_refresh(struct online_environment *environment, struct 
 
 static struct online_table *find_table(const struct ss_online_txn *txn, const struct ss_sha256 *fingerprint)
 {
-    char name[NAME_SIZE];
-    ss_online_table_name(fingerprint, name);
+    const uint64_t prefix = prefix_of(fingerprint);
     for (size_t i = 0; i < txn->map->count; i++)
-        if (txn->map->tables[i].is_new == txn->uses_new &&
-            memcmp(txn->map->tables[i].name, name, NAME_SIZE) == 0)
+        if (txn->map->tables[i].prefix == prefix && txn->map->tables[i].is_new == txn->uses_new)
             return &txn->map->tables[i];
     return NULL;
 }
@@ -251,6 +257,7 @@ static int add_table(struct ss_online_txn *txn, const struct ss_sha256 *fingerpr
         return ENOMEM;
     struct online_table *table = &txn->map->tables[txn->map->count];
     ss_online_table_name(fingerprint, table->name);
+    table->prefix = prefix_of(fingerprint);
     table->is_new = txn->uses_new;
     table->slot = free_slot(txn->map);
     if (table->slot >= MAX_SLOTS) return MDB_DBS_FULL;

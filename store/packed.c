@@ -257,6 +257,11 @@ enum ss_packed_open ss_packed_open_integers(struct ss_bytes bytes, int32_t count
     return SS_PACKED_OK;
 }
 
+bool ss_packed_integers_within(const struct ss_packed *packed, int64_t least, int64_t most)
+{
+    return ss_frames_within(&packed->integers, least, most);
+}
+
 // ---- reading
 
 // The number of values before a row.

@@ -29,6 +29,8 @@ struct ss_command {
     const char *usage;   // "train SERVICE --spine FILE ..."
     const char *summary; // one line
     const char *help;    // options and examples
+    const char *(*more)(
+        struct ss_buffer *text); // what stands behind the help, made from a table. NULL: nothing
 };
 const struct ss_command *ss_commands(size_t *count);
 
@@ -96,8 +98,10 @@ int ss_command_digest(struct ss_cli *cli, int argc, char **argv);
 int ss_command_skew(struct ss_cli *cli, int argc, char **argv);
 int ss_command_stats(struct ss_cli *cli, int argc, char **argv);
 int ss_command_dump(struct ss_cli *cli, int argc, char **argv);
+int ss_command_serve(struct ss_cli *cli, int argc, char **argv);
 int ss_command_sql(struct ss_cli *cli, int argc, char **argv);
 int ss_command_compact(struct ss_cli *cli, int argc, char **argv);
+int ss_command_token(struct ss_cli *cli, int argc, char **argv);
 int ss_command_bench(struct ss_cli *cli, int argc, char **argv);
 int ss_command_completion(struct ss_cli *cli, int argc, char **argv);
 

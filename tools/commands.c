@@ -2,7 +2,16 @@
 
 #include <string.h>
 
+#include "server/settings.h"
 #include "tools/cli.h"
+
+static const char *settings_help(struct ss_buffer *text)
+{
+    ss_buffer_text(text, "\nsettings:\n");
+    ss_settings_print_help(text);
+    ss_buffer_byte(text, 0);
+    return text->failed ? "" : (const char *)text->data;
+}
 
 static const struct ss_command commands[] = {
     {"init", ss_command_init, "init [--clock wall|replay]", "make an empty store",
@@ -135,6 +144,21 @@ static const struct ss_command commands[] = {
      "examples:\n"
      "  selfsame dump user_spend user_id=u17\n"
      "  selfsame dump --history payments > saved.csv\n"},
+    {"serve", ss_command_serve, "serve [--listen ADDR]... [--config FILE] [--SETTING VALUE]...",
+     "serve the store over gRPC until SIGTERM",
+     "Lookups, pushes and training tables for clients in any language; proto/selfsame/v1/feature_store.proto "
+     "is\n"
+     "the interface, docs/CONFIG.md lists the settings, which are options (--max-entities 100) or stand in a "
+     "file\n"
+     "(max_entities: 100). SIGHUP reads them, the tokens and the certificates again.\n\n"
+     "  --listen ADDR   HOST:PORT (default 127.0.0.1:7500), tls:HOST:PORT, unix:/PATH; port 0: any free one\n"
+     "  --config FILE   settings, as YAML\n\n"
+     "Says \"listening ADDR\" on standard output once it does.\n\n"
+     "examples:\n"
+     "  selfsame serve\n"
+     "  selfsame --dir /var/lib/selfsame serve --config /etc/selfsame/selfsame.yaml\n"
+     "  selfsame serve --listen unix:/run/selfsame.sock --listen 127.0.0.1:0\n",
+     settings_help},
     {"sql", ss_command_sql, "sql [QUERY] [--csv]", "ask history in SQL",
      "Every source is a table: its columns, then _event_time_us, _arrival_time, _seq (the order in which "
      "rows\n"
@@ -151,6 +175,20 @@ static const struct ss_command commands[] = {
      "country'\n"
      "  selfsame sql --csv 'SELECT * FROM payments WHERE _seq > 1000000 LIMIT 10'\n"
      "  selfsame --json sql 'SELECT source, reason, count(*) AS rows FROM quarantine GROUP BY 1, 2'\n"},
+    {"token", ss_command_token,
+     "token create NAME --allow RIGHT... [--expires 90d|TIME] | token list | token revoke NAME",
+     "who may call a served store",
+     "  token create NAME   makes a token and shows its text, this once\n"
+     "    --allow RIGHT     read:SERVICE, push:SOURCE, train:SERVICE (read:* and so on: all), admin. Several "
+     "times\n"
+     "    --expires T       after a duration, or at a time; else never\n"
+     "  token list          all of them, without their secrets\n"
+     "  token revoke NAME   by name or id; a running server refuses it within a second\n\n"
+     "As soon as one was ever made, the server takes no call without one (docs/CONFIG.md, require_token).\n\n"
+     "examples:\n"
+     "  selfsame token create scorer --allow read:fraud_v1 --allow push:payments --expires 90d\n"
+     "  selfsame token create training --allow 'train:*'\n"
+     "  selfsame token revoke scorer\n"},
     {"bench", ss_command_bench, "bench ingest [--events N] [--entities N] [--batch N]", "measure",
      "  bench ingest   events of a payment-like source with 24 window features into a fresh store below the "
      "current\n"
@@ -184,7 +222,8 @@ static void print_bash(void)
         "    if [[ -z $command ]]; then\n"
         "        COMPREPLY=($(compgen -W \"$commands --dir --json --now --help --version\" -- \"$word\"))\n"
         "    elif [[ $word == -* ]]; then\n"
-        "        COMPREPLY=($(compgen -W \"$(selfsame \"$command\" --help | grep -oE -- '--?[a-z]+' | sort "
+        "        COMPREPLY=($(compgen -W \"$(selfsame \"$command\" --help | grep -oE -- '--?[a-z][a-z-]*' | "
+        "sort "
         "-u)\" "
         "-- \"$word\"))\n"
         "    else\n"
@@ -225,7 +264,10 @@ static void print_man(void)
         putchar('\n');
         print_roff(commands[i].summary);
         puts("\n.PP\n.nf");
+        struct ss_buffer more = {0};
         print_roff(commands[i].help);
+        if (commands[i].more) print_roff(commands[i].more(&more));
+        ss_buffer_release(&more);
         puts(".fi");
     }
     puts(
@@ -235,12 +277,23 @@ static void print_man(void)
         ".SH ENVIRONMENT\n.TP\n.B SELFSAME_DIR\nthe store when \\-\\-dir is not given");
 }
 
+static void print_settings(void)
+{
+    struct ss_buffer page = {0};
+    ss_settings_print_reference(&page);
+    if (page.size) fwrite(page.data, 1, page.size, stdout);
+    ss_buffer_release(&page);
+}
+
+// Also `completion config`, which prints docs/CONFIG.md: for the build and the tests.
 int ss_command_completion(struct ss_cli *cli, int argc, char **argv)
 {
     if (argc == 2 && strcmp(argv[1], "bash") == 0)
         print_bash();
     else if (argc == 2 && strcmp(argv[1], "man") == 0)
         print_man();
+    else if (argc == 2 && strcmp(argv[1], "config") == 0)
+        print_settings();
     else
         return ss_cli_usage(cli, "expected: completion bash|man");
     return SS_EXIT_OK;

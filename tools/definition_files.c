@@ -6,9 +6,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "materializer/zones.h"
 #include "tools/cli.h"
-
-#define ZONES "/usr/share/zoneinfo"
 
 struct files {
     struct ss_file *items;
@@ -81,17 +80,6 @@ static enum ss_status add_folder(struct files *files, const char *folder, struct
     return status;
 }
 
-static bool load_zone(void *context, const char *name, struct ss_bytes *tzif)
-{
-    char path[512];
-    if (name[0] == '/' || strstr(name, "..")) return false;
-    const int length = snprintf(path, sizeof path, "%s/%s", ZONES, name);
-    struct stat info;
-    if (length < 0 || (size_t)length >= sizeof path || stat(path, &info) != 0 || !S_ISREG(info.st_mode))
-        return false;
-    return read_whole(path, context, 1 << 20, tzif, NULL) == SS_OK;
-}
-
 enum ss_status ss_cli_compile(char **paths, int count, struct ss_definitions **definitions,
                               struct ss_error *error)
 {
@@ -99,7 +87,7 @@ enum ss_status ss_cli_compile(char **paths, int count, struct ss_definitions **d
     struct files files = {0};
     struct ss_buffer report = {0};
     size_t error_count = 0;
-    const struct ss_zone_loader zones = {load_zone, &files.arena};
+    const struct ss_zone_loader zones = ss_machine_zones(&files.arena);
     for (int i = 0; i < count; i++) {
         struct stat info;
         const bool folder = stat(paths[i], &info) == 0 && S_ISDIR(info.st_mode);

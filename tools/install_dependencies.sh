@@ -21,6 +21,15 @@ packages='
     libpcre2-dev     # regular expressions
     libxxhash-dev    # checksums and sketches
     libssl-dev       # SHA-256: fingerprints, digests, batches
+    libgrpc-dev      # the service and its client: gRPC C core
+    libprotobuf-c-dev # messages in C
+    protobuf-c-compiler # makes them from proto/
+    protobuf-compiler # the compiler under it; descriptors for reflection
+    grpc-proto       # the health and reflection services of gRPC
+    libmicrohttpd-dev # metrics over HTTP
+    libsystemd-dev   # tells systemd when the service is ready
+    python3-grpcio   # tests: a client that is not ours
+    python3-grpc-tools # its stubs
     libcmocka-dev    # unit tests
     clang            # the other compiler: bits over builds, fuzz targets
     libclang-rt-14-dev # its sanitizers and libFuzzer

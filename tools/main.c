@@ -49,7 +49,7 @@ static const struct ss_command *find_command(const char *name)
 // Of the agreed command line, but made later.
 static bool is_later(const char *name)
 {
-    static const char *const later[] = {"--server", "--log", "explain", "serve", "rebuild-table", "token"};
+    static const char *const later[] = {"--server", "--log", "explain", "rebuild-table"};
     for (size_t i = 0; i < sizeof later / sizeof *later; i++)
         if (strcmp(name, later[i]) == 0) return true;
     return false;

@@ -21,23 +21,37 @@ void ss_arena_init(struct ss_arena *arena, size_t limit_bytes)
     *arena = (struct ss_arena){.limit_bytes = limit_bytes};
 }
 
+void ss_arena_init_within(struct ss_arena *arena, struct ss_arena *parent)
+{
+    *arena = (struct ss_arena){.parent = parent};
+}
+
+static void *take(struct ss_arena *arena, size_t size_bytes);
+
 static struct ss_arena_block *add_block(struct ss_arena *arena, size_t size_bytes)
 {
     size_t capacity = arena->block ? arena->block->capacity : BLOCK_LEAST / 2;
     if (capacity < BLOCK_MOST) capacity *= 2;
     if (capacity < size_bytes) capacity = size_bytes;
     if (capacity > SIZE_MAX - sizeof(struct ss_arena_block)) return NULL;
-    struct ss_arena_block *block = malloc(sizeof *block + capacity);
+    struct ss_arena_block *block =
+        arena->parent ? take(arena->parent, sizeof *block + capacity) : malloc(sizeof *block + capacity);
     if (!block) return NULL;
     *block = (struct ss_arena_block){.next = arena->block, .capacity = capacity};
     arena->block = block;
     return block;
 }
 
-void *ss_arena_alloc(struct ss_arena *arena, size_t size_bytes)
+static size_t aligned(size_t size_bytes)
+{
+    return size_bytes ? (size_bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT : ALIGNMENT;
+}
+
+// Not zeroed.
+static void *take(struct ss_arena *arena, size_t size_bytes)
 {
     if (size_bytes > SIZE_MAX - ALIGNMENT) return NULL;
-    const size_t size = size_bytes ? (size_bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT : ALIGNMENT;
+    const size_t size = aligned(size_bytes);
     if (arena->limit_bytes && (size > arena->limit_bytes || arena->used_bytes > arena->limit_bytes - size))
         return NULL;
     struct ss_arena_block *block = arena->block;
@@ -46,7 +60,13 @@ void *ss_arena_alloc(struct ss_arena *arena, size_t size_bytes)
     void *memory = block->bytes + block->used;
     block->used += size;
     arena->used_bytes += size;
-    return memset(memory, 0, size);
+    return memory;
+}
+
+void *ss_arena_alloc(struct ss_arena *arena, size_t size_bytes)
+{
+    void *memory = take(arena, size_bytes);
+    return memory ? memset(memory, 0, aligned(size_bytes)) : NULL;
 }
 
 void *ss_arena_array(struct ss_arena *arena, size_t count, size_t size_bytes)
@@ -63,6 +83,11 @@ void *ss_arena_copy(struct ss_arena *arena, const void *data, size_t size_bytes)
     return copy;
 }
 
+static void give_back(const struct ss_arena *arena, struct ss_arena_block *block)
+{
+    if (!arena->parent) free(block);
+}
+
 void ss_arena_reset(struct ss_arena *arena)
 {
     struct ss_arena_block *kept = arena->block;
@@ -70,10 +95,10 @@ void ss_arena_reset(struct ss_arena *arena)
         next = block->next;
         if (block == kept) continue;
         if (block->capacity > kept->capacity) {
-            free(kept);
+            give_back(arena, kept);
             kept = block;
         } else {
-            free(block);
+            give_back(arena, block);
         }
     }
     if (kept) {
@@ -87,6 +112,6 @@ void ss_arena_reset(struct ss_arena *arena)
 void ss_arena_release(struct ss_arena *arena)
 {
     ss_arena_reset(arena);
-    free(arena->block);
+    if (arena->block) give_back(arena, arena->block);
     arena->block = NULL;
 }

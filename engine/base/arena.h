@@ -13,10 +13,14 @@ struct ss_arena {
     struct ss_arena_block *block; // newest first; a zeroed struct is an empty arena without a limit
     size_t used_bytes;            // given out since the last reset
     size_t limit_bytes;           // 0: no limit
+    struct ss_arena *parent;      // where its blocks come from; NULL: malloc
 };
 
 // `limit_bytes` 0: no limit. Allocates nothing.
 void ss_arena_init(struct ss_arena *arena, size_t limit_bytes);
+
+// An arena whose blocks are memory of `parent`: for what is reset more often. Dead once the parent is reset.
+void ss_arena_init_within(struct ss_arena *arena, struct ss_arena *parent);
 
 // Zeroed memory, aligned to 16 bytes, valid until reset or release. NULL when malloc fails or the limit is
 // reached.

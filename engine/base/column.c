@@ -91,25 +91,32 @@ bool ss_value_equal(struct ss_type type, struct ss_value a, struct ss_value b)
     return memcmp(&a.i64, &b.i64, sizeof a.i64) == 0;
 }
 
-static size_t bitmap_bytes(int32_t rows)
+// The bitmap of `rows` rows, in whole words.
+static size_t bitmap_words(int32_t rows)
 {
-    return ((size_t)rows + 7) / 8;
+    return ((size_t)rows + 63) / 64 * 8;
+}
+
+size_t ss_column_bytes(struct ss_type type, int32_t capacity)
+{
+    const size_t rows = (size_t)capacity, bitmap = bitmap_words(capacity);
+    if (type.id == SS_BOOL) return 2 * bitmap;
+    if (ss_type_is_text(type)) return bitmap + ((rows + 1) * sizeof(int32_t) + 7) / 8 * 8;
+    return bitmap + rows * sizeof(int64_t);
+}
+
+void ss_column_place(struct ss_column *column, struct ss_type type, int32_t capacity, void *memory)
+{
+    uint8_t *const bytes = memory;
+    *column = (struct ss_column){.type = type, .capacity = capacity, .validity = bytes};
+    column->bits = bytes + bitmap_words(capacity); // or what else the values are
 }
 
 bool ss_column_init(struct ss_column *column, struct ss_type type, int32_t capacity, struct ss_arena *arena)
 {
-    struct ss_column made = {.type = type, .capacity = capacity};
-    const size_t rows = (size_t)capacity;
-    made.validity = ss_arena_alloc(arena, bitmap_bytes(capacity));
-    if (type.id == SS_BOOL)
-        made.bits = ss_arena_alloc(arena, bitmap_bytes(capacity));
-    else if (ss_type_is_text(type))
-        made.offsets = ss_arena_array(arena, rows + 1, sizeof *made.offsets);
-    else
-        made.i64 = ss_arena_array(arena, rows, sizeof *made.i64);
-    if (!made.validity || !made.bits) return false;
-    *column = made;
-    return true;
+    void *memory = ss_arena_alloc(arena, ss_column_bytes(type, capacity));
+    if (memory) ss_column_place(column, type, capacity, memory);
+    return memory != NULL;
 }
 
 bool ss_column_reserve(struct ss_column *column, size_t data_size, struct ss_arena *arena)

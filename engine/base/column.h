@@ -119,6 +119,9 @@ static inline void ss_bit_set(uint8_t *bits, int32_t row, bool value)
 
 // An empty column for up to `capacity` rows in the arena. False when out of memory.
 bool ss_column_init(struct ss_column *column, struct ss_type type, int32_t capacity, struct ss_arena *arena);
+// The same in memory that the caller has: zeroed, ss_column_bytes long (a multiple of 8), aligned to 8.
+size_t ss_column_bytes(struct ss_type type, int32_t capacity);
+void ss_column_place(struct ss_column *column, struct ss_type type, int32_t capacity, void *memory);
 // Appends a value (strings are copied into the column; the column's string data grows in `arena`). length <
 // capacity must hold. False when out of memory or when string data would pass 2^31 bytes.
 bool ss_column_append(struct ss_column *column, struct ss_value value, struct ss_arena *arena);

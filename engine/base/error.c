@@ -24,11 +24,11 @@ enum ss_status ss_fail_memory(struct ss_error *error, const char *what)
 struct row {
     const char *name, *text;
     bool retry;
-    int exit;
+    int exit, grpc;
 };
 
 static const struct row rows[] = {
-#define ROW(code, text, retry, exit) {#code, text, retry, exit},
+#define ROW(code, text, retry, exit, grpc) {#code, text, retry, exit, grpc},
     SS_STATUS_TABLE(ROW)
 #undef ROW
 };
@@ -51,6 +51,11 @@ bool ss_status_retry(enum ss_status status)
 int ss_status_exit(enum ss_status status)
 {
     return rows[status].exit;
+}
+
+int ss_status_grpc(enum ss_status status)
+{
+    return rows[status].grpc;
 }
 
 void ss_assert_failed(const char *condition, const char *file, int line)

@@ -10,22 +10,29 @@
 #include <stdarg.h>
 #include <stdbool.h>
 
-//       code            text                                   retry  exit
-#define SS_STATUS_TABLE(X)                                       \
-    X(SS_OK, "ok", false, 0)                                     \
-    X(SS_FOUND, "the command found what it looks for", false, 1) \
-    X(SS_INVALID, "invalid input", false, 2)                     \
-    X(SS_NOT_FOUND, "not found", false, 2)                       \
-    X(SS_CONFLICT, "conflict", false, 2)                         \
-    X(SS_BUSY, "busy", true, 2)                                  \
-    X(SS_LIMIT, "over a limit", false, 2)                        \
-    X(SS_VERSION, "other version", false, 2)                     \
-    X(SS_DAMAGED, "damaged data", false, 2)                      \
-    X(SS_IO, "input/output error", true, 2)                      \
-    X(SS_OUT_OF_MEMORY, "out of memory", true, 2)
+// What a call over the network ends with (grpc: the numbers of gRPC's status codes), and a command.
+//    code                   text                          retry  exit  grpc
+#define SS_STATUS_TABLE(X)                                                    \
+    X(SS_OK, "ok", false, 0, 0)                                               \
+    X(SS_FOUND, "the command found what it looks for", false, 1, 2)           \
+    X(SS_INVALID, "invalid input", false, 2, 3)                               \
+    X(SS_NOT_FOUND, "not found", false, 2, 5)                                 \
+    X(SS_CONFLICT, "conflict", false, 2, 10)                                  \
+    X(SS_BUSY, "busy", true, 2, 8)                                            \
+    X(SS_LIMIT, "over a limit", false, 2, 8)                                  \
+    X(SS_VERSION, "other version", false, 2, 9)                               \
+    X(SS_DAMAGED, "damaged data", false, 2, 15)                               \
+    X(SS_IO, "input/output error", true, 2, 14)                               \
+    X(SS_OUT_OF_MEMORY, "out of memory", true, 2, 8)                          \
+    X(SS_UNKNOWN_CALLER, "not known who calls", false, 2, 16)                 \
+    X(SS_DENIED, "not allowed", false, 2, 7)                                  \
+    X(SS_TOO_LATE, "deadline exceeded", true, 2, 4)                           \
+    X(SS_CANCELLED, "cancelled", false, 2, 1)                                 \
+    X(SS_UNIMPLEMENTED, "no such method", false, 2, 12)                       \
+    X(SS_STOPPING, "stopping", true, 2, 14)
 
 enum ss_status {
-#define SS_STATUS_CODE(code, text, retry, exit) code,
+#define SS_STATUS_CODE(code, text, retry, exit, grpc) code,
     SS_STATUS_TABLE(SS_STATUS_CODE)
 #undef SS_STATUS_CODE
 };
@@ -46,6 +53,7 @@ const char *ss_status_name(enum ss_status status); // "SS_OK"
 const char *ss_status_text(enum ss_status status); // "ok"
 bool ss_status_retry(enum ss_status status);       // may the same call succeed later?
 int ss_status_exit(enum ss_status status);         // exit status of a command that ends with it
+int ss_status_grpc(enum ss_status status);         // gRPC status code of a call that ends with it
 
 // Returns from the function when expr fails.
 #define SS_TRY(expr)                           \

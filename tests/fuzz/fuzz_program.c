@@ -43,15 +43,20 @@ static bool make_subject(struct ss_bytes text, struct subject *subject)
     return true;
 }
 
-static void count_bytes(struct ss_program *program)
+static void count_bytes(struct subject *subject)
 {
+    struct ss_program *program = subject->program;
     program->wide_bytes = program->narrow_bytes = 0;
     for (int32_t i = 0; i < program->count; i++) {
-        const struct ss_type type = program->instructions[i].type;
-        if ((unsigned)type.id > SS_VECTOR) continue;
-        const int32_t width = ss_value_width(type);
-        program->narrow_bytes += width == 1 ? 2 : 1;
-        program->wide_bytes += width == 1 ? 0 : width;
+        struct ss_instruction *instruction = &subject->instructions[i];
+        for (int k = 0; k < 3; k++)
+            if (instruction->operands[k] >= 0 && instruction->operands[k] < i)
+                subject->instructions[instruction->operands[k]].is_operand = true;
+    }
+    for (int32_t i = 0; i < program->count; i++) {
+        if ((unsigned)program->instructions[i].type.id > SS_VECTOR) continue;
+        program->narrow_bytes += ss_narrow_bytes(&program->instructions[i]);
+        program->wide_bytes += ss_wide_bytes(&program->instructions[i]);
     }
 }
 
@@ -125,7 +130,7 @@ static void change(struct subject *subject, struct fuzz_input *input)
     case 12: append(subject, value); break;
     case 13: program->count = (int32_t)(value % (uint64_t)program->count); break;
     case 14: program->wide_bytes = (int32_t)value; break;
-    case 15: count_bytes(program); break;
+    case 15: count_bytes(subject); break;
     case 16: set_setting(subject, instruction, value); break;
     }
 }

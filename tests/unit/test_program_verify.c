@@ -111,6 +111,7 @@ CHANGE(not_utf8, instruction->cell.text = ss_bytes_of("\xff"))
 CHANGE(no_setting, instruction->setting = NULL)
 CHANGE(no_output, subject->outputs[0] = subject->program.count)
 CHANGE(output_before, subject->outputs[0] = -1)
+CHANGE(no_operand, subject->instructions[instruction->operands[0]].is_operand = false)
 CHANGE(little_memory, subject->program.wide_bytes -= 8)
 CHANGE(less_memory, subject->program.narrow_bytes--)
 CHANGE(cut, subject->program.count--)
@@ -122,6 +123,7 @@ static void what_would_be_unsafe_is_refused(void **state)
         {"a register that reads itself", "f + g", -1, read_self},
         {"a register that is not there", "f + g", -1, read_later},
         {"a register before the first", "f + g", -1, read_before},
+        {"an operand that is none", "f + g", -1, no_operand},
         {"doubles added as integers", "f + g", -1, exact_opcode},
         {"no opcode", "f + g", -1, no_opcode},
         {"an opcode below the first", "f + g", -1, negative_opcode},

@@ -212,7 +212,7 @@ static void golden_bytes_of_a_small_state(void **unused)
     assert_int_equal(ss_state_print(state, &printed, NULL), SS_OK);
     ss_buffer_byte(&printed, 0);
     assert_string_equal((char *)hex.data,
-                        "01"
+                        "02"
                         "03"
                         "00"
                         "08"
@@ -254,6 +254,66 @@ static void golden_bytes_of_a_small_state(void **unused)
     ss_buffer_release(&hex);
     ss_arena_release(&arena);
     fixture_release(&fixture);
+}
+
+static void assert_hex(const struct ss_state *state, const char *want)
+{
+    struct ss_buffer bytes = {0}, hex = {0};
+    encode(state, &bytes);
+    for (size_t i = 0; i < bytes.size; i++) ss_buffer_format(&hex, "%02x", bytes.data[i]);
+    ss_buffer_byte(&hex, 0);
+    assert_string_equal((char *)hex.data, want);
+    ss_buffer_release(&bytes);
+    ss_buffer_release(&hex);
+}
+
+static void lasts_of_the_newest_event_do_not_repeat_which_it_is(void **unused)
+{
+    (void)unused;
+    struct fixture *fixture = calloc(1, sizeof *fixture);
+    struct ss_arena arena = {0};
+    bool expired[2];
+    struct ss_value got[2];
+    fixture_begin(fixture);
+    for (int i = 0; i < 2; i++) {
+        const int group = fixture_group(fixture, (struct ss_type){i ? SS_FLOAT64 : SS_INT64, 0});
+        fixture_aggregate(fixture, SS_AGG_LAST, group, SS_BOUND_ALL, 0, 0);
+    }
+    fixture_end(fixture);
+    const bool both[] = {true, true, true}, second[] = {true, false, true};
+    const struct ss_value seven[] = {{0}, {.present = true, .i64 = 7}, {0}};
+    const struct ss_value real[] = {{0}, {0}, {.present = true, .f64 = 7}};
+    struct ss_state *state = ss_state_create(&fixture->view, &arena);
+    assert_int_equal(ss_state_add(state, &(struct ss_event){5, 1, both, seven, NULL}, INT64_MIN, NULL),
+                     SS_OK);
+    assert_hex(state,
+               "02"
+               "0100"
+               "12"
+               "01010a01"
+               "01040e"
+               "0003");
+    assert_int_equal(ss_state_add(state, &(struct ss_event){9, 2, second, real, NULL}, INT64_MIN, NULL),
+                     SS_OK);
+    assert_hex(state,
+               "02"
+               "0100"
+               "18"
+               "02011202"
+               "01020a010e"
+               "010470");
+    assert_int_equal(ss_state_move(state, &arena, &state, NULL), SS_OK);
+    assert_int_equal(ss_state_read(state, 10, NULL, got, expired, NULL), SS_OK);
+    assert_int_equal(got[0].i64, 7);
+    assert_true(got[1].f64 == 7);
+    static const char alone[] = "\x02\x01\x00\x0e\x00\x00\x01\x04\x0e\x00\x00";
+    assert_int_equal(
+        ss_state_decode(&fixture->view, (struct ss_bytes){alone, sizeof alone - 1}, &arena, &state, NULL),
+        SS_OK);
+    assert_int_equal(ss_state_read(state, 10, NULL, got, expired, NULL), SS_DAMAGED);
+    ss_arena_release(&arena);
+    fixture_release(fixture);
+    free(fixture);
 }
 
 // One event whose value no column could hold: as bytes that are damaged and yet have the right checksum.
@@ -298,6 +358,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_value_that_is_none_of_its_type_is_damage),
+        cmocka_unit_test(lasts_of_the_newest_event_do_not_repeat_which_it_is),
         cmocka_unit_test(a_busy_month_stays_under_eight_kilobytes),
         cmocka_unit_test(damaged_bytes_are_reported_or_read_without_harm),
         cmocka_unit_test(every_failing_allocation_is_reported),

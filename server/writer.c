@@ -1,0 +1,293 @@
+// The writer's thread.
+//
+//   take     pushes that wait, up to group_rows' worth of bytes, in the order they came
+//   read     each becomes rows (wire/push_message.c); whose caller is gone or out of time is left out
+//   commit   ss_push_group: one transaction of history, one online
+//   answer   each, with what became of it
+//
+// A push is only begun while its caller still waits; once begun it is committed, whoever waits.
+
+#include "server/writer.h"
+
+#include <stdlib.h>
+
+#include "wire/error_message.h"
+#include "wire/push_message.h"
+
+struct waiting {
+    struct waiting *next;
+    struct ss_call *call;
+    grpc_slice message;
+    size_t size;
+    void (*done)(struct ss_call *call, uint64_t id, struct ss_bytes answer, const struct ss_error *error);
+    // Once taken:
+    struct ss_wire_push push;
+    uint64_t id;
+    enum ss_status status;
+    struct ss_error error;
+    struct ss_push_outcome outcome;
+};
+
+struct ss_writer {
+    struct ss_serving *serving;
+    struct ss_materializer *materializer;
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool is_stopping, is_busy;
+    struct waiting *first, *last;
+    struct ss_writer_task *tasks, *last_task;
+    struct ss_writer_task *current; // under way, in steps
+    uint64_t waiting_count, waiting_bytes;
+    atomic_uint_fast64_t commits, pushes, rows;
+};
+
+// ---- The queue
+
+enum ss_status ss_writer_push(struct ss_writer *writer, struct ss_call *call, grpc_slice message,
+                              void (*done)(struct ss_call *call, uint64_t id, struct ss_bytes answer,
+                                           const struct ss_error *error),
+                              struct ss_error *error)
+{
+    const struct ss_settings *settings = ss_serving_settings(writer->serving);
+    struct waiting *waiting = calloc(1, sizeof *waiting);
+    if (!waiting) return ss_fail_memory(error, "a push");
+    *waiting = (struct waiting){.call = call, .size = GRPC_SLICE_LENGTH(message), .done = done};
+    pthread_mutex_lock(&writer->lock);
+    const bool is_stopping = writer->is_stopping || atomic_load(&writer->serving->is_stopping);
+    const bool is_full =
+        writer->waiting_count && writer->waiting_bytes + waiting->size > settings->push_queue_bytes;
+    if (!is_full && !is_stopping) {
+        waiting->message = grpc_slice_ref(message);
+        ss_call_hold(call);
+        if (writer->last)
+            writer->last->next = waiting;
+        else
+            writer->first = waiting;
+        writer->last = waiting;
+        writer->waiting_count++;
+        writer->waiting_bytes += waiting->size;
+        pthread_cond_signal(&writer->changed);
+    }
+    pthread_mutex_unlock(&writer->lock);
+    if (!is_full && !is_stopping) return SS_OK;
+    free(waiting);
+    return is_stopping ? ss_fail(error, SS_STOPPING, "the server is stopping")
+                       : ss_fail(error, SS_BUSY,
+                                 "%llu bytes of pushes wait for their commit; the limit is %llu "
+                                 "(push_queue_bytes)",
+                                 (unsigned long long)writer->waiting_bytes,
+                                 (unsigned long long)settings->push_queue_bytes);
+}
+
+void ss_writer_do(struct ss_writer *writer, struct ss_writer_task *task)
+{
+    struct ss_error error;
+    pthread_mutex_lock(&writer->lock);
+    const bool is_stopping = writer->is_stopping || atomic_load(&writer->serving->is_stopping);
+    if (!is_stopping) {
+        task->next = NULL;
+        if (writer->last_task)
+            writer->last_task->next = task;
+        else
+            writer->tasks = task;
+        writer->last_task = task;
+        pthread_cond_signal(&writer->changed);
+    }
+    pthread_mutex_unlock(&writer->lock);
+    if (!is_stopping) return;
+    ss_fail(&error, SS_STOPPING, "the server is stopping");
+    task->refuse(task, &error);
+}
+
+// Those that share the next commit. Under the lock.
+static struct waiting *take_group(struct ss_writer *writer, size_t *count)
+{
+    const uint64_t most = ss_serving_settings(writer->serving)->group_bytes;
+    struct waiting *first = writer->first, *last = NULL;
+    uint64_t bytes = 0;
+    *count = 0;
+    while (writer->first && (!last || bytes + writer->first->size <= most)) {
+        last = writer->first;
+        bytes += last->size;
+        writer->first = last->next;
+        (*count)++;
+    }
+    if (!writer->first) writer->last = NULL;
+    if (last) last->next = NULL;
+    writer->waiting_count -= *count;
+    writer->waiting_bytes -= bytes;
+    return first;
+}
+
+// ---- A group
+
+static enum ss_status read_push(struct ss_writer *writer, struct waiting *waiting, struct ss_arena *arena,
+                                struct ss_error *error)
+{
+    const struct ss_bytes bytes = {(const char *)GRPC_SLICE_START_PTR(waiting->message), waiting->size};
+    const struct ss_definitions *definitions = writer->materializer->definitions;
+    waiting->id = ss_wire_get_id(bytes);
+    if (ss_call_is_late(waiting->call))
+        return ss_fail(error, SS_TOO_LATE,
+                       "the deadline was over before the push was begun: nothing of it was kept");
+    if (ss_call_is_gone(waiting->call))
+        return ss_fail(error, SS_CANCELLED, "the call was cancelled before its push was begun");
+    if (!definitions)
+        return ss_fail(error, SS_VERSION,
+                       "no definitions were applied to the store yet; 'selfsame apply' does");
+    return ss_wire_push_read(definitions, bytes, (size_t)ss_serving_settings(writer->serving)->max_columns,
+                             arena, &waiting->push, error);
+}
+
+static void answer(struct ss_writer *writer, struct waiting *waiting, struct ss_arena *arena)
+{
+    struct ss_bytes bytes = {0};
+    if (waiting->status == SS_OK) {
+        bytes = ss_wire_push_answer(&waiting->push, &waiting->outcome.result, arena);
+        if (!bytes.data) waiting->status = ss_fail_memory(&waiting->error, "the answer to a push");
+    }
+    if (waiting->status == SS_OK)
+        ss_observe_push(writer->materializer->definitions, waiting->push.push.source,
+                        &waiting->outcome.result);
+    waiting->done(waiting->call, waiting->id, bytes, &waiting->error);
+}
+
+static void commit(struct ss_writer *writer, struct waiting *group, size_t count, struct ss_arena *arena)
+{
+    const struct ss_push **pushes = ss_arena_array(arena, count + 1, sizeof *pushes);
+    struct ss_push_outcome *outcomes = ss_arena_array(arena, count + 1, sizeof *outcomes);
+    size_t taken = 0;
+    uint64_t rows = 0;
+    for (struct waiting *waiting = group; waiting; waiting = waiting->next) {
+        waiting->status = pushes && outcomes ? read_push(writer, waiting, arena, &waiting->error)
+                                             : ss_fail_memory(&waiting->error, "a commit");
+        if (waiting->status != SS_OK) continue;
+        rows += (uint64_t)waiting->push.push.length;
+        pushes[taken++] = &waiting->push.push;
+    }
+    if (!taken) return;
+    const int64_t begun_us = ss_monotonic_us();
+    ss_push_group(writer->materializer, pushes, taken, outcomes);
+    ss_observe_commit(taken, rows, begun_us);
+    atomic_fetch_add(&writer->commits, 1);
+    atomic_fetch_add(&writer->pushes, taken);
+    atomic_fetch_add(&writer->rows, rows);
+    taken = 0;
+    for (struct waiting *waiting = group; waiting; waiting = waiting->next) {
+        if (waiting->status != SS_OK) continue;
+        waiting->outcome = outcomes[taken++];
+        waiting->status = waiting->outcome.status;
+        waiting->error = waiting->outcome.error;
+    }
+}
+
+static void run_group(struct ss_writer *writer, struct waiting *group, size_t count, struct ss_arena *arena)
+{
+    ss_arena_reset(arena);
+    commit(writer, group, count, arena);
+    while (group) {
+        struct waiting *waiting = group;
+        group = waiting->next;
+        answer(writer, waiting, arena);
+        grpc_slice_unref(waiting->message);
+        ss_call_release(waiting->call);
+        free(waiting);
+    }
+}
+
+// ---- The thread
+
+// Under the lock. Is there something to do?
+static bool take_task(struct ss_writer *writer)
+{
+    if (!writer->current && writer->tasks) {
+        writer->current = writer->tasks;
+        writer->tasks = writer->current->next;
+        if (!writer->tasks) writer->last_task = NULL;
+    }
+    return writer->current != NULL;
+}
+
+static void *run(void *context)
+{
+    struct ss_writer *writer = context;
+    struct ss_arena arena = {0};
+    ss_observe_thread(writer->serving);
+    pthread_mutex_lock(&writer->lock);
+    for (;;) {
+        while (!writer->first && !take_task(writer) && !writer->is_stopping)
+            pthread_cond_wait(&writer->changed, &writer->lock);
+        if (!writer->first && writer->is_stopping) break;
+        size_t count;
+        struct waiting *group = take_group(writer, &count);
+        writer->is_busy = true;
+        pthread_mutex_unlock(&writer->lock);
+        if (group) run_group(writer, group, count, &arena);
+        if (writer->current && writer->current->step(writer->current, writer->materializer))
+            writer->current = NULL;
+        pthread_mutex_lock(&writer->lock);
+        writer->is_busy = false;
+    }
+    pthread_mutex_unlock(&writer->lock);
+    ss_arena_release(&arena);
+    ss_observe_thread_end();
+    return NULL;
+}
+
+enum ss_status ss_writer_start(struct ss_serving *serving, struct ss_materializer *materializer,
+                               struct ss_writer **writer, struct ss_error *error)
+{
+    struct ss_writer *made = calloc(1, sizeof *made);
+    if (!made) return ss_fail_memory(error, "the writer");
+    made->serving = serving;
+    made->materializer = materializer;
+    pthread_mutex_init(&made->lock, NULL);
+    pthread_cond_init(&made->changed, NULL);
+    if (pthread_create(&made->thread, NULL, run, made) != 0) {
+        pthread_mutex_destroy(&made->lock);
+        pthread_cond_destroy(&made->changed);
+        free(made);
+        return ss_fail(error, SS_IO, "the writer's thread could not be started");
+    }
+    *writer = made;
+    return SS_OK;
+}
+
+void ss_writer_finish(struct ss_writer *writer)
+{
+    struct ss_error error;
+    if (!writer) return;
+    pthread_mutex_lock(&writer->lock);
+    writer->is_stopping = true;
+    pthread_cond_signal(&writer->changed);
+    pthread_mutex_unlock(&writer->lock);
+    pthread_join(writer->thread, NULL);
+    ss_fail(&error, SS_STOPPING, "the server is stopping");
+    while (take_task(writer)) {
+        writer->current->refuse(writer->current, &error);
+        writer->current = NULL;
+    }
+}
+
+void ss_writer_close(struct ss_writer *writer)
+{
+    if (!writer) return;
+    ss_materializer_close(writer->materializer);
+    pthread_mutex_destroy(&writer->lock);
+    pthread_cond_destroy(&writer->changed);
+    free(writer);
+}
+
+void ss_writer_gauges(struct ss_writer *writer, struct ss_writer_gauges *gauges)
+{
+    pthread_mutex_lock(&writer->lock);
+    *gauges = (struct ss_writer_gauges){.waiting_pushes = writer->waiting_count,
+                                        .waiting_bytes = writer->waiting_bytes,
+                                        .is_busy = writer->is_busy || writer->first || writer->tasks ||
+                                                   writer->current};
+    pthread_mutex_unlock(&writer->lock);
+    gauges->commits = atomic_load(&writer->commits);
+    gauges->pushes = atomic_load(&writer->pushes);
+    gauges->rows = atomic_load(&writer->rows);
+}

@@ -1,0 +1,539 @@
+// GetFeatures. Unpack (no store needed: the caller then asks whether the sender may), run, write.
+//
+// A request of more than SS_BATCH_ROWS entities is looked up in parts at one read point; the answer's columns
+// are written part after part.
+
+#include "wire/get_features.h"
+
+#include "engine/diagnostics.h"
+
+enum get_field {
+    GET_ID = 1,
+    GET_SERVICE,
+    GET_FEATURES,
+    GET_KEYS,
+    GET_INPUTS,
+    GET_EVENT,
+    GET_ROW_COUNT,
+    GET_WITH_EVENT_TIMES,
+    GET_AT,
+    GET_FINGERPRINT
+};
+enum answer_field {
+    ANSWER_ID = 1,
+    ANSWER_T,
+    ANSWER_SEQ,
+    ANSWER_FINGERPRINT,
+    ANSWER_IS_PREVIEW,
+    ANSWER_ROW_COUNT,
+    ANSWER_FEATURES,
+    ANSWER_EVENT_TIMES
+};
+
+const char *ss_wire_name(struct ss_bytes text, struct ss_arena *arena)
+{
+    return ss_utf8_valid(text) ? ss_arena_copy(arena, text.data, text.size) : ""; // no U+0000 in valid ones
+}
+
+// ---- Unpack
+
+static enum ss_status take_name(struct ss_bytes text, struct ss_arena *arena, const char **name,
+                                struct ss_error *error)
+{
+    *name = ss_wire_name(text, arena);
+    return *name ? SS_OK : ss_fail_memory(error, "a request");
+}
+
+static enum ss_status take_get_field(const struct ss_field *field, struct ss_arena *arena,
+                                     struct ss_wire_get *get, struct ss_bytes *event, struct ss_error *error)
+{
+    static const uint8_t types[] = {[GET_ID] = SS_WIRE_VARINT,        [GET_SERVICE] = SS_WIRE_BYTES,
+                                    [GET_FEATURES] = SS_WIRE_BYTES,   [GET_KEYS] = SS_WIRE_BYTES,
+                                    [GET_INPUTS] = SS_WIRE_BYTES,     [GET_EVENT] = SS_WIRE_BYTES,
+                                    [GET_ROW_COUNT] = SS_WIRE_VARINT, [GET_WITH_EVENT_TIMES] = SS_WIRE_VARINT,
+                                    [GET_AT] = SS_WIRE_FIXED64,       [GET_FINGERPRINT] = SS_WIRE_BYTES};
+    if (field->number >= sizeof types) return SS_OK;
+    if (field->type != types[field->number]) return ss_wire_malformed("GetFeaturesRequest", error);
+    switch (field->number) {
+    case GET_ID: get->id = field->value; break;
+    case GET_SERVICE: return take_name(field->bytes, arena, &get->service, error);
+    case GET_FEATURES: get->feature_count++; break;
+    case GET_EVENT:
+        if (get->event.is_there) return ss_wire_malformed("GetFeaturesRequest", error);
+        get->event.is_there = true;
+        *event = field->bytes;
+        break;
+    case GET_ROW_COUNT: get->row_count = field->value; break;
+    case GET_WITH_EVENT_TIMES: get->with_event_times = field->value != 0; break;
+    case GET_AT: get->at_us = (int64_t)field->value; break;
+    case GET_FINGERPRINT: get->fingerprint = field->bytes; break;
+    default: break;
+    }
+    return SS_OK;
+}
+
+static enum ss_status take_features(struct ss_bytes bytes, const struct ss_wire_limits *limits,
+                                    struct ss_arena *arena, struct ss_wire_get *get, struct ss_error *error)
+{
+    struct ss_message message = ss_message_of(bytes);
+    struct ss_field field;
+    size_t count = 0;
+    if (get->feature_count == 0) return SS_OK;
+    if (get->feature_count > limits->max_columns)
+        return ss_fail(error, SS_LIMIT, "the request names %zu features; the limit is %zu (max_columns)",
+                       get->feature_count, limits->max_columns);
+    get->features = ss_arena_array(arena, get->feature_count, sizeof *get->features);
+    if (!get->features) return ss_fail_memory(error, "a request");
+    while (ss_message_next(&message, &field))
+        if (field.number == GET_FEATURES)
+            SS_TRY(take_name(field.bytes, arena, &get->features[count++], error));
+    return SS_OK;
+}
+
+enum ss_status ss_wire_event_open(struct ss_bytes bytes, const struct ss_wire_limits *limits,
+                                  struct ss_arena *arena, struct ss_wire_event *event, struct ss_error *error)
+{
+    struct ss_message message = ss_message_of(bytes);
+    struct ss_field field;
+    *event = (struct ss_wire_event){.is_there = true, .source = ""};
+    while (ss_message_next(&message, &field)) {
+        if (field.number <= 3 && field.type != SS_WIRE_BYTES) return ss_wire_malformed("EventAtHand", error);
+        if (field.number == 1) SS_TRY(take_name(field.bytes, arena, &event->source, error));
+        if (field.number == 3) event->present = field.bytes;
+    }
+    if (message.failed) return ss_wire_malformed("EventAtHand", error);
+    return ss_wire_columns_open("event's column", bytes, 2, limits->max_columns, arena, &event->columns,
+                                &event->column_count, error);
+}
+
+enum ss_status ss_wire_get_unpack(struct ss_bytes bytes, const struct ss_wire_limits *limits,
+                                  struct ss_arena *arena, struct ss_wire_get *get, struct ss_error *error)
+{
+    struct ss_message message = ss_message_of(bytes);
+    struct ss_wire_get unpacked = {.service = ""};
+    struct ss_bytes event = {0};
+    struct ss_field field;
+    while (ss_message_next(&message, &field)) SS_TRY(take_get_field(&field, arena, &unpacked, &event, error));
+    if (message.failed) return ss_wire_malformed("GetFeaturesRequest", error);
+    SS_TRY(take_features(bytes, limits, arena, &unpacked, error));
+    SS_TRY(ss_wire_columns_open("key", bytes, GET_KEYS, limits->max_columns, arena, &unpacked.keys,
+                                &unpacked.key_count, error));
+    SS_TRY(ss_wire_columns_open("input", bytes, GET_INPUTS, limits->max_columns, arena, &unpacked.inputs,
+                                &unpacked.input_count, error));
+    if (unpacked.event.is_there) SS_TRY(ss_wire_event_open(event, limits, arena, &unpacked.event, error));
+    *get = unpacked;
+    return SS_OK;
+}
+
+// ---- Names become what they name
+
+#define NAMES_MAX 256 // how many names an error looks through for the nearest
+
+static enum ss_status unknown_name(const char *what, struct ss_bytes name, const char *owner_kind,
+                                   const char *owner, const char *const *names, size_t count,
+                                   struct ss_error *error)
+{
+    const char *nearest = ss_nearest_name(name, names, count);
+    return ss_fail(error, SS_NOT_FOUND, "%s '%.*s': %s '%s' has none of that name%s%s%s", what,
+                   (int)(name.size > 80 ? 80 : name.size), name.data, owner_kind, owner,
+                   nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
+}
+
+static int find_feature(const struct ss_service *service, const char *name)
+{
+    for (size_t f = 0; f < service->feature_count; f++)
+        if (strcmp(service->features[f].name, name) == 0) return (int)f;
+    return -1;
+}
+
+static enum ss_status unknown_feature(const struct ss_service *service, const char *name,
+                                      struct ss_error *error)
+{
+    const char *names[NAMES_MAX];
+    size_t count = 0;
+    for (; count < service->feature_count && count < NAMES_MAX; count++)
+        names[count] = service->features[count].name;
+    return unknown_name("feature", ss_bytes_of(name), "service", service->name, names, count, error);
+}
+
+enum ss_status ss_wire_choose_features(const struct ss_service *service, const char *const *names,
+                                       size_t count, struct ss_arena *arena, int **chosen,
+                                       size_t *chosen_count, struct ss_error *error)
+{
+    const size_t most = count ? count : service->feature_count;
+    int *list = ss_arena_array(arena, most + 1, sizeof *list);
+    if (!list) return ss_fail_memory(error, "a request");
+    for (size_t i = 0; i < most; i++) {
+        list[i] = count ? find_feature(service, names[i]) : (int)i;
+        if (list[i] < 0) return unknown_feature(service, names[i], error);
+    }
+    *chosen = list;
+    *chosen_count = most;
+    return SS_OK;
+}
+
+enum ss_status ss_wire_check_fingerprint(const struct ss_service *service, struct ss_bytes expected,
+                                         struct ss_error *error)
+{
+    char live[SS_SHA256_TEXT_SIZE], wanted[SS_SHA256_TEXT_SIZE];
+    struct ss_sha256 hash;
+    if (expected.size == 0) return SS_OK;
+    if (expected.size != sizeof hash)
+        return ss_fail(error, SS_INVALID, "a fingerprint has %zu bytes, got %zu", sizeof hash, expected.size);
+    memcpy(&hash, expected.data, sizeof hash);
+    if (memcmp(&hash, &service->fingerprint, sizeof hash) == 0) return SS_OK;
+    return ss_fail(error, SS_VERSION, "service '%s': its live plan is %s, the request asks for %s",
+                   service->name, ss_sha256_format(&service->fingerprint, live),
+                   ss_sha256_format(&hash, wanted));
+}
+
+// ---- Keys, inputs and events
+
+static enum ss_status check_keys(const struct ss_service *service, const struct ss_wire_get *get,
+                                 struct ss_error *error)
+{
+    for (size_t i = 0; i < get->key_count; i++) {
+        bool known = false;
+        for (size_t k = 0; k < service->key_count; k++)
+            known = known || ss_bytes_equal(get->keys[i].name, ss_bytes_of(service->key_names[k]));
+        if (!known)
+            return unknown_name("key", get->keys[i].name, "service", service->name, service->key_names,
+                                service->key_count, error);
+    }
+    return SS_OK;
+}
+
+static enum ss_status read_keys(const struct ss_service *service, const struct ss_wire_get *get, int32_t rows,
+                                struct ss_arena *arena, struct ss_column *keys, struct ss_error *error)
+{
+    for (size_t k = 0; k < service->key_count; k++) {
+        const struct ss_wire_column *column;
+        SS_TRY(ss_wire_column_find("key", get->keys, get->key_count, service->key_names[k], &column, error));
+        if (!column)
+            return ss_fail(error, SS_INVALID, "service '%s': its key '%s' is missing from the request",
+                           service->name, service->key_names[k]);
+        SS_TRY(ss_wire_column_read("key", column, service->key_types[k], rows, NULL, arena, &keys[k], error));
+    }
+    return SS_OK;
+}
+
+static enum ss_status check_inputs(const struct ss_service *service, const struct ss_wire_get *get,
+                                   struct ss_error *error)
+{
+    const char *names[NAMES_MAX];
+    size_t count = 0;
+    for (; count < service->request_count && count < NAMES_MAX; count++)
+        names[count] = service->request[count].name;
+    for (size_t i = 0; i < get->input_count; i++) {
+        bool known = false;
+        for (size_t r = 0; r < service->request_count; r++)
+            known = known || ss_bytes_equal(get->inputs[i].name, ss_bytes_of(service->request[r].name));
+        if (!known)
+            return unknown_name("input", get->inputs[i].name, "service", service->name, names, count, error);
+    }
+    return SS_OK;
+}
+
+static enum ss_status read_inputs(const struct ss_service *service, const struct ss_wire_get *get,
+                                  int32_t rows, struct ss_arena *arena, struct ss_column *inputs,
+                                  struct ss_error *error)
+{
+    for (size_t r = 0; r < service->request_count; r++) {
+        const struct ss_wire_column *column;
+        SS_TRY(ss_wire_column_find("input", get->inputs, get->input_count, service->request[r].name, &column,
+                                   error));
+        if (column)
+            SS_TRY(ss_wire_column_read("input", column, service->request[r].type, rows, NULL, arena,
+                                       &inputs[r], error));
+        else if (!ss_column_repeat(service->request[r].type, (struct ss_value){0}, rows, arena, &inputs[r]))
+            return ss_fail_memory(error, "a request's inputs");
+    }
+    return SS_OK;
+}
+
+static enum ss_status read_event_columns(const struct ss_source *source, const struct ss_wire_event *event,
+                                         int32_t rows, struct ss_arena *arena, struct ss_column *columns,
+                                         struct ss_error *error)
+{
+    for (size_t i = 0; i < event->column_count; i++) {
+        const char *names[NAMES_MAX];
+        size_t count = 0;
+        int found = -1;
+        for (size_t c = 0; c < source->column_count; c++) {
+            if (count < NAMES_MAX) names[count++] = source->columns[c].name;
+            if (ss_bytes_equal(event->columns[i].name, ss_bytes_of(source->columns[c].name))) found = (int)c;
+        }
+        if (found < 0)
+            return unknown_name("event's column", event->columns[i].name, "source", source->name, names,
+                                count, error);
+        if (!ss_at_hand_takes(source, found) || columns[found].length)
+            return ss_fail(
+                error, SS_INVALID,
+                "event's column '%s': it is given twice, or follows from what an event at hand is (its time, "
+                "operation and arrival do)",
+                source->columns[found].name);
+        SS_TRY(ss_wire_column_read("event's column", &event->columns[i], source->columns[found].type, rows,
+                                   NULL, arena, &columns[found], error));
+    }
+    return SS_OK;
+}
+
+static enum ss_status read_event(const struct ss_definitions *definitions, const struct ss_wire_event *event,
+                                 int32_t rows, struct ss_arena *arena, struct ss_events_at_hand *at_hand,
+                                 struct ss_error *error)
+{
+    const struct ss_source *source = ss_find_source(definitions, event->source);
+    if (!source)
+        return ss_fail(error, SS_NOT_FOUND,
+                       "source '%s': the store has none of that name (the request's event)", event->source);
+    struct ss_column *columns = ss_arena_array(arena, source->column_count + 1, sizeof *columns);
+    bool *carries = ss_arena_array(arena, (size_t)rows + 1, sizeof *carries);
+    if (!columns || !carries) return ss_fail_memory(error, "a request's event");
+    if (event->present.size && event->present.size != (size_t)rows)
+        return ss_fail(error, SS_INVALID, "source '%s': the event's `present` has %zu rows, the request %d",
+                       event->source, event->present.size, (int)rows);
+    SS_TRY(read_event_columns(source, event, rows, arena, columns, error));
+    for (int32_t row = 0; row < rows; row++)
+        carries[row] = event->present.size == 0 || event->present.data[row] != 0;
+    *at_hand = (struct ss_events_at_hand){source, columns, carries};
+    return SS_OK;
+}
+
+enum ss_status ss_wire_rows_read(const struct ss_definitions *definitions, const struct ss_service *service,
+                                 const struct ss_wire_get *get, int32_t rows, struct ss_arena *arena,
+                                 struct ss_wire_rows *read, struct ss_error *error)
+{
+    struct ss_column *keys = ss_arena_array(arena, service->key_count + 1, sizeof *keys);
+    struct ss_column *inputs = ss_arena_array(arena, service->request_count + 1, sizeof *inputs);
+    if (!keys || !inputs) return ss_fail_memory(error, "a request");
+    *read = (struct ss_wire_rows){.keys = keys, .request = inputs};
+    SS_TRY(check_keys(service, get, error));
+    SS_TRY(check_inputs(service, get, error));
+    SS_TRY(read_keys(service, get, rows, arena, keys, error));
+    SS_TRY(read_inputs(service, get, rows, arena, inputs, error));
+    if (get->event.is_there) SS_TRY(read_event(definitions, &get->event, rows, arena, &read->at_hand, error));
+    return SS_OK;
+}
+
+// ---- Run
+
+static enum ss_status count_rows(const struct ss_service *service, const struct ss_wire_get *get,
+                                 const struct ss_wire_limits *limits, int32_t *count, struct ss_error *error)
+{
+    int64_t rows = get->row_count ? (int64_t)(get->row_count > INT32_MAX ? INT32_MAX : get->row_count) : 1;
+    if (service->key_count && get->key_count) SS_TRY(ss_wire_column_rows("key", &get->keys[0], &rows, error));
+    if (rows > limits->max_entities)
+        return ss_fail(error, SS_LIMIT,
+                       "the request asks for %lld entities; the limit is %lld (max_entities)",
+                       (long long)rows, (long long)limits->max_entities);
+    *count = (int32_t)rows;
+    return SS_OK;
+}
+
+struct run {
+    const struct ss_pinned *pinned;
+    const struct ss_service *service;
+    const struct ss_wire_rows *rows;
+    int32_t row_count;
+    struct ss_arena *arena;
+    const bool *wanted; // feature_count; NULL: all
+    bool with_event_times;
+    struct ss_answer *parts;
+    int64_t **newest_us; // [part][view * length + row], with event times
+    size_t part_count;
+};
+
+static bool slice_all(const struct ss_column *from, size_t count, int32_t first, int32_t length,
+                      struct ss_arena *arena, const struct ss_column **slices)
+{
+    struct ss_column *made = ss_arena_array(arena, count + 1, sizeof *made);
+    for (size_t i = 0; made && i < count; i++)
+        if (from[i].length && !ss_column_slice(&from[i], first, length, arena, &made[i])) return false;
+    *slices = made;
+    return made != NULL;
+}
+
+static enum ss_status run_part(struct run *run, int32_t first, int32_t length, struct ss_error *error)
+{
+    const struct ss_source *source = run->rows->at_hand.source;
+    const size_t part = run->part_count++;
+    struct ss_lookup lookup = {.length = length,
+                               .keys = run->rows->keys,
+                               .request = run->rows->request,
+                               .at_hand = run->rows->at_hand,
+                               .wanted = run->wanted};
+    if (run->with_event_times) {
+        lookup.newest_us = ss_arena_array(run->arena, run->service->view_count * (size_t)length + 1,
+                                          sizeof *lookup.newest_us);
+        if (!lookup.newest_us) return ss_fail_memory(error, "an answer");
+        run->newest_us[part] = lookup.newest_us;
+    }
+    if (length != run->row_count) {
+        if (!slice_all(run->rows->keys, run->service->key_count, first, length, run->arena, &lookup.keys) ||
+            !slice_all(run->rows->request, run->service->request_count, first, length, run->arena,
+                       &lookup.request) ||
+            (source && !slice_all(run->rows->at_hand.columns, source->column_count, first, length, run->arena,
+                                  &lookup.at_hand.columns)))
+            return ss_fail_memory(error, "a lookup");
+        if (source) lookup.at_hand.carries += first;
+    }
+    return ss_lookup(run->pinned, run->service, &lookup, run->arena, &run->parts[part], error);
+}
+
+static enum ss_status run_parts(struct run *run, struct ss_error *error)
+{
+    const size_t most = (size_t)run->row_count / SS_BATCH_ROWS + 1;
+    run->parts = ss_arena_array(run->arena, most, sizeof *run->parts);
+    run->newest_us = ss_arena_array(run->arena, most, sizeof *run->newest_us);
+    if (!run->parts || !run->newest_us) return ss_fail_memory(error, "an answer");
+    for (int32_t first = 0; first < run->row_count; first += SS_BATCH_ROWS) {
+        const int32_t left = run->row_count - first;
+        SS_TRY(run_part(run, first, left < SS_BATCH_ROWS ? left : SS_BATCH_ROWS, error));
+    }
+    return SS_OK;
+}
+
+static enum ss_status make_outputs(const struct run *run, const int *chosen, size_t count,
+                                   struct ss_wire_answer *answer, struct ss_error *error)
+{
+    struct ss_wire_output *outputs = ss_arena_array(run->arena, count + 1, sizeof *outputs);
+    struct ss_wire_part *parts = ss_arena_array(run->arena, count * run->part_count + 1, sizeof *parts);
+    if (!outputs || !parts) return ss_fail_memory(error, "an answer");
+    for (size_t i = 0; i < count; i++, parts += run->part_count) {
+        const struct ss_service_feature *feature = &run->service->features[chosen[i]];
+        for (size_t p = 0; p < run->part_count; p++)
+            parts[p] =
+                (struct ss_wire_part){&run->parts[p].columns[chosen[i]], run->parts[p].statuses[chosen[i]]};
+        outputs[i] = (struct ss_wire_output){
+            .name = feature->name, .type = feature->type, .parts = parts, .part_count = run->part_count};
+        if (!ss_wire_output_size(&outputs[i], run->arena)) return ss_fail_memory(error, "an answer");
+        if (!outputs[i].has_status) {
+            answer->statuses[SS_CELL_PRESENT] += outputs[i].row_count;
+            continue;
+        }
+        for (size_t p = 0; p < run->part_count; p++)
+            for (int32_t row = 0; row < run->parts[p].length; row++)
+                answer->statuses[parts[p].statuses[row]]++;
+    }
+    answer->features = outputs;
+    answer->feature_count = count;
+    return SS_OK;
+}
+
+// One view's newest events, as rows of a column in parts.
+static bool make_event_times(const struct run *run, size_t view, struct ss_wire_output *output)
+{
+    struct ss_wire_part *parts = ss_arena_array(run->arena, run->part_count + 1, sizeof *parts);
+    struct ss_column *columns = ss_arena_array(run->arena, run->part_count + 1, sizeof *columns);
+    if (!parts || !columns) return false;
+    for (size_t p = 0; p < run->part_count; p++) {
+        const int32_t length = run->parts[p].length;
+        const int64_t *newest_us = run->newest_us[p] + view * (size_t)length;
+        uint8_t *statuses = ss_arena_alloc(run->arena, (size_t)length + 1);
+        if (!statuses ||
+            !ss_column_init(&columns[p], (struct ss_type){SS_TIMESTAMP, 0}, length + 1, run->arena))
+            return false;
+        for (int32_t row = 0; row < length; row++) {
+            const bool is_there = newest_us[row] != INT64_MIN;
+            const struct ss_value value = {.present = is_there, .i64 = is_there ? newest_us[row] : 0};
+            statuses[row] = is_there ? SS_CELL_PRESENT : SS_CELL_NOT_FOUND;
+            if (!ss_column_append(&columns[p], value, run->arena)) return false;
+        }
+        parts[p] = (struct ss_wire_part){&columns[p], statuses};
+    }
+    *output = (struct ss_wire_output){.name = run->service->views[view]->name,
+                                      .type = {SS_TIMESTAMP, 0},
+                                      .parts = parts,
+                                      .part_count = run->part_count};
+    return ss_wire_output_size(output, run->arena);
+}
+
+static enum ss_status add_event_times(const struct run *run, struct ss_wire_answer *answer,
+                                      struct ss_error *error)
+{
+    if (!run->with_event_times) return SS_OK;
+    answer->event_time_count = run->service->view_count;
+    answer->event_times =
+        ss_arena_array(run->arena, run->service->view_count + 1, sizeof *answer->event_times);
+    if (!answer->event_times) return ss_fail_memory(error, "an answer");
+    for (size_t v = 0; v < run->service->view_count; v++)
+        if (!make_event_times(run, v, &answer->event_times[v])) return ss_fail_memory(error, "an answer");
+    return SS_OK;
+}
+
+// Event times are of all views, so they want all features.
+static enum ss_status choose(struct run *run, const struct ss_wire_get *get, int **chosen, size_t *count,
+                             struct ss_error *error)
+{
+    SS_TRY(ss_wire_choose_features(run->service, get->features, get->feature_count, run->arena, chosen, count,
+                                   error));
+    if (get->feature_count == 0 || run->with_event_times) return SS_OK;
+    bool *wanted = ss_arena_array(run->arena, run->service->feature_count + 1, sizeof *wanted);
+    if (!wanted) return ss_fail_memory(error, "a request");
+    for (size_t i = 0; i < *count; i++) wanted[(*chosen)[i]] = true;
+    run->wanted = wanted;
+    return SS_OK;
+}
+
+static void size_answer(struct ss_wire_answer *answer)
+{
+    answer->size = ss_number_field_size(answer->id) + 2 * SS_FIXED64_FIELD_SIZE +
+                   ss_bytes_field_size(sizeof answer->fingerprint) +
+                   ss_number_field_size(answer->is_preview) + ss_number_field_size(answer->row_count) +
+                   ss_wire_outputs_size(answer->features, answer->feature_count) +
+                   ss_wire_outputs_size(answer->event_times, answer->event_time_count);
+}
+
+static enum ss_status run_pinned(struct ss_materializer *reader, const struct ss_pinned *pinned,
+                                 const struct ss_wire_get *get, const struct ss_wire_limits *limits,
+                                 struct ss_arena *arena, struct ss_wire_answer *answer,
+                                 struct ss_error *error)
+{
+    struct run run = {.pinned = pinned, .arena = arena, .with_event_times = get->with_event_times};
+    struct ss_wire_rows rows;
+    int *chosen;
+    size_t count;
+    SS_TRY(ss_require_service(reader, get->service, &run.service, error));
+    SS_TRY(ss_wire_check_fingerprint(run.service, get->fingerprint, error));
+    SS_TRY(choose(&run, get, &chosen, &count, error));
+    SS_TRY(count_rows(run.service, get, limits, &run.row_count, error));
+    SS_TRY(ss_wire_rows_read(reader->definitions, run.service, get, run.row_count, arena, &rows, error));
+    run.rows = &rows;
+    SS_TRY(run_parts(&run, error));
+    struct ss_wire_answer made = {.id = get->id,
+                                  .seq = pinned->applied.seq,
+                                  .t_us = pinned->t_us,
+                                  .fingerprint = run.service->fingerprint,
+                                  .is_preview = pinned->is_preview,
+                                  .row_count = (uint32_t)run.row_count};
+    SS_TRY(make_outputs(&run, chosen, count, &made, error));
+    SS_TRY(add_event_times(&run, &made, error));
+    size_answer(&made);
+    *answer = made;
+    return SS_OK;
+}
+
+enum ss_status ss_wire_get_run(struct ss_materializer *reader, const struct ss_wire_get *get,
+                               const struct ss_wire_limits *limits, struct ss_arena *arena,
+                               struct ss_wire_answer *answer, struct ss_error *error)
+{
+    struct ss_pinned pinned = {0};
+    SS_TRY(ss_pin(reader, get->at_us != 0, get->at_us, &pinned, error));
+    const enum ss_status status = run_pinned(reader, &pinned, get, limits, arena, answer, error);
+    ss_unpin(&pinned);
+    return status;
+}
+
+// ---- Write
+
+void ss_wire_answer_write(const struct ss_wire_answer *answer, uint8_t *at)
+{
+    at = ss_put_number_field(at, ANSWER_ID, answer->id);
+    at = ss_put_fixed64_field(at, ANSWER_T, (uint64_t)answer->t_us);
+    at = ss_put_fixed64_field(at, ANSWER_SEQ, answer->seq);
+    at = ss_put_bytes_field(at, ANSWER_FINGERPRINT, &answer->fingerprint, sizeof answer->fingerprint);
+    at = ss_put_number_field(at, ANSWER_IS_PREVIEW, answer->is_preview);
+    at = ss_put_number_field(at, ANSWER_ROW_COUNT, answer->row_count);
+    at = ss_wire_outputs_write(answer->features, answer->feature_count, ANSWER_FEATURES, at);
+    (void)ss_wire_outputs_write(answer->event_times, answer->event_time_count, ANSWER_EVENT_TIMES, at);
+}
