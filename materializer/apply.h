@@ -20,7 +20,7 @@ enum ss_status ss_plan(const struct ss_definitions *old /* NULL: none */, const 
                        struct ss_arena *arena, struct ss_planned **planned, size_t *count,
                        struct ss_error *error);
 
-// An apply, or a rebuild, in steps of some 5 to 20 ms (60 where an index of history is made). Between them
+// An apply, or a rebuild, in steps of some 5 to 20 ms (100 where history needs an index for it). Between them
 // the store is written to and looked up as ever, by the definitions that are live until the last step. One at
 // a time; on the writer's thread.
 struct ss_applying;
