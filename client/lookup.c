@@ -2,22 +2,20 @@
 // written once, when they are set.
 #include "client/lookup.h"
 #include "client/answer.h"
-#include "client/column.h"
 #include "client/error.h"
+#include "client/event.h"
 #include "client/transport.h"
 
 #include <stdlib.h>
 
 enum { ID = 1, SERVICE, FEATURES, KEYS, INPUTS, EVENT, ROW_COUNT, WITH_EVENT_TIMES, AT_US, FINGERPRINT };
-enum { EVENT_SOURCE = 1, EVENT_COLUMNS, EVENT_PRESENT };
 
 struct selfsame_lookup {
     struct ss_client_rows rows;
-    struct ss_client_columns keys, inputs, event;
+    struct ss_client_columns keys, inputs;
+    struct ss_client_event event;
     struct ss_client_writer head;    // service and features
     struct ss_client_writer request; // of the last send
-    struct ss_client_writer absent;  // [row] 1: the row has no event at hand; rows past its end have one
-    char *source;
     uint8_t fingerprint[32];
     size_t fingerprint_size;
     int64_t at_us;
@@ -30,7 +28,7 @@ struct selfsame_lookup *selfsame_lookup_create(const char *service)
     struct selfsame_lookup *lookup = calloc(1, sizeof *lookup);
     if (!lookup) return NULL;
     lookup->rows.count = 1;
-    lookup->keys.rows = lookup->inputs.rows = lookup->event.rows = &lookup->rows;
+    lookup->keys.rows = lookup->inputs.rows = lookup->event.columns.rows = &lookup->rows;
     ss_client_write_bytes(&lookup->head, SERVICE, service, strlen(service));
     return lookup;
 }
@@ -40,11 +38,9 @@ void selfsame_lookup_destroy(struct selfsame_lookup *lookup)
     if (!lookup) return;
     ss_client_columns_release(&lookup->keys);
     ss_client_columns_release(&lookup->inputs);
-    ss_client_columns_release(&lookup->event);
+    ss_client_event_release(&lookup->event);
     ss_client_writer_release(&lookup->head);
     ss_client_writer_release(&lookup->request);
-    ss_client_writer_release(&lookup->absent);
-    free(lookup->source);
     free(lookup);
 }
 
@@ -67,50 +63,27 @@ struct selfsame_column *selfsame_lookup_input(struct selfsame_lookup *lookup, co
 
 void selfsame_lookup_event(struct selfsame_lookup *lookup, const char *source)
 {
-    char *copy = strdup(source);
-    if (!copy) {
-        ss_client_rows_fail(&lookup->rows, SELFSAME_RESOURCE_EXHAUSTED, "source '%s': out of memory", source);
-        return;
-    }
-    free(lookup->source);
-    lookup->source = copy;
+    ss_client_event_source(&lookup->event, source);
 }
 
 struct selfsame_column *selfsame_lookup_event_column(struct selfsame_lookup *lookup, const char *name,
                                                      enum selfsame_type type)
 {
-    return ss_client_column(&lookup->event, name, type);
+    return ss_client_column(&lookup->event.columns, name, type);
 }
 
 void selfsame_lookup_event_present(struct selfsame_lookup *lookup, size_t row, bool present)
 {
-    struct ss_client_writer *absent = &lookup->absent;
-    if (row >= lookup->rows.count) {
-        ss_client_rows_fail(&lookup->rows, SELFSAME_INVALID_ARGUMENT,
-                            "the event: row %zu is set, and there are %zu", row, lookup->rows.count);
-        return;
-    }
-    if (present && row >= absent->size) return;
-    while (absent->size <= row) {
-        uint8_t *at = ss_client_write_room(absent, 1);
-        if (!at) {
-            ss_client_rows_fail(&lookup->rows, SELFSAME_RESOURCE_EXHAUSTED, "the event: out of memory");
-            return;
-        }
-        *at = 0;
-    }
-    absent->data[row] = !present;
+    ss_client_event_present(&lookup->event, row, present);
 }
 
 void selfsame_lookup_rows(struct selfsame_lookup *lookup, size_t row_count)
 {
     lookup->rows.error = (struct selfsame_error){0};
     lookup->rows.count = row_count;
-    lookup->absent.size = 0;
-    lookup->absent.failed = false;
     ss_client_columns_clear(&lookup->keys);
     ss_client_columns_clear(&lookup->inputs);
-    ss_client_columns_clear(&lookup->event);
+    ss_client_event_clear(&lookup->event);
 }
 
 void selfsame_lookup_with_event_times(struct selfsame_lookup *lookup, bool with)
@@ -144,22 +117,6 @@ uint32_t ss_client_lookup_deadline(const struct selfsame_lookup *lookup)
     return lookup->deadline_ms;
 }
 
-static void write_event(const struct selfsame_lookup *lookup, struct ss_client_writer *writer)
-{
-    const size_t begun = ss_client_write_begin(writer, EVENT);
-    ss_client_write_bytes(writer, EVENT_SOURCE, lookup->source, strlen(lookup->source));
-    ss_client_columns_write(&lookup->event, EVENT_COLUMNS, writer);
-    const size_t known = lookup->absent.size;
-    if (known && memchr(lookup->absent.data, 1, known)) {
-        const size_t present = ss_client_write_begin(writer, EVENT_PRESENT);
-        uint8_t *at = ss_client_write_room(writer, lookup->rows.count);
-        for (size_t row = 0; at && row < lookup->rows.count; row++)
-            at[row] = row >= known || !lookup->absent.data[row];
-        ss_client_write_end(writer, present);
-    }
-    ss_client_write_end(writer, begun);
-}
-
 static void write_request(struct selfsame_lookup *lookup, uint64_t id, struct ss_client_writer *writer)
 {
     ss_client_write_varint(writer, ID, id);
@@ -167,7 +124,7 @@ static void write_request(struct selfsame_lookup *lookup, uint64_t id, struct ss
     if (at && lookup->head.size) memcpy(at, lookup->head.data, lookup->head.size);
     ss_client_columns_write(&lookup->keys, KEYS, writer);
     ss_client_columns_write(&lookup->inputs, INPUTS, writer);
-    if (lookup->source) write_event(lookup, writer);
+    ss_client_event_write(&lookup->event, EVENT, writer);
     ss_client_write_varint(writer, ROW_COUNT, lookup->keys.count ? 0 : lookup->rows.count);
     ss_client_write_varint(writer, WITH_EVENT_TIMES, lookup->with_event_times);
     ss_client_write_fixed64(writer, AT_US, (uint64_t)lookup->at_us);
@@ -179,8 +136,7 @@ enum selfsame_code ss_client_lookup_bytes(struct selfsame_lookup *lookup, uint64
 {
     struct ss_client_writer *writer = &lookup->request;
     if (lookup->rows.error.code != SELFSAME_OK) return ss_client_fail_as(error, &lookup->rows.error);
-    if (lookup->event.count && !lookup->source)
-        return ss_client_fail(error, SELFSAME_INVALID_ARGUMENT, "the event: it has columns and no source");
+    SS_CLIENT_TRY(ss_client_event_check(&lookup->event, error));
     writer->size = 0;
     writer->failed = false;
     write_request(lookup, id, writer);

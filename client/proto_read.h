@@ -39,6 +39,11 @@ static inline bool ss_client_read_varint(struct ss_client_reader *reader, uint64
 {
     uint64_t sum = 0;
     const uint8_t *at = reader->at;
+    if (at < reader->end && *at < 0x80) { // nearly always
+        *value = *at;
+        reader->at = at + 1;
+        return true;
+    }
     for (unsigned shift = 0; at < reader->end && shift < 70; shift += 7) {
         const uint8_t byte = *at++;
         sum |= (uint64_t)(byte & 0x7f) << shift;

@@ -317,6 +317,215 @@ SELFSAME_API enum selfsame_code selfsame_stream_drain(struct selfsame_stream *st
 // Cancels what is in flight (callbacks come, with CANCELLED), waits for them, and frees the stream.
 SELFSAME_API void selfsame_stream_close(struct selfsame_stream *stream);
 
+// ---- Pushes
+
+// Rows of one source, in columns of its names. Columns that are not there are null.
+struct selfsame_batch;
+
+SELFSAME_API struct selfsame_batch *selfsame_batch_create(const char *source); // NULL: no memory
+SELFSAME_API void selfsame_batch_destroy(struct selfsame_batch *batch);
+SELFSAME_API struct selfsame_column *selfsame_batch_column(struct selfsame_batch *batch, const char *name,
+                                                           enum selfsame_type type);
+// Sets how many rows there are, and all cells to null. A new batch has none.
+SELFSAME_API void selfsame_batch_rows(struct selfsame_batch *batch, size_t row_count);
+// Makes sending it again safe: the same producer, number and content are acknowledged and change nothing. A
+// producer's numbers go 1, 2, 3, ...; any other is ABORTED, and the message says which is expected. NULL:
+// none.
+SELFSAME_API void selfsame_batch_producer(struct selfsame_batch *batch, const char *producer,
+                                          uint64_t number);
+SELFSAME_API void selfsame_batch_strict(struct selfsame_batch *batch,
+                                        bool strict); // refuse all if any row is a violation
+SELFSAME_API void selfsame_batch_declared_arrival(struct selfsame_batch *batch,
+                                                  bool declared); // rows of history
+
+// What the server did with a batch that it acknowledged.
+struct selfsame_receipt;
+
+struct selfsame_refused {
+    int64_t row;                  // of the batch, from 0; -1: none of them
+    struct selfsame_bytes column; // empty: the row as a whole
+    struct selfsame_bytes value, reason;
+};
+
+SELFSAME_API void selfsame_receipt_destroy(struct selfsame_receipt *receipt);
+SELFSAME_API uint64_t selfsame_receipt_accepted(const struct selfsame_receipt *receipt);
+SELFSAME_API uint64_t
+selfsame_receipt_duplicate(const struct selfsame_receipt *receipt); // kept before, equal
+SELFSAME_API uint64_t selfsame_receipt_conflicting(const struct selfsame_receipt *receipt); // in quarantine
+SELFSAME_API uint64_t
+selfsame_receipt_quarantined(const struct selfsame_receipt *receipt); // violations; in quarantine
+SELFSAME_API uint64_t
+selfsame_receipt_warned(const struct selfsame_receipt *receipt); // violations that were let in
+SELFSAME_API bool selfsame_receipt_was_acknowledged(const struct selfsame_receipt *receipt); // it came before
+SELFSAME_API uint64_t
+selfsame_receipt_seq(const struct selfsame_receipt *receipt); // lookups with at least this see it
+// Empty, or why lookups do not see the rows yet, which are durable.
+SELFSAME_API struct selfsame_bytes selfsame_receipt_not_visible(const struct selfsame_receipt *receipt);
+// The first rows that were refused. False past the end. What *refused points to lives as long as the receipt.
+SELFSAME_API size_t selfsame_receipt_refused_count(const struct selfsame_receipt *receipt);
+SELFSAME_API bool selfsame_receipt_refused(const struct selfsame_receipt *receipt, size_t index,
+                                           struct selfsame_refused *refused);
+
+// Sends the batch once and waits until it is durable and visible. On an error with `retry` and a producer,
+// call it again with the batch unchanged. Without a producer, after UNAVAILABLE or DEADLINE_EXCEEDED nobody
+// knows if it was kept. deadline_ms 0: the client's. *receipt is the caller's to destroy; `receipt` NULL: it
+// is not wanted.
+SELFSAME_API enum selfsame_code selfsame_push(struct selfsame_client *client, struct selfsame_batch *batch,
+                                              uint32_t deadline_ms, struct selfsame_receipt **receipt,
+                                              struct selfsame_error *error);
+
+// Gets the receipt, which is the callback's to destroy, or NULL and why.
+typedef void selfsame_receipt_callback(void *context, struct selfsame_receipt *receipt,
+                                       const struct selfsame_error *error);
+
+// The same with a callback, which comes only if this returns OK. The batch may be changed or destroyed at
+// once.
+SELFSAME_API enum selfsame_code selfsame_push_async(struct selfsame_client *client,
+                                                    struct selfsame_batch *batch, uint32_t deadline_ms,
+                                                    selfsame_receipt_callback *callback, void *context,
+                                                    struct selfsame_error *error);
+
+// ---- A pusher: rows in, batches out in the background
+
+// Rows are put together into batches, which are sent one after the other in the order of their rows.
+//
+// With a producer a batch is sent, with the same bytes, until it is acknowledged: after UNAVAILABLE,
+// DEADLINE_EXCEEDED and RESOURCE_EXHAUSTED with a hint it is sent again after a pause (or what the hint
+// says). Any other error is final: that batch and all after it are given back with it, and the pusher takes
+// no more rows; the number is free for a new pusher with first_batch. Without a producer a batch is sent
+// again only when the server said that it did not take it; after any other error it is given back, and the
+// pusher goes on with the next.
+//
+// After a restart a producer goes on with the number after the last one acknowledged (its rows may have been
+// sent, so the batches from there on must be the same to the byte: keep a row's place in your input with the
+// number, as `first_row`/`row_count` of the callback tell). Who cannot tell starts a new producer name at 1,
+// and lets event_id find the duplicates.
+struct selfsame_pusher;
+
+struct selfsame_batch_end {
+    uint64_t batch;                         // its number; without a producer they are counted all the same
+    uint64_t first_row, row_count;          // which of all rows added to this pusher, from 0
+    uint32_t attempts;                      // how often it was sent; 0: not at all
+    const struct selfsame_receipt *receipt; // NULL: it was given back; lives until the callback returns
+};
+
+// A batch has ended. error NULL: it was acknowledged. On the pusher's thread; may add rows, but not flush or
+// close.
+typedef void selfsame_batch_callback(void *context, const struct selfsame_batch_end *end,
+                                     const struct selfsame_error *error);
+
+struct selfsame_pusher_options {
+    size_t size;
+    const char *source;                // required
+    const char *producer;              // NULL: none
+    uint64_t first_batch;              // of the producer; 0: 1
+    uint32_t max_rows;                 // of a batch; 0: 10,000
+    uint32_t max_bytes;                // of a batch, about; 0: 1 MiB
+    uint32_t linger_ms;                // a batch is sent when its first row is that old; 0: 100
+    uint32_t deadline_ms;              // of one attempt; 0: the client's
+    uint32_t retry_min_ms;             // pause before the second attempt, doubled each time; 0: 50
+    uint32_t retry_max_ms;             // and at most; 0: 5,000
+    uint32_t give_up_ms;               // a batch is given back when its first attempt is that old; 0: never
+    size_t max_waiting_bytes;          // of rows not acknowledged; above, adding waits; 0: 64 MiB
+    bool strict, declared_arrival;     // as of batches
+    selfsame_batch_callback *callback; // NULL: selfsame_pusher_flush tells
+    void *context;
+};
+
+static inline void selfsame_pusher_options_init(struct selfsame_pusher_options *options)
+{
+    memset(options, 0, sizeof *options);
+    options->size = sizeof *options;
+}
+
+// Starts a thread.
+SELFSAME_API enum selfsame_code selfsame_pusher_open(struct selfsame_client *client,
+                                                     const struct selfsame_pusher_options *options,
+                                                     struct selfsame_pusher **pusher,
+                                                     struct selfsame_error *error);
+// Columns of the rows that are being made: by default one, row 0.
+SELFSAME_API struct selfsame_column *selfsame_pusher_column(struct selfsame_pusher *pusher, const char *name,
+                                                            enum selfsame_type type);
+SELFSAME_API void selfsame_pusher_rows(struct selfsame_pusher *pusher,
+                                       size_t row_count); // and sets all cells to null
+// Takes the rows that were made; then there is one again, all null. Waits while too much is waiting (in a
+// callback it does not: RESOURCE_EXHAUSTED). A setter's error is returned once; its rows are gone.
+SELFSAME_API enum selfsame_code selfsame_pusher_add(struct selfsame_pusher *pusher,
+                                                    struct selfsame_error *error);
+// Sends what was added, and waits until all of it has ended: OK if all was acknowledged since the last flush,
+// else the first error of a batch. DEADLINE_EXCEEDED after timeout_ms (UINT32_MAX: never): it goes on in the
+// background.
+SELFSAME_API enum selfsame_code selfsame_pusher_flush(struct selfsame_pusher *pusher, uint32_t timeout_ms,
+                                                      struct selfsame_error *error);
+// The number after the last one acknowledged: what first_batch would be.
+SELFSAME_API uint64_t selfsame_pusher_next_batch(struct selfsame_pusher *pusher);
+// Flush before. Waits for the attempt that is out; what was not acknowledged is given back with CANCELLED.
+SELFSAME_API void selfsame_pusher_close(struct selfsame_pusher *pusher);
+
+// ---- Training tables
+
+// A point-in-time table: the spine goes out in chunks, rows of features come back in the same order. The
+// thread that takes rows also sends, so neither waits for the other, and no more is in memory than a few
+// chunks.
+struct selfsame_table;
+struct selfsame_spine;
+
+// Fills the next chunk in: selfsame_spine_rows first, then its cells. False: there is no more. Called by
+// selfsame_table_next, in its thread.
+typedef bool selfsame_spine_callback(void *context, struct selfsame_spine *spine);
+
+struct selfsame_table_options {
+    size_t size;
+    const char *service;         // required
+    const char *const *features; // feature_count of them; none: all
+    size_t feature_count;
+    bool as_of_event_time;               // the truth as known today; else what lookups were served
+    bool inclusive;                      // with it: sees events at exactly t too
+    const void *fingerprint;             // 32 bytes, or NULL
+    uint32_t deadline_ms;                // of the whole table; 0: none
+    selfsame_spine_callback *next_chunk; // required
+    void *context;
+};
+
+static inline void selfsame_table_options_init(struct selfsame_table_options *options)
+{
+    memset(options, 0, sizeof *options);
+    options->size = sizeof *options;
+}
+
+SELFSAME_API struct selfsame_column *selfsame_spine_key(struct selfsame_spine *spine, const char *name,
+                                                        enum selfsame_type type);
+SELFSAME_API struct selfsame_column *selfsame_spine_input(struct selfsame_spine *spine, const char *name,
+                                                          enum selfsame_type type);
+SELFSAME_API void selfsame_spine_event(struct selfsame_spine *spine, const char *source);
+SELFSAME_API struct selfsame_column *selfsame_spine_event_column(struct selfsame_spine *spine,
+                                                                 const char *name, enum selfsame_type type);
+SELFSAME_API void selfsame_spine_event_present(struct selfsame_spine *spine, size_t row, bool present);
+SELFSAME_API void selfsame_spine_rows(struct selfsame_spine *spine,
+                                      size_t row_count); // and sets all cells to null
+SELFSAME_API void selfsame_spine_t(struct selfsame_spine *spine, size_t row,
+                                   int64_t t_us); // every row must have one
+// Read at this seq; if any row of a chunk has one, all must.
+SELFSAME_API void selfsame_spine_seq(struct selfsame_spine *spine, size_t row, uint64_t seq);
+
+SELFSAME_API enum selfsame_code selfsame_table_open(struct selfsame_client *client,
+                                                    const struct selfsame_table_options *options,
+                                                    struct selfsame_table **table,
+                                                    struct selfsame_error *error);
+// The next rows, or OUT_OF_RANGE after the last. Until the next call or the close:
+SELFSAME_API enum selfsame_code selfsame_table_next(struct selfsame_table *table,
+                                                    struct selfsame_error *error);
+SELFSAME_API uint64_t
+selfsame_table_first_row(const struct selfsame_table *table); // in the whole spine, from 0
+SELFSAME_API size_t selfsame_table_rows(const struct selfsame_table *table);
+SELFSAME_API size_t selfsame_table_feature_count(const struct selfsame_table *table);
+SELFSAME_API const struct selfsame_values *selfsame_table_feature(const struct selfsame_table *table,
+                                                                  size_t index);
+// Of the table as a whole; 0 and empty before the first rows.
+SELFSAME_API uint64_t selfsame_table_newest_seq(const struct selfsame_table *table);
+SELFSAME_API struct selfsame_bytes selfsame_table_fingerprint(const struct selfsame_table *table);
+SELFSAME_API void selfsame_table_close(struct selfsame_table *table); // cancels what is not done
+
 #ifdef __cplusplus
 }
 #endif

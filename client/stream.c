@@ -96,7 +96,7 @@ static void on_message(void *context, struct ss_client_reply *reply)
     pthread_mutex_lock(&stream->lock);
     struct slot *slot = find(stream, id);
     if (slot)
-        hand_over(stream, slot, answer, &error);
+        hand_over(stream, slot, answer, answer ? NULL : &error);
     else
         ss_client_stream_call_cancel(
             stream->call); // bytes that answer nothing: what they were for never comes

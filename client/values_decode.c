@@ -31,12 +31,13 @@ enum {
     LENGTHS
 };
 
-// A column's fields as they came: the last of each, which must be the only one of those that hold values.
+// A column's fields as they came. Its values are in one of the packed fields or in one of the two of texts.
 struct parts {
-    struct selfsame_bytes fields[LENGTHS + 1]; // by number; STRINGS and BLOBS: unused
+    struct selfsame_bytes message, name, status, packed, elements, lengths;
     uint64_t type, scale, element, length;
-    size_t texts[2]; // STRINGS, BLOBS: how many
-    struct selfsame_bytes name, message;
+    size_t texts;           // how many
+    uint32_t packed_number; // of the field; 0: none
+    uint32_t texts_number;
 };
 
 static enum selfsame_code malformed(const struct parts *parts, const char *what, struct selfsame_error *error)
@@ -46,20 +47,36 @@ static enum selfsame_code malformed(const struct parts *parts, const char *what,
                           shown ? (const char *)parts->name.data : "", what);
 }
 
-// `shift`: the fields of Elements have other numbers than those of Column.
+static enum selfsame_code once(struct selfsame_bytes *part, const struct ss_client_field *field,
+                               const struct parts *parts, struct selfsame_error *error)
+{
+    if (part->size) return malformed(parts, "its values come in pieces", error);
+    *part = (struct selfsame_bytes){field->data, field->size};
+    return SELFSAME_OK;
+}
+
+// A field of bytes; `number` as a Column has it.
 static enum selfsame_code read_bytes(const struct ss_client_field *field, uint32_t number,
                                      struct parts *parts, struct selfsame_error *error)
 {
-    if (number == STRINGS || number == BLOBS) {
-        parts->texts[number - STRINGS]++;
-    } else if (number == NAME) {
-        parts->name = (struct selfsame_bytes){field->data, field->size};
-    } else if (number >= STATUS && number <= LENGTHS) {
-        if (parts->fields[number].size && number != STATUS)
-            return malformed(parts, "its values come in pieces", error);
-        parts->fields[number] = (struct selfsame_bytes){field->data, field->size};
+    switch (number) {
+    case NAME: parts->name = (struct selfsame_bytes){field->data, field->size}; return SELFSAME_OK;
+    case STATUS: parts->status = (struct selfsame_bytes){field->data, field->size}; return SELFSAME_OK;
+    case ELEMENTS: return once(&parts->elements, field, parts, error);
+    case LENGTHS: return once(&parts->lengths, field, parts, error);
+    case BOOLS:
+    case INT64S:
+    case DOUBLES:
+    case FLOATS: parts->packed_number = number; return once(&parts->packed, field, parts, error);
+    case STRINGS:
+    case BLOBS:
+        if (parts->texts && parts->texts_number != number)
+            return malformed(parts, "it has values of two types", error);
+        parts->texts_number = number;
+        parts->texts++;
+        return SELFSAME_OK;
+    default: return SELFSAME_OK; // of a newer server
     }
-    return SELFSAME_OK;
 }
 
 static bool is_packed(uint32_t number)
@@ -109,7 +126,7 @@ static enum selfsame_code read_elements(struct parts *parts, struct selfsame_err
 static enum selfsame_code take_status(const struct parts *parts, struct selfsame_values *values,
                                       struct selfsame_error *error)
 {
-    const struct selfsame_bytes status = parts->fields[STATUS];
+    const struct selfsame_bytes status = parts->status;
     if (!status.size) return SELFSAME_OK;
     if (status.size != values->rows) return malformed(parts, "it has not one status per row", error);
     const uint8_t *bytes = (const uint8_t *)status.data;
@@ -123,7 +140,9 @@ static enum selfsame_code take_status(const struct parts *parts, struct selfsame
 static enum selfsame_code take_packed(const struct parts *parts, uint32_t number, size_t width,
                                       struct selfsame_values *values, struct selfsame_error *error)
 {
-    const struct selfsame_bytes cells = parts->fields[number];
+    const struct selfsame_bytes cells = parts->packed;
+    if (cells.size && parts->packed_number != number)
+        return malformed(parts, "its values are of another type", error);
     if (width && (cells.size % width || cells.size / width != values->rows))
         return malformed(parts, "it has not one value per row", error);
     values->cells = (const uint8_t *)cells.data;
@@ -134,7 +153,8 @@ static enum selfsame_code take_packed(const struct parts *parts, uint32_t number
 static enum selfsame_code take_texts(const struct parts *parts, uint32_t number, uint32_t first,
                                      struct selfsame_values *values, struct selfsame_error *error)
 {
-    if (parts->texts[number - STRINGS] != values->rows || parts->message.size > UINT32_MAX)
+    if (parts->texts != values->rows || parts->message.size > UINT32_MAX ||
+        (parts->texts && parts->texts_number != number))
         return malformed(parts, "it has not one value per row", error);
     if (!values->rows) return SELFSAME_OK;
     values->offsets = malloc(values->rows * sizeof *values->offsets);
@@ -175,7 +195,7 @@ static enum selfsame_code take_scalars(const struct parts *parts, uint32_t shift
 static enum selfsame_code take_lengths(const struct parts *parts, struct selfsame_values *values,
                                        size_t *elements, struct selfsame_error *error)
 {
-    const struct selfsame_bytes lengths = parts->fields[LENGTHS];
+    const struct selfsame_bytes lengths = parts->lengths;
     struct ss_client_reader reader = ss_client_read(lengths.data, lengths.size);
     if (lengths.size < values->rows) return malformed(parts, "it has not one length per row", error);
     values->offsets = calloc(values->rows + 1, sizeof *values->offsets);
@@ -195,7 +215,7 @@ static enum selfsame_code take_lengths(const struct parts *parts, struct selfsam
 static enum selfsame_code take_list(const struct parts *parts, struct selfsame_values *values,
                                     struct selfsame_error *error)
 {
-    struct parts inner = {.message = parts->fields[ELEMENTS], .name = parts->name};
+    struct parts inner = {.message = parts->elements, .name = parts->name};
     size_t count = 0;
     SS_CLIENT_TRY(take_lengths(parts, values, &count, error));
     values->elements = calloc(1, sizeof *values->elements);
