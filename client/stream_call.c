@@ -47,7 +47,6 @@ static void start_in(struct ss_client_stream_call *call)
 {
     grpc_op op = {.op = GRPC_OP_RECV_MESSAGE};
     op.data.recv_message.recv_message = &call->received;
-    call->received = NULL;
     start(call, &op, 1, &call->in);
 }
 
@@ -125,6 +124,7 @@ static void in_done(struct ss_client_op *op, bool ok)
     struct ss_client_stream_call *call = CALL_OF(op, in);
     struct ss_client_reply reply = {0};
     grpc_byte_buffer *received = call->received;
+    call->received = NULL;
     if (!ok || !received) {
         if (received) grpc_byte_buffer_destroy(received);
         batch_done(call, true);
