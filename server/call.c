@@ -152,6 +152,7 @@ static void pump(struct ss_call *call)
         call->is_finished = true;
     }
     call->is_sending = true;
+    call->sending_us = ss_monotonic_us();
     start(call, operations, count, &call->sent);
     if (call->retry_after_us && call->is_finished) grpc_slice_unref(trailing[0].value);
 }
@@ -210,8 +211,9 @@ bool ss_call_send_wait(struct ss_call *call, grpc_slice message)
 {
     ss_call_send(call, message);
     pthread_mutex_lock(&call->lock);
-    while (call->waiting && !call->is_gone) pthread_cond_wait(&call->changed, &call->lock);
-    const bool is_there = !call->is_gone;
+    while (call->waiting && !call->is_gone && !call->is_finishing)
+        pthread_cond_wait(&call->changed, &call->lock);
+    const bool is_there = !call->is_gone && !call->is_finishing;
     pthread_mutex_unlock(&call->lock);
     return is_there;
 }
@@ -222,12 +224,15 @@ static void finish(struct ss_call *call, const struct ss_error *error)
     const enum ss_status status = error ? error->status : SS_OK;
     if (call->is_finishing) return;
     call->is_finishing = true;
+    pthread_cond_broadcast(&call->changed);
     call->code = (grpc_status_code)ss_status_grpc(status);
     if (error) call->status_text = ss_slice_of(error->message);
     if (status == SS_BUSY || status == SS_STOPPING)
         call->retry_after_us = ss_serving_settings(call->shard->serving)->retry_after_us;
-    const struct ss_observed observed = {
-        .method = call->method ? call->method->metric : SS_METRIC_METHOD_OTHER, .begun_us = call->begun_us};
+    const struct ss_observed observed = {.method =
+                                             call->method ? call->method->metric : SS_METRIC_METHOD_OTHER,
+                                         .call = call->call,
+                                         .begun_us = call->begun_us};
     ss_observe_call(call->shard->serving, &observed, status, error ? error->message : "");
     pump(call);
 }
@@ -279,10 +284,12 @@ size_t ss_call_waiting(struct ss_call *call)
     return waiting;
 }
 
-void ss_call_cut(struct ss_call *call, const struct ss_error *error)
+void ss_call_cut_late(struct ss_call *call, int64_t sent_before_us)
 {
-    grpc_call_cancel_with_status(call->call, (grpc_status_code)ss_status_grpc(error->status), error->message,
-                                 NULL);
+    pthread_mutex_lock(&call->lock);
+    const bool is_late = call->is_sending && call->sending_us < sent_before_us;
+    pthread_mutex_unlock(&call->lock);
+    if (is_late) grpc_call_cancel_with_status(call->call, GRPC_STATUS_DEADLINE_EXCEEDED, SS_NOT_TAKEN, NULL);
 }
 
 // ---- Reading

@@ -43,7 +43,8 @@ struct ss_call {
     pthread_cond_t changed;
     bool is_gone, has_sent_metadata, is_sending, is_finishing, is_finished, is_reading;
     struct ss_outgoing *first, *last;
-    size_t waiting; // messages that are not out yet
+    size_t waiting;     // messages that are not out yet
+    int64_t sending_us; // since when, if is_sending
     grpc_status_code code;
     grpc_slice status_text;
     int64_t retry_after_us; // 0: none
@@ -59,7 +60,7 @@ void ss_call_release(struct ss_call *call);
 void ss_call_read(struct ss_call *call);
 // Takes the slice over. The first of them takes the initial metadata along.
 void ss_call_send(struct ss_call *call, grpc_slice message);
-// The same, and waits until it is out. False: the call is gone.
+// The same, and waits until it is out. False: the call is gone, or was ended meanwhile.
 bool ss_call_send_wait(struct ss_call *call, grpc_slice message);
 // Ends the call once all messages are out: well, or as the error says. Later calls of it change nothing.
 void ss_call_finish(struct ss_call *call);
@@ -70,8 +71,9 @@ void ss_call_answer(struct ss_call *call, grpc_slice message);
 bool ss_call_is_gone(struct ss_call *call); // cancelled, cut, or past its deadline
 bool ss_call_is_late(const struct ss_call *call);
 size_t ss_call_waiting(struct ss_call *call);
-// Ends it from our side, whatever it does.
-void ss_call_cut(struct ss_call *call, const struct ss_error *error);
+// Cuts it if a message has been on its way out since before then. Under the shard's lock.
+#define SS_NOT_TAKEN "the client did not take its answer in time (send_timeout)"
+void ss_call_cut_late(struct ss_call *call, int64_t sent_before_us);
 
 // The bytes of a message in one piece; the caller unrefs the slice. Consumes the buffer.
 grpc_slice ss_message_slice(grpc_byte_buffer *buffer);

@@ -28,7 +28,7 @@ struct ss_lookup_call {
     bool is_ended;
     struct ss_event_tag requested, done, closed;
     int64_t begun_us;
-    struct ss_lookup_call *next, *previous; // of the shard's streams, or of its free ones
+    struct ss_lookup_call *next, *previous; // of the shard's streams, or its answered ones, or its free ones
 };
 
 // ---- One lookup
@@ -196,9 +196,43 @@ static void end_release(struct ending *ending)
 
 // ---- GetFeatures
 
+// Calls whose answer is on its way out stand in a row, the oldest first.
+static void join_answered(struct ss_lookup_call *call)
+{
+    struct ss_shard *shard = call->shard;
+    call->next = NULL;
+    call->previous = shard->newest_answered;
+    if (call->previous)
+        call->previous->next = call;
+    else
+        shard->oldest_answered = call;
+    shard->newest_answered = call;
+}
+
+static void leave_answered(struct ss_lookup_call *call)
+{
+    struct ss_shard *shard = call->shard;
+    if (call->previous)
+        call->previous->next = call->next;
+    else
+        shard->oldest_answered = call->next;
+    if (call->next)
+        call->next->previous = call->previous;
+    else
+        shard->newest_answered = call->previous;
+}
+
+void ss_lookup_cut_late(struct ss_shard *shard, int64_t begun_before_us)
+{
+    struct ss_lookup_call *call = shard->oldest_answered;
+    for (; call && call->begun_us < begun_before_us; call = call->next)
+        grpc_call_cancel_with_status(call->call, GRPC_STATUS_DEADLINE_EXCEEDED, SS_NOT_TAKEN, NULL);
+}
+
 static void on_get_done(void *owner, bool ok)
 {
     (void)ok; // the client is gone, or it has its answer: nothing depends on it
+    leave_answered(owner);
     give_back(owner);
 }
 
@@ -217,6 +251,7 @@ static void answer_get(struct ss_lookup_call *call, enum ss_status status, const
     end(call, status, error, &ending, &operations[count++]);
     operations[count].op = GRPC_OP_RECV_CLOSE_ON_SERVER;
     operations[count++].data.recv_close_on_server.cancelled = &call->was_cancelled;
+    join_answered(call);
     start(call, operations, count, &call->done);
     end_release(&ending);
 }

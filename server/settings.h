@@ -77,6 +77,8 @@ X(DURATION, keepalive_time, "60s", 1000000, INT64_C(86400000000), NULL, FIXED, \
   "A connection that is silent for so long is asked whether it is alive.") \
 X(DURATION, keepalive_timeout, "20s", 1000000, INT64_C(3600000000), NULL, FIXED, \
   "A connection that does not answer this for so long is closed.") \
+X(DURATION, send_timeout, "30s", 1000, INT64_C(86400000000), NULL, LIVE, \
+  "An answer, or a message of a stream, that the client does not take for so long ends its call.") \
 X(DURATION, drain_timeout, "30s", 0, INT64_C(3600000000), NULL, LIVE, \
   "How long a stop (SIGTERM) waits for calls that are being answered. Pushes that were taken are committed in any case.") \
 X(TEXT, metrics_listen, "127.0.0.1:7501", 0, 256, NULL, FIXED, \

@@ -32,7 +32,8 @@ struct ss_shard {
     pthread_mutex_t lock;
     struct ss_call *calls;
     struct ss_lookup_call *streams;
-    struct ss_lookup_call *free_lookups; // the thread's own
+    struct ss_lookup_call *free_lookups, *oldest_answered, *newest_answered; // the thread's own
+    int64_t swept_us;
 };
 
 // To be called before whatever makes an event come; take it back when that fails.

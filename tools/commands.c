@@ -5,6 +5,14 @@
 #include "server/settings.h"
 #include "tools/cli.h"
 
+static const char *settings_help(struct ss_buffer *text)
+{
+    ss_buffer_text(text, "\nsettings:\n");
+    ss_settings_print_help(text);
+    ss_buffer_byte(text, 0);
+    return text->failed ? "" : (const char *)text->data;
+}
+
 static const struct ss_command commands[] = {
     {"init", ss_command_init, "init [--clock wall|replay]", "make an empty store",
      "  --clock wall     the machine's clock, never going back (the default): for serving\n"
@@ -138,7 +146,8 @@ static const struct ss_command commands[] = {
      "  selfsame dump --history payments > saved.csv\n"},
     {"serve", ss_command_serve, "serve [--listen ADDR]... [--config FILE] [--SETTING VALUE]...",
      "serve the store over gRPC until SIGTERM",
-     "Lookups, pushes and training tables for clients in any language; proto/selfsame/v1/feature_store.proto is\n"
+     "Lookups, pushes and training tables for clients in any language; proto/selfsame/v1/feature_store.proto "
+     "is\n"
      "the interface, docs/CONFIG.md lists the settings, which are options (--max-entities 100) or stand in a "
      "file\n"
      "(max_entities: 100). SIGHUP reads them, the tokens and the certificates again.\n\n"
@@ -148,7 +157,8 @@ static const struct ss_command commands[] = {
      "examples:\n"
      "  selfsame serve\n"
      "  selfsame --dir /var/lib/selfsame serve --config /etc/selfsame/selfsame.yaml\n"
-     "  selfsame serve --listen unix:/run/selfsame.sock --listen 127.0.0.1:0\n"},
+     "  selfsame serve --listen unix:/run/selfsame.sock --listen 127.0.0.1:0\n",
+     settings_help},
     {"sql", ss_command_sql, "sql [QUERY] [--csv]", "ask history in SQL",
      "Every source is a table: its columns, then _event_time_us, _arrival_time, _seq (the order in which "
      "rows\n"
@@ -212,7 +222,8 @@ static void print_bash(void)
         "    if [[ -z $command ]]; then\n"
         "        COMPREPLY=($(compgen -W \"$commands --dir --json --now --help --version\" -- \"$word\"))\n"
         "    elif [[ $word == -* ]]; then\n"
-        "        COMPREPLY=($(compgen -W \"$(selfsame \"$command\" --help | grep -oE -- '--?[a-z]+' | sort "
+        "        COMPREPLY=($(compgen -W \"$(selfsame \"$command\" --help | grep -oE -- '--?[a-z][a-z-]*' | "
+        "sort "
         "-u)\" "
         "-- \"$word\"))\n"
         "    else\n"
@@ -253,7 +264,10 @@ static void print_man(void)
         putchar('\n');
         print_roff(commands[i].summary);
         puts("\n.PP\n.nf");
+        struct ss_buffer more = {0};
         print_roff(commands[i].help);
+        if (commands[i].more) print_roff(commands[i].more(&more));
+        ss_buffer_release(&more);
         puts(".fi");
     }
     puts(
