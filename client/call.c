@@ -14,7 +14,7 @@ enum selfsame_code ss_client_net_call(struct ss_client_net *net, enum ss_client_
                                       const void *request, size_t size, uint32_t deadline_ms,
                                       struct ss_client_reply *reply, struct selfsame_error *error)
 {
-    if (ss_client_on_lane())
+    if (ss_client_this_lane())
         return ss_client_fail(error, SELFSAME_FAILED_PRECONDITION,
                               "the call: a callback may not wait for one");
     struct ss_client_lane *lane = ss_client_net_lane(net);

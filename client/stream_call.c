@@ -18,6 +18,7 @@ struct out {
 
 struct ss_client_stream_call {
     struct ss_client_op frame, in, out;
+    struct ss_client_later flush;
     struct ss_client_flight flight;
     struct ss_client_lane *lane;
     const struct ss_client_stream_events *events;
@@ -138,11 +139,11 @@ static void in_done(struct ss_client_op *op, bool ok)
         ss_client_stream_call_cancel(call); // no memory: a message is lost, and with it what it answers
 }
 
-static void out_done(struct ss_client_op *op, bool ok)
+// Takes the next message from the queue and starts it; without one (or at the call's end) sending is over.
+static void next_out(struct ss_client_stream_call *call, bool is_over)
 {
-    struct ss_client_stream_call *call = CALL_OF(op, out);
     pthread_mutex_lock(&call->lock);
-    struct out *out = ok && !call->over ? call->first : NULL;
+    struct out *out = is_over || call->over ? NULL : call->first;
     if (out) {
         call->first = out->next;
         if (!call->first) call->last = &call->first;
@@ -152,12 +153,22 @@ static void out_done(struct ss_client_op *op, bool ok)
     const bool more = out && call->first;
     pthread_mutex_unlock(&call->lock);
     if (!out) {
-        batch_done(call, !ok);
+        batch_done(call, is_over);
         return;
     }
     ss_client_lane_more(call->lane);
     start_out(call, out->message, more);
     free(out);
+}
+
+static void out_done(struct ss_client_op *op, bool ok)
+{
+    next_out(CALL_OF(op, out), !ok);
+}
+
+static void flush(struct ss_client_later *later)
+{
+    next_out(CALL_OF(later, flush), false);
 }
 
 // With the lock. False: no memory.
@@ -171,21 +182,25 @@ static bool enqueue(struct ss_client_stream_call *call, grpc_byte_buffer *messag
     return true;
 }
 
+// A callback's messages wait until what has completed was run, so that those of many callbacks go out
+// together.
 bool ss_client_stream_call_send(struct ss_client_stream_call *call, grpc_byte_buffer *message)
 {
+    const bool in_callback = ss_client_this_lane() == call->lane;
     pthread_mutex_lock(&call->lock);
     const bool first = !call->over && !call->sending;
-    const bool taken = first || (!call->over && enqueue(call, message));
-    if (first) {
+    const bool now = first && !in_callback;
+    const bool taken = now || (!call->over && enqueue(call, message));
+    const bool later = first && !now && taken;
+    if (now || later) {
         call->sending = true;
         call->batches++;
-        ss_client_lane_more(call->lane);
     }
+    if (now) ss_client_lane_more(call->lane);
     pthread_mutex_unlock(&call->lock);
-    if (first)
-        start_out(call, message, false);
-    else if (!taken)
-        grpc_byte_buffer_destroy(message);
+    if (now) start_out(call, message, false);
+    if (later) ss_client_lane_later(call->lane, &call->flush);
+    if (!taken) grpc_byte_buffer_destroy(message);
     return taken;
 }
 
@@ -205,6 +220,7 @@ enum selfsame_code ss_client_stream_call_open(struct ss_client_net *net,
     *made = (struct ss_client_stream_call){.frame = {frame_done},
                                            .in = {in_done},
                                            .out = {out_done},
+                                           .flush = {.run = flush},
                                            .lane = lane,
                                            .events = events,
                                            .context = context};
