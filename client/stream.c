@@ -16,7 +16,7 @@
 
 #include <stdlib.h>
 
-enum { WINDOW_DEFAULT = 64, WINDOW_MAX = 65536 };
+enum { WINDOW_DEFAULT = 64, WINDOW_MAX = 65536, CLOSE_MS = 1000 };
 
 struct slot {
     void *context;
@@ -279,9 +279,16 @@ enum selfsame_code selfsame_stream_drain(struct selfsame_stream *stream, uint32_
 
 void selfsame_stream_close(struct selfsame_stream *stream)
 {
+    struct timespec until;
     if (!stream) return;
+    ss_client_time_after(CLOSE_MS, &until);
     pthread_mutex_lock(&stream->lock);
     stream->closing = true;
+    // With nothing in flight the server gets a moment to end the call in good order.
+    if (stream->call && !stream->flying) {
+        ss_client_stream_call_half_close(stream->call);
+        while (stream->call && wait_change(stream, &until)) {}
+    }
     if (stream->call) ss_client_stream_call_cancel(stream->call);
     while (stream->call || stream->undelivered) (void)wait_change(stream, NULL);
     pthread_mutex_unlock(&stream->lock);

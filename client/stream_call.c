@@ -30,6 +30,7 @@ struct ss_client_stream_call {
     pthread_mutex_t lock;
     struct out *first, **last; // waiting to be sent
     bool sending, over;        // over: nothing can be sent any more
+    bool closing;              // a half close is to follow the last message
     unsigned batches;          // that are out
 };
 
@@ -58,6 +59,12 @@ static void start_out(struct ss_client_stream_call *call, grpc_byte_buffer *mess
     op.data.send_message.send_message = message;
     start(call, &op, 1, &call->out);
     grpc_byte_buffer_destroy(message);
+}
+
+static void start_close(struct ss_client_stream_call *call)
+{
+    const grpc_op op = {.op = GRPC_OP_SEND_CLOSE_FROM_CLIENT};
+    start(call, &op, 1, &call->out);
 }
 
 static void start_frame(struct ss_client_stream_call *call)
@@ -139,25 +146,28 @@ static void in_done(struct ss_client_op *op, bool ok)
         ss_client_stream_call_cancel(call); // no memory: a message is lost, and with it what it answers
 }
 
-// Takes the next message from the queue and starts it; without one (or at the call's end) sending is over.
+// Takes the next message from the queue and starts it, or the half close behind the last. Without any (or at
+// the call's end) sending is over.
 static void next_out(struct ss_client_stream_call *call, bool is_over)
 {
     pthread_mutex_lock(&call->lock);
     struct out *out = is_over || call->over ? NULL : call->first;
+    const bool close = !out && call->closing && !is_over && !call->over;
     if (out) {
         call->first = out->next;
         if (!call->first) call->last = &call->first;
-    } else {
-        call->sending = false;
     }
+    call->over = call->over || close;
+    call->sending = out || close;
     const bool more = out && call->first;
+    if (out || close) ss_client_lane_more(call->lane);
     pthread_mutex_unlock(&call->lock);
-    if (!out) {
+    if (out)
+        start_out(call, out->message, more);
+    else if (close)
+        start_close(call);
+    else
         batch_done(call, is_over);
-        return;
-    }
-    ss_client_lane_more(call->lane);
-    start_out(call, out->message, more);
     free(out);
 }
 
@@ -202,6 +212,20 @@ bool ss_client_stream_call_send(struct ss_client_stream_call *call, grpc_byte_bu
     if (later) ss_client_lane_later(call->lane, &call->flush);
     if (!taken) grpc_byte_buffer_destroy(message);
     return taken;
+}
+
+void ss_client_stream_call_half_close(struct ss_client_stream_call *call)
+{
+    pthread_mutex_lock(&call->lock);
+    const bool now = !call->over && !call->sending;
+    call->closing = true; // else after the last message
+    if (now) {
+        call->over = call->sending = true;
+        call->batches++;
+        ss_client_lane_more(call->lane);
+    }
+    pthread_mutex_unlock(&call->lock);
+    if (now) start_close(call);
 }
 
 void ss_client_stream_call_cancel(struct ss_client_stream_call *call)
