@@ -29,8 +29,10 @@ static void refuse(struct ss_worker_job *waiting, const struct ss_error *error)
 
 static enum ss_status check_time(struct ss_call *call, struct ss_error *error)
 {
-    if (ss_call_is_late(call)) return ss_fail(error, SS_TOO_LATE, "the deadline was over before the call was begun");
-    if (ss_call_is_gone(call)) return ss_fail(error, SS_CANCELLED, "the call was cancelled before it was begun");
+    if (ss_call_is_late(call))
+        return ss_fail(error, SS_TOO_LATE, "the deadline was over before the call was begun");
+    if (ss_call_is_gone(call))
+        return ss_fail(error, SS_CANCELLED, "the call was cancelled before it was begun");
     return SS_OK;
 }
 
@@ -42,14 +44,15 @@ static void run(struct ss_worker_job *waiting, struct ss_materializer *reader)
     struct ss_bytes answer = {0};
     struct ss_pinned pinned = {0};
     const struct ss_admin_method *method = (const struct ss_admin_method *)job->call->method;
-    struct ss_admin_request request = {.call = job->call,
-                                       .serving = job->call->shard->serving,
-                                       .reader = reader,
-                                       .message = {(const char *)GRPC_SLICE_START_PTR(job->message),
-                                                   GRPC_SLICE_LENGTH(job->message)},
-                                       .arena = &arena};
+    struct ss_admin_request request = {
+        .call = job->call,
+        .serving = job->call->shard->serving,
+        .reader = reader,
+        .message = {(const char *)GRPC_SLICE_START_PTR(job->message), GRPC_SLICE_LENGTH(job->message)},
+        .arena = &arena};
     enum ss_status status = check_time(job->call, &error);
-    if (status == SS_OK) status = ss_pin(reader, false, 0, &pinned, &error); // the live definitions are the reader's
+    if (status == SS_OK)
+        status = ss_pin(reader, false, 0, &pinned, &error); // the live definitions are the reader's
     ss_unpin(&pinned);
     if (status == SS_OK) status = method->handle(&request, &answer, &error);
     if (status != SS_OK)
@@ -65,11 +68,13 @@ void ss_admin_message(struct ss_call *call, struct ss_bytes bytes, grpc_slice sl
     const struct ss_admin_method *method = (const struct ss_admin_method *)call->method;
     struct ss_error error;
     (void)bytes;
-    enum ss_status status = ss_caller_may(call->shard, call->call, &call->metadata, method->right, "", &error);
+    enum ss_status status =
+        ss_caller_may(call->shard, call->call, &call->metadata, method->right, "", &error);
     struct job *job = status == SS_OK ? calloc(1, sizeof *job) : NULL;
     if (status == SS_OK && !job) status = ss_fail_memory(&error, "a call");
     if (status == SS_OK) {
-        *job = (struct job){.job = {.run = run, .refuse = refuse}, .call = call, .message = grpc_slice_ref(slice)};
+        *job = (struct job){
+            .job = {.run = run, .refuse = refuse}, .call = call, .message = grpc_slice_ref(slice)};
         ss_call_hold(call);
         status = ss_worker_do(call->shard->serving->admin, &job->job, &error);
         if (status != SS_OK) release(job);

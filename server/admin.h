@@ -14,8 +14,8 @@ struct ss_admin_request {
     struct ss_arena *arena; // of the request
     bool is_pending;        // the call is answered later, by another thread
 };
-// *answer: bytes in the arena. A handler that goes on elsewhere returns SS_OK with `is_pending` set, and has taken a
-// reference to the call.
+// *answer: bytes in the arena. A handler that goes on elsewhere returns SS_OK with `is_pending` set, and has
+// taken a reference to the call.
 typedef enum ss_status (*ss_admin_handler)(struct ss_admin_request *request, struct ss_bytes *answer,
                                            struct ss_error *error);
 
@@ -29,14 +29,13 @@ void ss_admin_message(struct ss_call *call, struct ss_bytes bytes, grpc_slice sl
 // The message's bytes, in the arena; data NULL: out of memory.
 struct ss_bytes ss_admin_pack(const ProtobufCMessage *message, struct ss_arena *arena);
 
-#define SS_ADMIN_METHOD(variable, name, METRIC, RIGHT, handler)                          \
-    static const struct ss_admin_method admin_##variable = {                             \
-        {.path = "/selfsame.v1.FeatureStore/" name,                                      \
-         .metric = SS_METRIC_METHOD_##METRIC,                                            \
-         .is_unary = true,                                                               \
-         .message = ss_admin_message},                                                   \
-        RIGHT,                                                                           \
-        handler};                                                                        \
+#define SS_ADMIN_METHOD(variable, name, METRIC, RIGHT, handler)                                         \
+    static const struct ss_admin_method admin_##variable = {{.path = "/selfsame.v1.FeatureStore/" name, \
+                                                             .metric = SS_METRIC_METHOD_##METRIC,       \
+                                                             .is_unary = true,                          \
+                                                             .message = ss_admin_message},              \
+                                                            RIGHT,                                      \
+                                                            handler};                                   \
     const struct ss_method *const ss_method_##variable = &admin_##variable.method
 
 #endif

@@ -1,12 +1,12 @@
 // A call's life.
 //
-//   accepted    the server gave it to us: its method is looked up, and the end of the call is waited for (`closed`)
-//   reading     one message is asked for at a time
-//   sending     one message is on its way at a time; the status goes with the last or alone
-//   released    neither an event of the queue nor another thread has a reference any more
+//   accepted    the server gave it to us: its method is looked up, and the end of the call is waited for
+//   (`closed`) reading     one message is asked for at a time sending     one message is on its way at a
+//   time; the status goes with the last or alone released    neither an event of the queue nor another thread
+//   has a reference any more
 //
-// Every batch that was started holds a reference until its event came. After a call is gone its batches fail quickly,
-// so nothing here asks whether it is before it starts one.
+// Every batch that was started holds a reference until its event came. After a call is gone its batches fail
+// quickly, so nothing here asks whether it is before it starts one.
 
 #include "server/call.h"
 
@@ -53,7 +53,8 @@ void ss_call_hold(struct ss_call *call)
 bool ss_call_try_hold(struct ss_call *call)
 {
     size_t references = atomic_load(&call->references);
-    while (references && !atomic_compare_exchange_weak(&call->references, &references, references + 1)) continue;
+    while (references && !atomic_compare_exchange_weak(&call->references, &references, references + 1))
+        continue;
     return references != 0;
 }
 
@@ -141,7 +142,8 @@ static void pump(struct ss_call *call)
         status->data.send_status_from_server.status = call->code;
         status->data.send_status_from_server.status_details = &call->status_text;
         if (call->retry_after_us) {
-            snprintf(milliseconds, sizeof milliseconds, "%lld", (long long)(call->retry_after_us + 999) / 1000);
+            snprintf(milliseconds, sizeof milliseconds, "%lld",
+                     (long long)(call->retry_after_us + 999) / 1000);
             trailing[0].key = grpc_slice_from_static_string("grpc-retry-pushback-ms");
             trailing[0].value = grpc_slice_from_copied_string(milliseconds);
             status->data.send_status_from_server.trailing_metadata = trailing;
@@ -150,6 +152,7 @@ static void pump(struct ss_call *call)
         call->is_finished = true;
     }
     call->is_sending = true;
+    call->sending_us = ss_monotonic_us();
     start(call, operations, count, &call->sent);
     if (call->retry_after_us && call->is_finished) grpc_slice_unref(trailing[0].value);
 }
@@ -208,8 +211,9 @@ bool ss_call_send_wait(struct ss_call *call, grpc_slice message)
 {
     ss_call_send(call, message);
     pthread_mutex_lock(&call->lock);
-    while (call->waiting && !call->is_gone) pthread_cond_wait(&call->changed, &call->lock);
-    const bool is_there = !call->is_gone;
+    while (call->waiting && !call->is_gone && !call->is_finishing)
+        pthread_cond_wait(&call->changed, &call->lock);
+    const bool is_there = !call->is_gone && !call->is_finishing;
     pthread_mutex_unlock(&call->lock);
     return is_there;
 }
@@ -220,11 +224,14 @@ static void finish(struct ss_call *call, const struct ss_error *error)
     const enum ss_status status = error ? error->status : SS_OK;
     if (call->is_finishing) return;
     call->is_finishing = true;
+    pthread_cond_broadcast(&call->changed);
     call->code = (grpc_status_code)ss_status_grpc(status);
     if (error) call->status_text = ss_slice_of(error->message);
     if (status == SS_BUSY || status == SS_STOPPING)
         call->retry_after_us = ss_serving_settings(call->shard->serving)->retry_after_us;
-    const struct ss_observed observed = {.method = call->method ? call->method->metric : SS_METRIC_METHOD_OTHER,
+    const struct ss_observed observed = {.method =
+                                             call->method ? call->method->metric : SS_METRIC_METHOD_OTHER,
+                                         .call = call->call,
                                          .begun_us = call->begun_us};
     ss_observe_call(call->shard->serving, &observed, status, error ? error->message : "");
     pump(call);
@@ -277,9 +284,12 @@ size_t ss_call_waiting(struct ss_call *call)
     return waiting;
 }
 
-void ss_call_cut(struct ss_call *call, const struct ss_error *error)
+void ss_call_cut_late(struct ss_call *call, int64_t sent_before_us)
 {
-    grpc_call_cancel_with_status(call->call, (grpc_status_code)ss_status_grpc(error->status), error->message, NULL);
+    pthread_mutex_lock(&call->lock);
+    const bool is_late = call->is_sending && call->sending_us < sent_before_us;
+    pthread_mutex_unlock(&call->lock);
+    if (is_late) grpc_call_cancel_with_status(call->call, GRPC_STATUS_DEADLINE_EXCEEDED, SS_NOT_TAKEN, NULL);
 }
 
 // ---- Reading
@@ -345,8 +355,8 @@ static enum ss_status admit(struct ss_call *call, struct ss_error *error)
                        (int)(path.size > 200 ? 200 : path.size), path.data);
     if (atomic_load(&serving->is_stopping)) return ss_fail(error, SS_STOPPING, "the server is stopping");
     if (in_flight > ss_serving_settings(serving)->max_in_flight)
-        return ss_fail(error, SS_BUSY, "%zu calls are in flight; the limit is %llu (max_in_flight)", in_flight,
-                       (unsigned long long)ss_serving_settings(serving)->max_in_flight);
+        return ss_fail(error, SS_BUSY, "%zu calls are in flight; the limit is %llu (max_in_flight)",
+                       in_flight, (unsigned long long)ss_serving_settings(serving)->max_in_flight);
     return SS_OK;
 }
 
@@ -385,8 +395,9 @@ void ss_call_accept(struct ss_shard *shard)
     grpc_metadata_array_init(&call->metadata);
     atomic_init(&call->references, 1);
     ss_shard_expect(shard);
-    const grpc_call_error failed = grpc_server_request_call(shard->server, &call->call, &call->details, &call->metadata,
-                                                            shard->queue, shard->queue, &call->requested);
+    const grpc_call_error failed =
+        grpc_server_request_call(shard->server, &call->call, &call->details, &call->metadata, shard->queue,
+                                 shard->queue, &call->requested);
     if (failed == GRPC_CALL_OK) return;
     ss_shard_expect_no_more(shard); // the server is shut down
     ss_call_release(call);

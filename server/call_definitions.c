@@ -1,5 +1,5 @@
-// Plan, Apply, Rebuild. Definitions are compiled on the worker's thread; what changes the store goes on in steps on the
-// writer's, between commits, and the call is answered after the last one.
+// Plan, Apply, Rebuild. Definitions are compiled on the worker's thread; what changes the store goes on in
+// steps on the writer's, between commits, and the call is answered after the last one.
 
 #include <stdlib.h>
 
@@ -11,7 +11,8 @@
 
 // ---- Definitions of a request: repeated File files = 1
 
-static enum ss_status take_file(struct ss_bytes bytes, struct ss_arena *arena, struct ss_file *file, struct ss_error *error)
+static enum ss_status take_file(struct ss_bytes bytes, struct ss_arena *arena, struct ss_file *file,
+                                struct ss_error *error)
 {
     struct ss_message message = ss_message_of(bytes);
     struct ss_field field;
@@ -26,8 +27,8 @@ static enum ss_status take_file(struct ss_bytes bytes, struct ss_arena *arena, s
     return message.failed ? ss_wire_malformed("File", error) : SS_OK;
 }
 
-static enum ss_status take_files(const struct ss_admin_request *request, struct ss_file **files, size_t *count,
-                                 struct ss_error *error)
+static enum ss_status take_files(const struct ss_admin_request *request, struct ss_file **files,
+                                 size_t *count, struct ss_error *error)
 {
     struct ss_message message = ss_message_of(request->message);
     struct ss_field field;
@@ -54,11 +55,12 @@ struct compiled {
     size_t change_count;
 };
 
-static enum ss_status list_changes(const struct ss_admin_request *request, struct compiled *compiled, struct ss_error *error)
+static enum ss_status list_changes(const struct ss_admin_request *request, struct compiled *compiled,
+                                   struct ss_error *error)
 {
     struct ss_planned *planned;
-    SS_TRY(ss_plan(request->reader->definitions, compiled->definitions, request->arena, &planned, &compiled->change_count,
-                   error));
+    SS_TRY(ss_plan(request->reader->definitions, compiled->definitions, request->arena, &planned,
+                   &compiled->change_count, error));
     Selfsame__V1__Change *list = ss_arena_array(request->arena, compiled->change_count + 1, sizeof *list);
     compiled->changes = ss_arena_array(request->arena, compiled->change_count + 1, sizeof *compiled->changes);
     if (!list || !compiled->changes) return ss_fail_memory(error, "a plan");
@@ -74,21 +76,24 @@ static enum ss_status list_changes(const struct ss_admin_request *request, struc
     return SS_OK;
 }
 
-static enum ss_status compile(const struct ss_admin_request *request, struct compiled *compiled, struct ss_error *error)
+static enum ss_status compile(const struct ss_admin_request *request, struct compiled *compiled,
+                              struct ss_error *error)
 {
-    struct ss_file *files;
-    size_t count;
+    struct ss_file *files = NULL;
+    size_t count = 0;
     struct ss_buffer report = {0};
     const struct ss_zone_loader zones = ss_machine_zones(request->arena);
     *compiled = (struct compiled){.report = ""};
     SS_TRY(take_files(request, &files, &count, error));
-    enum ss_status status =
-        ss_definitions_compile(files, count, &zones, &compiled->definitions, &report, &compiled->error_count, error);
+    enum ss_status status = ss_definitions_compile(files, count, &zones, &compiled->definitions, &report,
+                                                   &compiled->error_count, error);
     if (status == SS_FOUND) {
         compiled->report = ss_arena_copy(request->arena, report.data, report.size);
         status = compiled->report ? SS_OK : ss_fail_memory(error, "the errors of definitions");
-    } else if (status == SS_OK && compiled->definitions->source_count + compiled->definitions->entity_count == 0) {
-        status = ss_fail(error, SS_INVALID, "the definitions define nothing: an apply of them would drop everything");
+    } else if (status == SS_OK &&
+               compiled->definitions->source_count + compiled->definitions->entity_count == 0) {
+        status = ss_fail(error, SS_INVALID,
+                         "the definitions define nothing: an apply of them would drop everything");
     } else if (status == SS_OK) {
         status = list_changes(request, compiled, error);
     }
@@ -100,7 +105,8 @@ static enum ss_status compile(const struct ss_admin_request *request, struct com
 
 // ---- Plan
 
-static enum ss_status answer_plan(struct ss_admin_request *request, struct ss_bytes *answer, struct ss_error *error)
+static enum ss_status answer_plan(struct ss_admin_request *request, struct ss_bytes *answer,
+                                  struct ss_error *error)
 {
     struct compiled compiled;
     Selfsame__V1__PlanResponse response = SELFSAME__V1__PLAN_RESPONSE__INIT;
@@ -149,20 +155,25 @@ static void refuse(struct ss_writer_task *waiting, const struct ss_error *error)
     release(task);
 }
 
-static enum ss_status begin_rebuild(struct task *task, struct ss_materializer *materializer, struct ss_error *error)
+static enum ss_status begin_rebuild(struct task *task, struct ss_materializer *materializer,
+                                    struct ss_error *error)
 {
     const struct ss_view **views = ss_arena_array(&task->arena, task->view_count + 1, sizeof *views);
     if (!views) return ss_fail_memory(error, "a rebuild");
     for (size_t i = 0; i < task->view_count; i++)
         SS_TRY(ss_require_view(materializer, task->views[i], &views[i], error));
-    return ss_rebuild_begin(materializer, task->is_all ? NULL : views, task->view_count, &task->applying, error);
+    return ss_rebuild_begin(materializer, task->is_all ? NULL : views, task->view_count, &task->applying,
+                            error);
 }
 
-static enum ss_status step(struct task *task, struct ss_materializer *materializer, bool *done, struct ss_error *error)
+static enum ss_status step(struct task *task, struct ss_materializer *materializer, bool *done,
+                           struct ss_error *error)
 {
     *done = false;
-    if (ss_call_is_late(task->call)) return ss_fail(error, SS_TOO_LATE, "the deadline was over before all was filled; nothing changed");
-    if (ss_call_is_gone(task->call)) return ss_fail(error, SS_CANCELLED, "the call was cancelled; nothing changed");
+    if (ss_call_is_late(task->call))
+        return ss_fail(error, SS_TOO_LATE, "the deadline was over before all was filled; nothing changed");
+    if (ss_call_is_gone(task->call))
+        return ss_fail(error, SS_CANCELLED, "the call was cancelled; nothing changed");
     if (!task->applying)
         SS_TRY(task->is_rebuild ? begin_rebuild(task, materializer, error)
                                 : ss_apply_begin(materializer, task->definitions, &task->applying, error));
@@ -178,7 +189,8 @@ static bool run_step(struct ss_writer_task *waiting, struct ss_materializer *mat
     if (status == SS_OK && !done) return false;
     if (status == SS_OK) {
         task->definitions = NULL;
-        ss_call_answer(task->call, grpc_slice_from_copied_buffer(task->answer.data ? task->answer.data : "", task->answer.size));
+        ss_call_answer(task->call, grpc_slice_from_copied_buffer(task->answer.data ? task->answer.data : "",
+                                                                 task->answer.size));
     } else {
         ss_call_fail(task->call, &error);
     }
@@ -196,7 +208,8 @@ static struct task *make_task(const struct ss_admin_request *request)
     return task;
 }
 
-static enum ss_status answer_apply(struct ss_admin_request *request, struct ss_bytes *answer, struct ss_error *error)
+static enum ss_status answer_apply(struct ss_admin_request *request, struct ss_bytes *answer,
+                                   struct ss_error *error)
 {
     struct compiled compiled;
     Selfsame__V1__ApplyResponse response = SELFSAME__V1__APPLY_RESPONSE__INIT;
@@ -228,7 +241,8 @@ static enum ss_status answer_apply(struct ss_admin_request *request, struct ss_b
 }
 SS_ADMIN_METHOD(apply, "Apply", APPLY, SS_RIGHT_ADMIN, answer_apply);
 
-static enum ss_status take_views(const struct ss_admin_request *request, struct task *task, struct ss_error *error)
+static enum ss_status take_views(const struct ss_admin_request *request, struct task *task,
+                                 struct ss_error *error)
 {
     struct ss_message message = ss_message_of(request->message);
     struct ss_field field;
@@ -246,12 +260,15 @@ static enum ss_status take_views(const struct ss_admin_request *request, struct 
     }
     if (message.failed) return ss_wire_malformed("RebuildRequest", error);
     if (task->is_all == (task->view_count > 0))
-        return ss_fail(error, SS_INVALID, "a rebuild is of views that are named, or of all; the request has %zu names and all is %s",
-                       task->view_count, task->is_all ? "true" : "false");
+        return ss_fail(
+            error, SS_INVALID,
+            "a rebuild is of views that are named, or of all; the request has %zu names and all is %s",
+            task->view_count, task->is_all ? "true" : "false");
     return SS_OK;
 }
 
-static enum ss_status answer_rebuild(struct ss_admin_request *request, struct ss_bytes *answer, struct ss_error *error)
+static enum ss_status answer_rebuild(struct ss_admin_request *request, struct ss_bytes *answer,
+                                     struct ss_error *error)
 {
     Selfsame__V1__RebuildResponse response = SELFSAME__V1__REBUILD_RESPONSE__INIT;
     struct task *task = make_task(request);
@@ -260,7 +277,8 @@ static enum ss_status answer_rebuild(struct ss_admin_request *request, struct ss
     task->is_rebuild = true;
     enum ss_status status = take_views(request, task, error);
     const struct ss_definitions *definitions = request->reader->definitions;
-    response.view_count = (uint32_t)(task->is_all ? (definitions ? definitions->view_count : 0) : task->view_count);
+    response.view_count =
+        (uint32_t)(task->is_all ? (definitions ? definitions->view_count : 0) : task->view_count);
     if (status == SS_OK) task->answer = ss_admin_pack(&response.base, &task->arena);
     if (status == SS_OK && !task->answer.data) status = ss_fail_memory(error, "a rebuild");
     if (status != SS_OK) {

@@ -14,8 +14,8 @@ static ProtobufCBinaryData hash_bytes(const struct ss_sha256 *hash)
     return (ProtobufCBinaryData){.len = sizeof hash->bytes, .data = (uint8_t *)(uintptr_t)hash->bytes};
 }
 
-static void fill_item(Selfsame__V1__Item *item, const char *kind, const char *name, const struct ss_notes *notes,
-                      const struct ss_sha256 *fingerprint)
+static void fill_item(Selfsame__V1__Item *item, const char *kind, const char *name,
+                      const struct ss_notes *notes, const struct ss_sha256 *fingerprint)
 {
     selfsame__v1__item__init(item);
     item->kind = borrowed(kind);
@@ -44,8 +44,8 @@ static void add_item(struct items *items, const char *kind, const char *name, co
     items->count++;
 }
 
-static enum ss_status take_names(const struct ss_admin_request *request, const char **first, const char **second,
-                                 struct ss_error *error)
+static enum ss_status take_names(const struct ss_admin_request *request, const char **first,
+                                 const char **second, struct ss_error *error)
 {
     struct ss_message message = ss_message_of(request->message);
     struct ss_field field;
@@ -68,7 +68,8 @@ static enum ss_status check_kind(const char *kind, struct ss_error *error)
     return ss_fail(error, SS_INVALID, "kind '%s': expected entity, source, view or service", kind);
 }
 
-static enum ss_status answer_list(struct ss_admin_request *request, struct ss_bytes *answer, struct ss_error *error)
+static enum ss_status answer_list(struct ss_admin_request *request, struct ss_bytes *answer,
+                                  struct ss_error *error)
 {
     const struct ss_definitions *definitions = request->reader->definitions;
     const struct ss_definitions none = {0};
@@ -119,10 +120,10 @@ static bool make_fields(struct fields *fields, size_t most, struct ss_arena *are
 static Selfsame__V1__Type type_number(enum ss_type_id id)
 {
     static const Selfsame__V1__Type types[] = {
-        [SS_BOOL] = SELFSAME__V1__TYPE__TYPE_BOOL,           [SS_INT64] = SELFSAME__V1__TYPE__TYPE_INT64,
-        [SS_FLOAT64] = SELFSAME__V1__TYPE__TYPE_FLOAT64,     [SS_DECIMAL] = SELFSAME__V1__TYPE__TYPE_DECIMAL,
-        [SS_STRING] = SELFSAME__V1__TYPE__TYPE_STRING,       [SS_TIMESTAMP] = SELFSAME__V1__TYPE__TYPE_TIMESTAMP,
-        [SS_BYTES] = SELFSAME__V1__TYPE__TYPE_BYTES,         [SS_LIST] = SELFSAME__V1__TYPE__TYPE_LIST,
+        [SS_BOOL] = SELFSAME__V1__TYPE__TYPE_BOOL,       [SS_INT64] = SELFSAME__V1__TYPE__TYPE_INT64,
+        [SS_FLOAT64] = SELFSAME__V1__TYPE__TYPE_FLOAT64, [SS_DECIMAL] = SELFSAME__V1__TYPE__TYPE_DECIMAL,
+        [SS_STRING] = SELFSAME__V1__TYPE__TYPE_STRING,   [SS_TIMESTAMP] = SELFSAME__V1__TYPE__TYPE_TIMESTAMP,
+        [SS_BYTES] = SELFSAME__V1__TYPE__TYPE_BYTES,     [SS_LIST] = SELFSAME__V1__TYPE__TYPE_LIST,
         [SS_VECTOR] = SELFSAME__V1__TYPE__TYPE_VECTOR,
     };
     return types[id];
@@ -141,17 +142,20 @@ static Selfsame__V1__Field *add_field(struct fields *fields, const char *name, s
     return field;
 }
 
-static bool add_keys(const struct ss_entity *entity, struct ss_arena *arena, Selfsame__V1__DescribeResponse *response)
+static bool add_keys(const struct ss_entity *entity, struct ss_arena *arena,
+                     Selfsame__V1__DescribeResponse *response)
 {
     struct fields keys;
     if (!make_fields(&keys, entity->key_count, arena)) return false;
-    for (size_t i = 0; i < entity->key_count; i++) add_field(&keys, entity->key_names[i], entity->key_types[i]);
+    for (size_t i = 0; i < entity->key_count; i++)
+        add_field(&keys, entity->key_names[i], entity->key_types[i]);
     response->n_keys = keys.count;
     response->keys = keys.list;
     return true;
 }
 
-static bool describe_source(const struct ss_source *source, struct ss_arena *arena, Selfsame__V1__DescribeResponse *response)
+static bool describe_source(const struct ss_source *source, struct ss_arena *arena,
+                            Selfsame__V1__DescribeResponse *response)
 {
     struct fields columns;
     struct ss_buffer text = {0};
@@ -166,7 +170,8 @@ static bool describe_source(const struct ss_source *source, struct ss_arena *are
     return response->canonical != NULL;
 }
 
-static bool describe_view(const struct ss_view *view, struct ss_arena *arena, Selfsame__V1__DescribeResponse *response)
+static bool describe_view(const struct ss_view *view, struct ss_arena *arena,
+                          Selfsame__V1__DescribeResponse *response)
 {
     struct fields features;
     if (!make_fields(&features, view->feature_count, arena)) return false;
@@ -187,10 +192,12 @@ static bool describe_service(const struct ss_service *service, struct ss_arena *
                              Selfsame__V1__DescribeResponse *response)
 {
     struct fields keys, inputs, features;
-    if (!make_fields(&keys, service->key_count, arena) || !make_fields(&inputs, service->request_count, arena) ||
+    if (!make_fields(&keys, service->key_count, arena) ||
+        !make_fields(&inputs, service->request_count, arena) ||
         !make_fields(&features, service->feature_count, arena))
         return false;
-    for (size_t i = 0; i < service->key_count; i++) add_field(&keys, service->key_names[i], service->key_types[i]);
+    for (size_t i = 0; i < service->key_count; i++)
+        add_field(&keys, service->key_names[i], service->key_types[i]);
     for (size_t i = 0; i < service->request_count; i++)
         add_field(&inputs, service->request[i].name, service->request[i].type);
     for (size_t i = 0; i < service->feature_count; i++)
@@ -216,7 +223,8 @@ static bool describe_all(const struct ss_definitions *definitions, struct ss_are
     for (size_t i = 0; i < definitions->file_count; i++) {
         selfsame__v1__file__init(&files[i]);
         files[i].name = borrowed(definitions->files[i].path);
-        files[i].text = ss_arena_copy(arena, definitions->files[i].text.data, definitions->files[i].text.size);
+        files[i].text =
+            ss_arena_copy(arena, definitions->files[i].text.data, definitions->files[i].text.size);
         if (!files[i].text) return false;
         response->files[response->n_files++] = &files[i];
     }
@@ -268,7 +276,8 @@ static enum ss_status describe(const struct ss_admin_request *request, const cha
     return held ? SS_OK : ss_fail_memory(error, "a description");
 }
 
-static enum ss_status answer_describe(struct ss_admin_request *request, struct ss_bytes *answer, struct ss_error *error)
+static enum ss_status answer_describe(struct ss_admin_request *request, struct ss_bytes *answer,
+                                      struct ss_error *error)
 {
     const char *kind, *name;
     Selfsame__V1__DescribeResponse response = SELFSAME__V1__DESCRIBE_RESPONSE__INIT;
@@ -304,8 +313,8 @@ static enum ss_status fill_views(const struct ss_admin_request *request, struct 
     return SS_OK;
 }
 
-static enum ss_status fill_stats(const struct ss_admin_request *request, Selfsame__V1__StatsResponse *response,
-                                 struct ss_error *error)
+static enum ss_status fill_stats(const struct ss_admin_request *request,
+                                 Selfsame__V1__StatsResponse *response, struct ss_error *error)
 {
     struct ss_store *store = request->reader->store;
     struct ss_history_stats history;
@@ -330,7 +339,8 @@ static enum ss_status fill_stats(const struct ss_admin_request *request, Selfsam
     return status;
 }
 
-static enum ss_status answer_stats(struct ss_admin_request *request, struct ss_bytes *answer, struct ss_error *error)
+static enum ss_status answer_stats(struct ss_admin_request *request, struct ss_bytes *answer,
+                                   struct ss_error *error)
 {
     Selfsame__V1__StatsResponse response = SELFSAME__V1__STATS_RESPONSE__INIT;
     SS_TRY(fill_stats(request, &response, error));

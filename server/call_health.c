@@ -17,7 +17,8 @@ static int status_of(struct ss_call *call, struct ss_bytes bytes)
         service = field.bytes;
     }
     if (message.failed) return 0;
-    if (service.size && !ss_bytes_equal(service, ss_bytes_of("selfsame.v1.FeatureStore"))) return SERVICE_UNKNOWN;
+    if (service.size && !ss_bytes_equal(service, ss_bytes_of("selfsame.v1.FeatureStore")))
+        return SERVICE_UNKNOWN;
     return atomic_load(&call->shard->serving->is_stopping) ? NOT_SERVING : SERVING;
 }
 
@@ -60,7 +61,14 @@ static void on_watch(struct ss_call *call, struct ss_bytes bytes, grpc_slice sli
         ss_call_send(call, answer(status));
 }
 
-const struct ss_method ss_method_health_check = {
-    .path = "/grpc.health.v1.Health/Check", .is_unary = true, .metric = SS_METRIC_METHOD_HEALTH_CHECK, .message = on_check};
-const struct ss_method ss_method_health_watch = {
-    .path = "/grpc.health.v1.Health/Watch", .is_unary = true, .metric = SS_METRIC_METHOD_HEALTH_WATCH, .message = on_watch};
+static const struct ss_method health_check_method = {.path = "/grpc.health.v1.Health/Check",
+                                                     .is_unary = true,
+                                                     .metric = SS_METRIC_METHOD_HEALTH_CHECK,
+                                                     .message = on_check};
+static const struct ss_method health_watch_method = {.path = "/grpc.health.v1.Health/Watch",
+                                                     .is_unary = true,
+                                                     .metric = SS_METRIC_METHOD_HEALTH_WATCH,
+                                                     .message = on_watch};
+
+const struct ss_method *const ss_method_health_check = &health_check_method;
+const struct ss_method *const ss_method_health_watch = &health_watch_method;

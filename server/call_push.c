@@ -1,6 +1,7 @@
 // Push and PushStream: a message is looked at just far enough to know who may, and waits for the writer.
 //
-// A stream has up to PIPELINE messages at the writer; it reads on when one is answered and the client takes answers.
+// A stream has up to PIPELINE messages at the writer; it reads on when one is answered and the client takes
+// answers.
 
 #include <stdlib.h>
 
@@ -45,8 +46,10 @@ static void on_push(struct ss_call *call, struct ss_bytes bytes, grpc_slice slic
     if (status != SS_OK) ss_call_fail(call, &error);
 }
 
-const struct ss_method ss_method_push = {
-    .path = "/selfsame.v1.FeatureStore/Push", .is_unary = true, .metric = SS_METRIC_METHOD_PUSH, .message = on_push};
+static const struct ss_method push_method = {.path = "/selfsame.v1.FeatureStore/Push",
+                                             .is_unary = true,
+                                             .metric = SS_METRIC_METHOD_PUSH,
+                                             .message = on_push};
 
 // ---- PushStream
 
@@ -66,8 +69,8 @@ static void go_on(struct ss_call *call)
 {
     struct stream *stream = call->state;
     pthread_mutex_lock(&call->lock);
-    const bool reads = !stream->is_half_closed && !call->is_reading && !call->is_gone && !call->is_finishing &&
-                       stream->at_writer + call->waiting < PIPELINE;
+    const bool reads = !stream->is_half_closed && !call->is_reading && !call->is_gone &&
+                       !call->is_finishing && stream->at_writer + call->waiting < PIPELINE;
     if (reads) call->is_reading = true;
     const bool ends = stream->is_half_closed && stream->at_writer == 0;
     pthread_mutex_unlock(&call->lock);
@@ -75,16 +78,19 @@ static void go_on(struct ss_call *call)
     if (ends) ss_call_finish(call);
 }
 
-static void send_answer(struct ss_call *call, uint64_t id, struct ss_bytes answer, const struct ss_error *error)
+static void send_answer(struct ss_call *call, uint64_t id, struct ss_bytes answer,
+                        const struct ss_error *error)
 {
     struct ss_arena arena = {0};
     if (!answer.data)
-        answer = ss_wire_error_message(11, id, error, ss_serving_settings(call->shard->serving)->retry_after_us, &arena);
+        answer = ss_wire_error_message(11, id, error,
+                                       ss_serving_settings(call->shard->serving)->retry_after_us, &arena);
     ss_call_send(call, grpc_slice_from_copied_buffer(answer.data, answer.size));
     ss_arena_release(&arena);
 }
 
-static void stream_pushed(struct ss_call *call, uint64_t id, struct ss_bytes answer, const struct ss_error *error)
+static void stream_pushed(struct ss_call *call, uint64_t id, struct ss_bytes answer,
+                          const struct ss_error *error)
 {
     struct stream *stream = call->state;
     send_answer(call, id, answer, error);
@@ -109,11 +115,10 @@ static void on_stream_message(struct ss_call *call, struct ss_bytes bytes, grpc_
     stream->at_writer++;
     pthread_mutex_unlock(&call->lock);
     enum ss_status status = check(call, bytes, &id, &error);
-    if (status == SS_OK) status = ss_writer_push(call->shard->serving->writer, call, slice, stream_pushed, &error);
-    if (status != SS_OK)
-        stream_pushed(call, id, (struct ss_bytes){0}, &error);
-    else
-        go_on(call);
+    if (status == SS_OK)
+        status = ss_writer_push(call->shard->serving->writer, call, slice, stream_pushed, &error);
+    if (status != SS_OK) ss_writer_refuse(call->shard->serving->writer, call, id, stream_pushed, &error);
+    go_on(call);
 }
 
 static void on_half_closed(struct ss_call *call)
@@ -140,8 +145,12 @@ static void released(struct ss_call *call)
     free(call->state);
 }
 
-const struct ss_method ss_method_push_stream = {.path = "/selfsame.v1.FeatureStore/PushStream",
-                                                .metric = SS_METRIC_METHOD_PUSH_STREAM, .message = on_stream_message,
-                                                .half_closed = on_half_closed,
-                                                .sent = on_sent,
-                                                .released = released};
+static const struct ss_method push_stream_method = {.path = "/selfsame.v1.FeatureStore/PushStream",
+                                                    .metric = SS_METRIC_METHOD_PUSH_STREAM,
+                                                    .message = on_stream_message,
+                                                    .half_closed = on_half_closed,
+                                                    .sent = on_sent,
+                                                    .released = released};
+
+const struct ss_method *const ss_method_push = &push_method;
+const struct ss_method *const ss_method_push_stream = &push_stream_method;

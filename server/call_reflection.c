@@ -1,7 +1,8 @@
 // Server reflection, v1 and v1alpha, which differ in name alone: any tool can list what there is and call it.
 //
-// The descriptors of every .proto file are in the binary as protoc wrote them (a FileDescriptorSet, files after those
-// they import). They are looked through in place: a file is a run of bytes that is given out as it stands.
+// The descriptors of every .proto file are in the binary as protoc wrote them (a FileDescriptorSet, files
+// after those they import). They are looked through in place: a file is a run of bytes that is given out as
+// it stands.
 
 #include "server/call.h"
 #include "server/methods.h"
@@ -10,7 +11,15 @@ extern const unsigned char ss_descriptors[];
 extern const size_t ss_descriptors_size;
 
 // In google/protobuf/descriptor.proto.
-enum { SET_FILE = 1, FILE_NAME = 1, FILE_PACKAGE = 2, FILE_IMPORT = 3, FILE_MESSAGE = 4, FILE_ENUM = 5, FILE_SERVICE = 6 };
+enum {
+    SET_FILE = 1,
+    FILE_NAME = 1,
+    FILE_PACKAGE = 2,
+    FILE_IMPORT = 3,
+    FILE_MESSAGE = 4,
+    FILE_ENUM = 5,
+    FILE_SERVICE = 6
+};
 enum { MESSAGE_NAME = 1, MESSAGE_NESTED = 3, MESSAGE_ENUM = 4 };
 enum { SERVICE_NAME = 1, SERVICE_METHOD = 2 };
 
@@ -73,7 +82,8 @@ static bool declares(struct ss_bytes file, struct ss_bytes symbol)
         if (field.number < FILE_MESSAGE || field.number > FILE_SERVICE) continue;
         struct ss_bytes rest = symbol;
         if (!takes(&rest, text_field(field.bytes, 1))) continue;
-        // Names in a message are those of its fields and nested types: its file is the answer for all of them.
+        // Names in a message are those of its fields and nested types: its file is the answer for all of
+        // them.
         if (rest.size == 0 || field.number == FILE_MESSAGE) return true;
         if (field.number == FILE_SERVICE && has_method(field.bytes, rest)) return true;
     }
@@ -177,7 +187,8 @@ static void on_message(struct ss_call *call, struct ss_bytes bytes, grpc_slice s
     struct ss_error error;
     (void)slice;
     while (ss_message_next(&message, &field))
-        if (field.number >= ASKS_FILE && field.number <= ASKS_SERVICES && field.type == SS_WIRE_BYTES) asked = field;
+        if (field.number >= ASKS_FILE && field.number <= ASKS_SERVICES && field.type == SS_WIRE_BYTES)
+            asked = field;
     put_field(&answer, ANSWER_REQUEST, bytes.data, bytes.size);
     if (asked.number == ASKS_SERVICES)
         put_services(&answer);
@@ -187,7 +198,8 @@ static void on_message(struct ss_call *call, struct ss_bytes bytes, grpc_slice s
         put_error(CODE_UNIMPLEMENTED, "nothing that this server knows was asked for", &answer);
     if (message.failed || answer.failed) {
         ss_fail(&error, message.failed ? SS_INVALID : SS_OUT_OF_MEMORY, "%s",
-                message.failed ? "the request is no ServerReflectionRequest: its bytes are malformed" : "out of memory");
+                message.failed ? "the request is no ServerReflectionRequest: its bytes are malformed"
+                               : "out of memory");
         ss_call_fail(call, &error);
     } else {
         ss_call_send(call, grpc_slice_from_copied_buffer((const char *)answer.data, answer.size));
@@ -201,8 +213,16 @@ static void on_sent(struct ss_call *call)
     ss_call_read(call);
 }
 
-const struct ss_method ss_method_reflection = {.path = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
-                                               .metric = SS_METRIC_METHOD_REFLECTION, .message = on_message,
-                                               .sent = on_sent};
-const struct ss_method ss_method_reflection_alpha = {
-    .path = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", .metric = SS_METRIC_METHOD_REFLECTION, .message = on_message, .sent = on_sent};
+static const struct ss_method reflection_method = {
+    .path = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+    .metric = SS_METRIC_METHOD_REFLECTION,
+    .message = on_message,
+    .sent = on_sent};
+static const struct ss_method reflection_alpha_method = {
+    .path = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+    .metric = SS_METRIC_METHOD_REFLECTION,
+    .message = on_message,
+    .sent = on_sent};
+
+const struct ss_method *const ss_method_reflection = &reflection_method;
+const struct ss_method *const ss_method_reflection_alpha = &reflection_alpha_method;

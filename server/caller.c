@@ -1,5 +1,5 @@
-// Who calls. The token is in the call's initial metadata ("authorization: Bearer ..."). Where a listener shows what
-// comes in to the network, a call that carries one is refused: it must not be used any more.
+// Who calls. The token is in the call's initial metadata ("authorization: Bearer ..."). Where a listener
+// shows what comes in to the network, a call that carries one is refused: it must not be used any more.
 
 #include "server/caller.h"
 
@@ -12,7 +12,8 @@ static struct ss_bytes find_bearer(const grpc_metadata_array *metadata)
     static const char name[] = "authorization";
     for (size_t i = 0; i < metadata->count; i++) {
         const grpc_slice key = metadata->metadata[i].key, value = metadata->metadata[i].value;
-        if (GRPC_SLICE_LENGTH(key) == sizeof name - 1 && memcmp(GRPC_SLICE_START_PTR(key), name, sizeof name - 1) == 0)
+        if (GRPC_SLICE_LENGTH(key) == sizeof name - 1 &&
+            memcmp(GRPC_SLICE_START_PTR(key), name, sizeof name - 1) == 0)
             return (struct ss_bytes){(const char *)GRPC_SLICE_START_PTR(value), GRPC_SLICE_LENGTH(value)};
     }
     return (struct ss_bytes){0};
@@ -42,22 +43,24 @@ static int64_t wall_us(void)
     return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
-static enum ss_status check_token(struct ss_shard *shard, struct ss_bytes bearer, enum ss_token_right_kind right,
-                                  const char *name, struct ss_error *error)
+static enum ss_status check_token(struct ss_shard *shard, struct ss_bytes bearer,
+                                  enum ss_token_right_kind right, const char *name, struct ss_error *error)
 {
-    const struct ss_tokens *tokens = atomic_load_explicit(&shard->serving->tokens, memory_order_acquire);
     const struct ss_token *token = NULL;
     if (!bearer.size)
-        return ss_fail(error, SS_UNKNOWN_CALLER,
-                       "the call has no token; send it as metadata 'authorization: Bearer TOKEN' ('selfsame token "
-                       "create' makes one)");
-    const enum ss_token_verdict verdict = ss_tokens_find(tokens, shard->finder, bearer, wall_us(), &token);
-    if (verdict != SS_TOKEN_VALID) return ss_fail(error, SS_UNKNOWN_CALLER, "%s", ss_token_verdict_text(verdict));
+        return ss_fail(
+            error, SS_UNKNOWN_CALLER,
+            "the call has no token; send it as metadata 'authorization: Bearer TOKEN' ('selfsame token "
+            "create' makes one)");
+    const enum ss_token_verdict verdict = ss_token_reader_find(shard->tokens, bearer, wall_us(), &token);
+    if (verdict != SS_TOKEN_VALID)
+        return ss_fail(error, SS_UNKNOWN_CALLER, "%s", ss_token_verdict_text(verdict));
     if (right == SS_RIGHT_KINDS || ss_token_may(token, right, name)) return SS_OK;
     const struct ss_token_right needed = {right, right == SS_RIGHT_ADMIN ? "" : name};
     struct ss_buffer text = {0};
     ss_token_right_print(&needed, &text);
-    ss_fail(error, SS_DENIED, "token '%s': it has no right '%.*s'", token->name, (int)text.size, (const char *)text.data);
+    ss_fail(error, SS_DENIED, "token '%s': it has no right '%.*s'", token->name, (int)text.size,
+            (const char *)text.data);
     ss_buffer_release(&text);
     return SS_DENIED;
 }
@@ -67,14 +70,14 @@ enum ss_status ss_caller_may(struct ss_shard *shard, grpc_call *call, const grpc
 {
     struct ss_serving *serving = shard->serving;
     const struct ss_bytes bearer = find_bearer(metadata);
-    if (serving->has_plain_beyond_loopback && is_shown(call)) {
-        if (!bearer.size) return SS_OK; // such a listener is there only with allow_anonymous
-        return ss_fail(error, SS_UNKNOWN_CALLER,
-                       "the token came over plain TCP, where everybody on the way saw it: revoke it, and connect to a "
-                       "tls: listener");
-    }
-    const struct ss_tokens *tokens = atomic_load_explicit(&serving->tokens, memory_order_acquire);
     const int rule = ss_serving_settings(serving)->require_token;
-    if (rule == SS_REQUIRE_NEVER || (rule == SS_REQUIRE_AUTO && !ss_tokens_exist(tokens))) return SS_OK;
-    return check_token(shard, bearer, right, name, error);
+    const bool is_needed =
+        rule == SS_REQUIRE_ALWAYS || (rule == SS_REQUIRE_AUTO && ss_token_watch_exist(serving->tokens));
+    if (serving->has_plain_beyond_loopback && (bearer.size || is_needed) && is_shown(call))
+        return ss_fail(
+            error, SS_UNKNOWN_CALLER,
+            bearer.size ? "the token came over plain TCP, where everybody on the way saw it: revoke it, and "
+                          "connect to a tls: listener"
+                        : "a token is needed, and none is taken over plain TCP: connect to a tls: listener");
+    return is_needed ? check_token(shard, bearer, right, name, error) : SS_OK;
 }

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -176,6 +177,17 @@ static void release(struct ss_log *log)
     free(log);
 }
 
+// The thread takes no signals: those are the server's.
+static bool start(struct ss_log *log)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    const int failed = pthread_create(&log->thread, NULL, run, log);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return !failed;
+}
+
 enum ss_status ss_log_create(const struct ss_log_options *options, struct ss_log **log,
                              struct ss_error *error)
 {
@@ -195,7 +207,7 @@ enum ss_status ss_log_create(const struct ss_log_options *options, struct ss_log
     pthread_cond_init(&made->work, NULL);
     pthread_cond_init(&made->idle, &monotonic);
     pthread_condattr_destroy(&monotonic);
-    if (!made->ring || pthread_create(&made->thread, NULL, run, made) != 0) {
+    if (!made->ring || !start(made)) {
         release(made);
         return ss_fail_memory(error, "the log");
     }

@@ -1,10 +1,10 @@
 // Lookups over the network.
 //
-//   GetFeatures      one batch carries metadata, answer, status and the wait for the close: two events per call
-//   StreamFeatures   one batch carries an answer out and the next request in: one event per lookup
+//   GetFeatures      one batch carries metadata, answer, status and the wait for the close: two events per
+//   call StreamFeatures   one batch carries an answer out and the next request in: one event per lookup
 //
-// The answer is written straight into the memory that goes out. Whatever a lookup needed is in the shard's arena,
-// which is reset for the next; the snapshot is given back before anything is sent.
+// The answer is written straight into the memory that goes out. Whatever a lookup needed is in the shard's
+// arena, which is reset for the next; the snapshot is given back before anything is sent.
 
 #include "server/lookup_call.h"
 
@@ -14,6 +14,7 @@
 
 #include "server/call.h"
 #include "server/caller.h"
+#include "wire/error_message.h"
 
 struct ss_lookup_call {
     struct ss_shard *shard;
@@ -27,7 +28,7 @@ struct ss_lookup_call {
     bool is_ended;
     struct ss_event_tag requested, done, closed;
     int64_t begun_us;
-    struct ss_lookup_call *next, *previous; // of the shard's streams, or of its free ones
+    struct ss_lookup_call *next, *previous; // of the shard's streams, or its answered ones, or its free ones
 };
 
 // ---- One lookup
@@ -47,14 +48,16 @@ static enum ss_status find(struct ss_lookup_call *call, struct ss_bytes message,
     SS_TRY(ss_caller_may(shard, call->call, &call->metadata, SS_RIGHT_READ, get->service, error));
     SS_TRY(ss_wire_get_run(shard->reader, get, &limits, &shard->arena, answer, error));
     if (answer->size > serving->max_message_bytes)
-        return ss_fail(error, SS_LIMIT, "the answer has %zu bytes; the limit is %zu (max_message_bytes): ask for fewer entities",
-                       answer->size, serving->max_message_bytes);
+        return ss_fail(
+            error, SS_LIMIT,
+            "the answer has %zu bytes; the limit is %zu (max_message_bytes): ask for fewer entities",
+            answer->size, serving->max_message_bytes);
     return SS_OK;
 }
 
 static grpc_slice write_answer(const struct ss_wire_answer *answer)
 {
-    const grpc_slice slice = grpc_slice_malloc(answer->size);
+    grpc_slice slice = grpc_slice_malloc(answer->size);
     ss_wire_answer_write(answer, GRPC_SLICE_START_PTR(slice));
     return slice;
 }
@@ -62,18 +65,19 @@ static grpc_slice write_answer(const struct ss_wire_answer *answer)
 // The answer of a stream says what is wrong, and the stream goes on.
 static grpc_slice write_error(struct ss_shard *shard, uint64_t id, const struct ss_error *error)
 {
-    const struct ss_bytes message = ss_wire_error_message(9, id, error, ss_serving_settings(shard->serving)->retry_after_us,
-                                                          &shard->arena);
+    const struct ss_bytes message = ss_wire_error_message(
+        9, id, error, ss_serving_settings(shard->serving)->retry_after_us, &shard->arena);
     return grpc_slice_from_copied_buffer(message.data, message.size);
 }
 
 static struct ss_observed observed_of(const struct ss_lookup_call *call, const struct ss_wire_get *get)
 {
     const struct ss_definitions *definitions = call->shard->reader->definitions;
-    return (struct ss_observed){.method = call->is_stream ? SS_METRIC_METHOD_STREAM_FEATURES : SS_METRIC_METHOD_GET_FEATURES,
-                                .definitions = definitions,
-                                .service = definitions && get ? ss_find_service(definitions, get->service) : NULL,
-                                .begun_us = call->begun_us};
+    return (struct ss_observed){
+        .method = call->is_stream ? SS_METRIC_METHOD_STREAM_FEATURES : SS_METRIC_METHOD_GET_FEATURES,
+        .definitions = definitions,
+        .service = definitions && get ? ss_find_service(definitions, get->service) : NULL,
+        .begun_us = call->begun_us};
 }
 
 static enum ss_status look_up(struct ss_lookup_call *call, grpc_byte_buffer *incoming, grpc_slice *answer,
@@ -151,7 +155,8 @@ static enum ss_status admit(struct ss_shard *shard, struct ss_error *error)
                    (unsigned long long)most);
 }
 
-static void start(struct ss_lookup_call *call, const grpc_op *operations, size_t count, struct ss_event_tag *tag)
+static void start(struct ss_lookup_call *call, const grpc_op *operations, size_t count,
+                  struct ss_event_tag *tag)
 {
     call->events++;
     ss_shard_expect(call->shard);
@@ -165,8 +170,8 @@ struct ending {
     grpc_slice text;
     char milliseconds[24];
 };
-static void end(struct ss_lookup_call *call, enum ss_status status, const struct ss_error *error, struct ending *ending,
-                grpc_op *operation)
+static void end(struct ss_lookup_call *call, enum ss_status status, const struct ss_error *error,
+                struct ending *ending, grpc_op *operation)
 {
     call->is_ended = true;
     operation->op = GRPC_OP_SEND_STATUS_FROM_SERVER;
@@ -191,13 +196,48 @@ static void end_release(struct ending *ending)
 
 // ---- GetFeatures
 
+// Calls whose answer is on its way out stand in a row, the oldest first.
+static void join_answered(struct ss_lookup_call *call)
+{
+    struct ss_shard *shard = call->shard;
+    call->next = NULL;
+    call->previous = shard->newest_answered;
+    if (call->previous)
+        call->previous->next = call;
+    else
+        shard->oldest_answered = call;
+    shard->newest_answered = call;
+}
+
+static void leave_answered(struct ss_lookup_call *call)
+{
+    struct ss_shard *shard = call->shard;
+    if (call->previous)
+        call->previous->next = call->next;
+    else
+        shard->oldest_answered = call->next;
+    if (call->next)
+        call->next->previous = call->previous;
+    else
+        shard->newest_answered = call->previous;
+}
+
+void ss_lookup_cut_late(struct ss_shard *shard, int64_t begun_before_us)
+{
+    struct ss_lookup_call *call = shard->oldest_answered;
+    for (; call && call->begun_us < begun_before_us; call = call->next)
+        grpc_call_cancel_with_status(call->call, GRPC_STATUS_DEADLINE_EXCEEDED, SS_NOT_TAKEN, NULL);
+}
+
 static void on_get_done(void *owner, bool ok)
 {
     (void)ok; // the client is gone, or it has its answer: nothing depends on it
+    leave_answered(owner);
     give_back(owner);
 }
 
-static void answer_get(struct ss_lookup_call *call, enum ss_status status, const struct ss_error *error, grpc_slice answer)
+static void answer_get(struct ss_lookup_call *call, enum ss_status status, const struct ss_error *error,
+                       grpc_slice answer)
 {
     grpc_op operations[4] = {{.op = GRPC_OP_SEND_INITIAL_METADATA}};
     struct ending ending = {.text = grpc_empty_slice(), .trailing.value = grpc_empty_slice()};
@@ -211,6 +251,7 @@ static void answer_get(struct ss_lookup_call *call, enum ss_status status, const
     end(call, status, error, &ending, &operations[count++]);
     operations[count].op = GRPC_OP_RECV_CLOSE_ON_SERVER;
     operations[count++].data.recv_close_on_server.cancelled = &call->was_cancelled;
+    join_answered(call);
     start(call, operations, count, &call->done);
     end_release(&ending);
 }
@@ -294,7 +335,8 @@ static void stream_event_over(struct ss_lookup_call *call)
     give_back(call);
 }
 
-static void end_stream(struct ss_lookup_call *call, enum ss_status status, const struct ss_error *error, bool is_first)
+static void end_stream(struct ss_lookup_call *call, enum ss_status status, const struct ss_error *error,
+                       bool is_first)
 {
     grpc_op operations[2] = {{.op = GRPC_OP_SEND_INITIAL_METADATA}};
     struct ending ending = {.text = grpc_empty_slice(), .trailing.value = grpc_empty_slice()};
@@ -343,8 +385,9 @@ static void open_stream(struct ss_lookup_call *call)
 {
     const grpc_op close = {.op = GRPC_OP_RECV_CLOSE_ON_SERVER,
                            .data.recv_close_on_server.cancelled = &call->was_cancelled};
-    const grpc_op operations[2] = {{.op = GRPC_OP_SEND_INITIAL_METADATA},
-                                   {.op = GRPC_OP_RECV_MESSAGE, .data.recv_message.recv_message = &call->incoming}};
+    const grpc_op operations[2] = {
+        {.op = GRPC_OP_SEND_INITIAL_METADATA},
+        {.op = GRPC_OP_RECV_MESSAGE, .data.recv_message.recv_message = &call->incoming}};
     struct ss_error error;
     list(call);
     atomic_fetch_add(&call->shard->serving->streams, 1);
@@ -375,9 +418,9 @@ void ss_lookup_accept_stream(struct ss_shard *shard)
     call->done = (struct ss_event_tag){on_exchanged, call};
     call->closed = (struct ss_event_tag){on_stream_closed, call};
     ss_shard_expect(shard);
-    if (grpc_server_request_registered_call(shard->server, shard->stream_features, &call->call, &call->deadline,
-                                            &call->metadata, NULL, shard->queue, shard->queue,
-                                            &call->requested) == GRPC_CALL_OK)
+    if (grpc_server_request_registered_call(shard->server, shard->stream_features, &call->call,
+                                            &call->deadline, &call->metadata, NULL, shard->queue,
+                                            shard->queue, &call->requested) == GRPC_CALL_OK)
         return;
     ss_shard_expect_no_more(shard);
     give_back(call);

@@ -8,11 +8,11 @@
 
 #include "server/metrics_internal.h"
 
-const char *ss_method_name(enum ss_method method)
+const char *ss_metric_method_name(enum ss_metric_method method)
 {
     static const char *const names[] = {
 #define NAME(method, text) text,
-        SS_METHODS(NAME)
+        SS_METRIC_METHODS(NAME)
 #undef NAME
     };
     return names[method];
@@ -51,7 +51,8 @@ static void free_block(struct ss_metrics_block *block)
 {
     for (size_t i = 0; i < SS_METRIC_NAMES_MAX; i++) {
         struct ss_service_cell *service = atomic_load(&block->services[i]);
-        for (size_t m = 0; service && m < SS_METHOD_COUNT; m++) free(atomic_load(&service->methods[m]));
+        for (size_t m = 0; service && m < SS_METRIC_METHOD_COUNT; m++)
+            free(atomic_load(&service->methods[m]));
         free(service);
         free(atomic_load(&block->sources[i]));
     }
@@ -135,7 +136,7 @@ static inline struct ss_service_cell *service_of(struct ss_metrics_block *block,
 }
 
 static struct ss_request_cell *new_request(struct ss_metrics_block *block, struct ss_service_cell *service,
-                                           enum ss_method method)
+                                           enum ss_metric_method method)
 {
     struct ss_request_cell *cell = calloc(1, sizeof *cell);
     if (!cell) add(&block->lost, 1);
@@ -143,7 +144,7 @@ static struct ss_request_cell *new_request(struct ss_metrics_block *block, struc
     return cell;
 }
 
-void ss_metrics_request(struct ss_metrics_block *block, enum ss_method method, uint32_t service,
+void ss_metrics_request(struct ss_metrics_block *block, enum ss_metric_method method, uint32_t service,
                         unsigned code, uint64_t duration_ns)
 {
     struct ss_service_cell *of_service = service_of(block, service);
@@ -208,7 +209,7 @@ void ss_metrics_sum_histogram(const struct ss_metrics_histogram *histogram, stru
 }
 
 // Calls `each` with every cell of that method and service.
-static void each_request(const struct ss_metrics *metrics, enum ss_method method, uint32_t service,
+static void each_request(const struct ss_metrics *metrics, enum ss_metric_method method, uint32_t service,
                          void (*each)(const struct ss_request_cell *cell, void *context), void *context)
 {
     const uint32_t from = service == SS_METRIC_ALL ? 0 : service;
@@ -218,10 +219,10 @@ static void each_request(const struct ss_metrics *metrics, enum ss_method method
         for (uint32_t s = from; s < to; s++) {
             const struct ss_service_cell *cell =
                 atomic_load_explicit(&block->services[s], memory_order_acquire);
-            for (size_t m = 0; cell && m < SS_METHOD_COUNT; m++) {
+            for (size_t m = 0; cell && m < SS_METRIC_METHOD_COUNT; m++) {
                 const struct ss_request_cell *request =
                     atomic_load_explicit(&cell->methods[m], memory_order_acquire);
-                if (request && (method == SS_METHOD_COUNT || m == method)) each(request, context);
+                if (request && (method == SS_METRIC_METHOD_COUNT || m == method)) each(request, context);
             }
         }
     }
@@ -232,8 +233,8 @@ static void sum_durations(const struct ss_request_cell *cell, void *context)
     ss_metrics_sum_histogram(&cell->durations, context);
 }
 
-void ss_metrics_read_requests(const struct ss_metrics *metrics, enum ss_method method, uint32_t service,
-                              struct ss_histogram *sum)
+void ss_metrics_read_requests(const struct ss_metrics *metrics, enum ss_metric_method method,
+                              uint32_t service, struct ss_histogram *sum)
 {
     memset(sum, 0, sizeof *sum);
     each_request(metrics, method, service, sum_durations, sum);
@@ -250,8 +251,8 @@ static void sum_code(const struct ss_request_cell *cell, void *context)
     sum->count += ss_counter_read(&cell->codes[sum->code]);
 }
 
-uint64_t ss_metrics_count_requests(const struct ss_metrics *metrics, enum ss_method method, uint32_t service,
-                                   unsigned code)
+uint64_t ss_metrics_count_requests(const struct ss_metrics *metrics, enum ss_metric_method method,
+                                   uint32_t service, unsigned code)
 {
     struct code_sum sum = {code < SS_CODE_COUNT ? code : 2, 0};
     each_request(metrics, method, service, sum_code, &sum);

@@ -12,9 +12,10 @@
 
 #include "engine/base/bytes.h"
 #include "engine/base/error.h"
+#include "materializer/answer.h"
 
 //       method                shown as
-#define SS_METHODS(X)                         \
+#define SS_METRIC_METHODS(X)                  \
     X(OTHER, "")                              \
     X(GET_FEATURES, "GetFeatures")            \
     X(STREAM_FEATURES, "StreamFeatures")      \
@@ -31,19 +32,19 @@
     X(HEALTH_WATCH, "Health.Watch")           \
     X(REFLECTION, "Reflection")
 
-enum ss_method {
-#define SS_METHOD(method, text) SS_METHOD_##method,
-    SS_METHODS(SS_METHOD)
+enum ss_metric_method {
+#define SS_METHOD(method, text) SS_METRIC_METHOD_##method,
+    SS_METRIC_METHODS(SS_METHOD)
 #undef SS_METHOD
-        SS_METHOD_COUNT
+        SS_METRIC_METHOD_COUNT
 };
-const char *ss_method_name(enum ss_method method);
+const char *ss_metric_method_name(enum ss_metric_method method);
 
 #define SS_CODE_COUNT 17                 // gRPC status codes 0 to 16
 const char *ss_code_name(unsigned code); // "OK", "INVALID_ARGUMENT"; beyond 16 "UNKNOWN"
 
-enum ss_cell_status { SS_CELL_PRESENT, SS_CELL_NULL, SS_CELL_NOT_FOUND, SS_CELL_EXPIRED, SS_CELL_STATUSES };
-enum ss_push_outcome {
+#define SS_CELL_STATUSES 4 // of enum ss_cell_status
+enum ss_metric_push {
     SS_PUSH_ACCEPTED,
     SS_PUSH_DUPLICATE,
     SS_PUSH_CONFLICTING,
@@ -86,7 +87,7 @@ enum ss_status ss_metrics_block_create(struct ss_metrics *metrics, struct ss_met
                                        struct ss_error *error);
 
 // One call (or one message of a stream), ended with a code after so long. `service` is 0 where there is none.
-void ss_metrics_request(struct ss_metrics_block *block, enum ss_method method, uint32_t service,
+void ss_metrics_request(struct ss_metrics_block *block, enum ss_metric_method method, uint32_t service,
                         unsigned code, uint64_t duration_ns);
 // One lookup, from the pinned read point to the encoded answer; entities and cells by status.
 void ss_metrics_lookup(struct ss_metrics_block *block, uint32_t service, uint64_t duration_ns, uint64_t rows,
@@ -98,21 +99,23 @@ void ss_metrics_commit(struct ss_metrics_block *block, uint64_t duration_ns, uin
 
 // ---- Reading
 
-// Summed over all blocks. `service` SS_METRIC_ALL: of all services; method SS_METHOD_COUNT: of all methods.
+// Summed over all blocks. `service` SS_METRIC_ALL: of all services; method SS_METRIC_METHOD_COUNT: of all
+// methods.
 #define SS_METRIC_ALL UINT32_MAX
-void ss_metrics_read_requests(const struct ss_metrics *metrics, enum ss_method method, uint32_t service,
-                              struct ss_histogram *sum);
-uint64_t ss_metrics_count_requests(const struct ss_metrics *metrics, enum ss_method method, uint32_t service,
-                                   unsigned code);
+void ss_metrics_read_requests(const struct ss_metrics *metrics, enum ss_metric_method method,
+                              uint32_t service, struct ss_histogram *sum);
+uint64_t ss_metrics_count_requests(const struct ss_metrics *metrics, enum ss_metric_method method,
+                                   uint32_t service, unsigned code);
 void ss_metrics_read_lookups(const struct ss_metrics *metrics, struct ss_histogram *sum);
 void ss_metrics_read_commits(const struct ss_metrics *metrics, struct ss_histogram *sum);
 
-// What stands somewhere else, as it is now. Numbers that are not known are -1 (times: INT64_MIN) and left out.
+// What stands somewhere else, as it is now. Numbers that are not known are -1 (times: INT64_MIN) and left
+// out.
 struct ss_gauges {
     int64_t now_us;          // the store's clock
     int64_t newest_event_us; // newest event applied
     int64_t applied_seq, history_seq;
-    int64_t push_queue_rows, push_queue_bytes;
+    int64_t push_queue_pushes, push_queue_bytes;
     int64_t in_flight, connections, train_jobs;
     int64_t wal_bytes, history_bytes, online_bytes;
     int64_t tokens, log_lines_dropped;

@@ -24,7 +24,7 @@ struct ss_request_cell {
 };
 
 struct ss_service_cell {
-    _Atomic(struct ss_request_cell *) methods[SS_METHOD_COUNT];
+    _Atomic(struct ss_request_cell *) methods[SS_METRIC_METHOD_COUNT];
     ss_counter rows, train_rows;
     ss_counter cells[SS_CELL_STATUSES];
 };

@@ -80,14 +80,14 @@ static void print_histogram(struct ss_buffer *page, const struct shown *shown, c
 
 // ---- Requests
 
-static void print_codes(const struct ss_metrics *metrics, enum ss_method method, uint32_t service,
+static void print_codes(const struct ss_metrics *metrics, enum ss_metric_method method, uint32_t service,
                         struct ss_buffer *page)
 {
     for (unsigned code = 0; code < SS_CODE_COUNT; code++) {
         struct ss_buffer labels = {0};
         const uint64_t count = ss_metrics_count_requests(metrics, method, service, code);
         if (!count) continue;
-        print_label(&labels, "method", ss_method_name(method));
+        print_label(&labels, "method", ss_metric_method_name(method));
         print_label(&labels, "service", name_of(metrics, SS_METRIC_SERVICES, service));
         print_label(&labels, "code", ss_code_name(code));
         ss_buffer_format(page, "selfsame_requests_total{%s} %llu\n", text_of(&labels),
@@ -97,7 +97,7 @@ static void print_codes(const struct ss_metrics *metrics, enum ss_method method,
     }
 }
 
-static void print_durations(const struct ss_metrics *metrics, enum ss_method method, uint32_t service,
+static void print_durations(const struct ss_metrics *metrics, enum ss_metric_method method, uint32_t service,
                             struct ss_buffer *page)
 {
     static const struct shown shown = {"selfsame_request_seconds", 13, 35};
@@ -105,7 +105,7 @@ static void print_durations(const struct ss_metrics *metrics, enum ss_method met
     struct ss_histogram sum;
     ss_metrics_read_requests(metrics, method, service, &sum);
     if (!sum.count) return;
-    print_label(&labels, "method", ss_method_name(method));
+    print_label(&labels, "method", ss_metric_method_name(method));
     print_label(&labels, "service", name_of(metrics, SS_METRIC_SERVICES, service));
     print_histogram(page, &shown, text_of(&labels), &sum);
     page->failed |= labels.failed;
@@ -118,14 +118,14 @@ static void print_requests(const struct ss_metrics *metrics, struct ss_buffer *p
         atomic_load_explicit(&metrics->name_counts[SS_METRIC_SERVICES], memory_order_acquire);
     print_family(page, "selfsame_requests_total", "counter",
                  "Calls (and messages of streams) that ended, by method, service and gRPC status.");
-    for (size_t method = 0; method < SS_METHOD_COUNT; method++)
+    for (size_t method = 0; method < SS_METRIC_METHOD_COUNT; method++)
         for (uint32_t service = 0; service < services; service++)
-            print_codes(metrics, (enum ss_method)method, service, page);
+            print_codes(metrics, (enum ss_metric_method)method, service, page);
     print_family(page, "selfsame_request_seconds", "histogram",
                  "From the arrival of a call (or message) to its answer.");
-    for (size_t method = 0; method < SS_METHOD_COUNT; method++)
+    for (size_t method = 0; method < SS_METRIC_METHOD_COUNT; method++)
         for (uint32_t service = 0; service < services; service++)
-            print_durations(metrics, (enum ss_method)method, service, page);
+            print_durations(metrics, (enum ss_metric_method)method, service, page);
 }
 
 // ---- Rows and cells
@@ -267,8 +267,8 @@ static void print_gauges(const struct ss_gauges *gauges, struct ss_buffer *page)
                    (double)(gauges->now_us - gauges->newest_event_us) / 1e6);
     print_gauge(page, "selfsame_applied_seq", "Newest seq that lookups see.", gauges->applied_seq);
     print_gauge(page, "selfsame_history_seq", "Newest seq in history.", gauges->history_seq);
-    print_gauge(page, "selfsame_push_queue_rows", "Rows that wait for their commit.",
-                gauges->push_queue_rows);
+    print_gauge(page, "selfsame_push_queue_pushes", "Pushes that wait for their commit.",
+                gauges->push_queue_pushes);
     print_gauge(page, "selfsame_push_queue_bytes", "Bytes that wait for their commit.",
                 gauges->push_queue_bytes);
     print_gauge(page, "selfsame_in_flight", "Calls that are being answered.", gauges->in_flight);

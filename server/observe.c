@@ -1,8 +1,9 @@
-// Metrics and log lines of calls. Services and sources have a number each in the metrics, which a thread looks up
-// once per version of the definitions.
+// Metrics and log lines of calls. Services and sources have a number each in the metrics, which a thread
+// looks up once per version of the definitions.
 
 #include "server/observe.h"
 
+#include <grpc/support/alloc.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -47,7 +48,8 @@ void ss_observe_thread_end(void)
 
 static const struct numbers *numbers_of(const struct ss_definitions *definitions)
 {
-    if (numbers.is_known && memcmp(&numbers.fingerprint, &definitions->fingerprint, sizeof numbers.fingerprint) == 0)
+    if (numbers.is_known &&
+        memcmp(&numbers.fingerprint, &definitions->fingerprint, sizeof numbers.fingerprint) == 0)
         return &numbers;
     ss_observe_thread_end();
     numbers.services = calloc(definitions->service_count + 1, sizeof *numbers.services);
@@ -72,22 +74,25 @@ static bool wants_line(const struct ss_settings *settings, enum ss_status status
 {
     if (settings->log_slower_than_us && duration_us > settings->log_slower_than_us) return true;
     if (settings->log_calls == SS_CALLS_ALL) return true;
-    return settings->log_calls == SS_CALLS_FAILED && status != SS_OK && status != SS_NOT_FOUND && status != SS_CANCELLED;
+    return settings->log_calls == SS_CALLS_FAILED && status != SS_OK && status != SS_NOT_FOUND &&
+           status != SS_CANCELLED;
 }
 
 static void write_line(struct ss_serving *serving, const struct ss_observed *call, enum ss_status status,
                        const char *message, int64_t duration_us)
 {
     char id[SS_REQUEST_ID_SIZE];
+    char *peer = call->call ? grpc_call_get_peer(call->call) : NULL;
     const struct ss_log_field fields[] = {
         ss_log_text("request_id", ss_log_request_id(serving->log, id)),
         ss_log_text("method", ss_metric_method_name(call->method)),
         ss_log_text("service", call->service ? call->service->name : ""),
         ss_log_text("code", ss_code_name((unsigned)ss_status_grpc(status))),
         ss_log_microseconds("duration", duration_us),
+        ss_log_text("peer", peer),
     };
-    ss_log_write(serving->log, status == SS_OK ? SS_LOG_INFO : SS_LOG_WARN, fields, sizeof fields / sizeof *fields, "%s",
-                 status == SS_OK ? "call" : message);
+    ss_log_write(serving->log, status == SS_OK ? SS_LOG_INFO : SS_LOG_WARN, fields,
+                 sizeof fields / sizeof *fields, "%s", status == SS_OK ? "call" : message);
 }
 
 void ss_observe_call(struct ss_serving *serving, const struct ss_observed *call, enum ss_status status,
@@ -96,7 +101,8 @@ void ss_observe_call(struct ss_serving *serving, const struct ss_observed *call,
     const int64_t duration_us = ss_monotonic_us() - call->begun_us;
     if (block)
         ss_metrics_request(block, call->method, service_number(call->definitions, call->service),
-                           (unsigned)ss_status_grpc(status), duration_us > 0 ? (uint64_t)duration_us * 1000 : 0);
+                           (unsigned)ss_status_grpc(status),
+                           duration_us > 0 ? (uint64_t)duration_us * 1000 : 0);
     if (wants_line(ss_serving_settings(serving), status, duration_us))
         write_line(serving, call, status, message, duration_us);
 }
@@ -109,7 +115,8 @@ void ss_observe_lookup(const struct ss_definitions *definitions, const struct ss
                       answer->statuses);
 }
 
-void ss_observe_train_rows(const struct ss_definitions *definitions, const struct ss_service *service, uint64_t rows)
+void ss_observe_train_rows(const struct ss_definitions *definitions, const struct ss_service *service,
+                           uint64_t rows)
 {
     if (block) ss_metrics_train_rows(block, service_number(definitions, service), rows);
 }

@@ -5,7 +5,7 @@
 #include <stdatomic.h>
 
 #include "server/settings.h"
-#include "server/tokens.h"
+#include "server/token_watch.h"
 #include "wire/get_features.h"
 
 struct ss_log;
@@ -17,7 +17,7 @@ struct ss_serving {
     const char *directory, *version;
     // Replaced as a whole on SIGHUP; what was replaced lives until the service ends.
     _Atomic(const struct ss_settings *) settings;
-    _Atomic(const struct ss_tokens *) tokens;
+    struct ss_token_watch *tokens;
     bool has_plain_beyond_loopback; // a token that comes there is refused
     struct ss_metrics *metrics;
     struct ss_log *log;

@@ -57,22 +57,18 @@ X(COUNT, max_entities, "4096", 1, 1000000, NULL, LIVE, \
   "Most entities in one lookup.") \
 X(COUNT, max_columns, "4096", 1, 100000, NULL, LIVE, \
   "Most columns in one message.") \
-X(COUNT, max_spine_rows, "100M", 1, 100 * SS_COUNT_MAX, NULL, LIVE, \
-  "Most spine rows of one training table.") \
+X(BYTES, max_spine_bytes, "1G", 65536, SS_BYTES_MAX, NULL, LIVE, \
+  "Most bytes of the spine of one training table.") \
 X(COUNT, max_streams, "1024", 1, 1000000, NULL, FIXED, \
   "Most calls at once on one connection.") \
 X(COUNT, max_in_flight, "4096", 1, 1000000, NULL, LIVE, \
   "Most calls at once in all; further ones are RESOURCE_EXHAUSTED at once, with a hint when to retry.") \
 X(COUNT, train_jobs, "2", 1, 256, NULL, LIVE, \
   "Most training tables at once; further ones are RESOURCE_EXHAUSTED.") \
-X(COUNT, push_queue_rows, "1M", 1, SS_COUNT_MAX, NULL, LIVE, \
-  "Most rows that wait for their commit; further pushes are RESOURCE_EXHAUSTED.") \
 X(BYTES, push_queue_bytes, "256M", 65536, SS_BYTES_MAX, NULL, LIVE, \
   "Most bytes that wait for their commit; further pushes are RESOURCE_EXHAUSTED.") \
-X(COUNT, group_rows, "64k", 1, SS_COUNT_MAX, NULL, LIVE, \
-  "Most rows that share a commit. A greater push has one to itself.") \
-X(DURATION, group_wait, "0", 0, 10000000, NULL, LIVE, \
-  "How long a commit waits for more pushes to share it. 0: those share one that came in during the last one.") \
+X(BYTES, group_bytes, "1M", 1, SS_BYTES_MAX, NULL, LIVE, \
+  "Pushes of so many bytes share a commit at most. A greater one has a commit to itself.") \
 X(DURATION, retry_after, "50ms", 1000, 60000000, NULL, LIVE, \
   "The hint that comes with RESOURCE_EXHAUSTED.") \
 X(COUNT, shards, "0", 0, 1024, NULL, FIXED, \
@@ -81,6 +77,8 @@ X(DURATION, keepalive_time, "60s", 1000000, INT64_C(86400000000), NULL, FIXED, \
   "A connection that is silent for so long is asked whether it is alive.") \
 X(DURATION, keepalive_timeout, "20s", 1000000, INT64_C(3600000000), NULL, FIXED, \
   "A connection that does not answer this for so long is closed.") \
+X(DURATION, send_timeout, "30s", 1000, INT64_C(86400000000), NULL, LIVE, \
+  "An answer, or a message of a stream, that the client does not take for so long ends its call.") \
 X(DURATION, drain_timeout, "30s", 0, INT64_C(3600000000), NULL, LIVE, \
   "How long a stop (SIGTERM) waits for calls that are being answered. Pushes that were taken are committed in any case.") \
 X(TEXT, metrics_listen, "127.0.0.1:7501", 0, 256, NULL, FIXED, \

@@ -20,18 +20,37 @@ static void on_shut_down(void *owner, bool ok)
     shard->is_shut_down = true;
 }
 
+#define SWEEP_US 1000000
+
+// Now and then: calls that a client does not take the answer of are ended.
+static void sweep(struct ss_shard *shard)
+{
+    const int64_t now_us = ss_monotonic_us();
+    if (now_us - shard->swept_us < SWEEP_US) return;
+    shard->swept_us = now_us;
+    const int64_t before_us = now_us - ss_serving_settings(shard->serving)->send_timeout_us;
+    ss_lookup_cut_late(shard, before_us);
+    pthread_mutex_lock(&shard->lock);
+    for (struct ss_call *call = shard->calls; call; call = call->next) ss_call_cut_late(call, before_us);
+    pthread_mutex_unlock(&shard->lock);
+}
+
 static void *run(void *context)
 {
     struct ss_shard *shard = context;
     ss_observe_thread(shard->serving);
-    for (;;) {
-        const grpc_event event =
-            grpc_completion_queue_next(shard->queue, gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL);
+    for (unsigned count = 0;; count++) {
+        const gpr_timespec second = gpr_time_from_micros(SWEEP_US, GPR_TIMESPAN);
+        const grpc_event event = grpc_completion_queue_next(
+            shard->queue, gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), second), NULL);
         if (event.type == GRPC_QUEUE_SHUTDOWN) break;
+        if (event.type == GRPC_QUEUE_TIMEOUT || count % 1024 == 0) sweep(shard);
+        if (event.type == GRPC_QUEUE_TIMEOUT) continue;
         const struct ss_event_tag *tag = event.tag;
         tag->happened(tag->owner, event.success != 0);
         ss_shard_expect_no_more(shard);
-        if (shard->is_shut_down && atomic_load(&shard->expected) == 0) grpc_completion_queue_shutdown(shard->queue);
+        if (shard->is_shut_down && atomic_load(&shard->expected) == 0)
+            grpc_completion_queue_shutdown(shard->queue);
     }
     ss_observe_thread_end();
     return NULL;
@@ -57,6 +76,8 @@ static grpc_server *create_server(const struct ss_settings *settings)
         integer(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, 10000),
         integer(GRPC_ARG_ALLOW_REUSEPORT, 1),
         integer(GRPC_ARG_ENABLE_CHANNELZ, 0),
+        // A small message may unpack to a very large one.
+        integer(GRPC_COMPRESSION_CHANNEL_ENABLED_ALGORITHMS_BITSET, 1 << GRPC_COMPRESS_NONE),
     };
     const grpc_channel_args all = {sizeof arguments / sizeof *arguments, arguments};
     return grpc_server_create(&all, NULL);
@@ -74,13 +95,12 @@ enum ss_status ss_shard_open(struct ss_serving *serving, size_t index, int *port
     made->shut_down = (struct ss_event_tag){on_shut_down, made};
     made->queue = grpc_completion_queue_create_for_next(NULL);
     made->server = create_server(ss_serving_settings(serving));
-    made->finder = ss_token_finder_create();
     grpc_server_register_completion_queue(made->server, made->queue, NULL);
     made->get_features = grpc_server_register_method(made->server, SS_GET_FEATURES, NULL,
                                                      GRPC_SRM_PAYLOAD_READ_INITIAL_BYTE_BUFFER, 0);
     made->stream_features =
         grpc_server_register_method(made->server, SS_STREAM_FEATURES, NULL, GRPC_SRM_PAYLOAD_NONE, 0);
-    if (!made->finder) SS_TRY_GOTO(ss_fail_memory(error, "a shard"), out);
+    SS_TRY_GOTO(ss_token_reader_create(serving->tokens, &made->tokens, error), out);
     SS_TRY_GOTO(ss_listen(serving, made->server, index, ports, error), out);
     SS_TRY_GOTO(ss_materializer_open(serving->directory, SS_STORE_READ, NULL, &made->reader, error), out);
     *shard = made;
@@ -150,7 +170,7 @@ void ss_shard_close(struct ss_shard *shard)
     grpc_completion_queue_destroy(shard->queue);
     ss_lookup_release(shard);
     ss_materializer_close(shard->reader);
-    ss_token_finder_destroy(shard->finder);
+    ss_token_reader_destroy(shard->tokens);
     ss_arena_release(&shard->arena);
     pthread_mutex_destroy(&shard->lock);
     free(shard);

@@ -1,6 +1,6 @@
-// A shard: one gRPC server with one completion queue and one thread, which answers lookups itself and hands all else
-// to the writer and the workers. More threads on a queue, or queues of a server, cost a third more and quadruple
-// p99 (measured); more shards share their TCP ports (SO_REUSEPORT).
+// A shard: one gRPC server with one completion queue and one thread, which answers lookups itself and hands
+// all else to the writer and the workers. More threads on a queue, or queues of a server, cost a third more
+// and quadruple p99 (measured); more shards share their TCP ports (SO_REUSEPORT).
 #ifndef SS_SERVER_SHARD_H
 #define SS_SERVER_SHARD_H
 
@@ -19,9 +19,9 @@ struct ss_shard {
     grpc_server *server;
     grpc_completion_queue *queue;
     void *get_features, *stream_features; // registered methods
-    struct ss_materializer *reader; // the thread's own
-    struct ss_token_finder *finder;
-    struct ss_arena arena;          // of the lookup at hand
+    struct ss_materializer *reader;       // the thread's own
+    struct ss_token_reader *tokens;
+    struct ss_arena arena; // of the lookup at hand
     pthread_t thread;
     bool is_running;
     atomic_bool is_draining; // nothing more is accepted
@@ -32,7 +32,8 @@ struct ss_shard {
     pthread_mutex_t lock;
     struct ss_call *calls;
     struct ss_lookup_call *streams;
-    struct ss_lookup_call *free_lookups; // the thread's own
+    struct ss_lookup_call *free_lookups, *oldest_answered, *newest_answered; // the thread's own
+    int64_t swept_us;
 };
 
 // To be called before whatever makes an event come; take it back when that fails.
@@ -45,8 +46,8 @@ static inline void ss_shard_expect_no_more(struct ss_shard *shard)
     atomic_fetch_sub_explicit(&shard->expected, 1, memory_order_relaxed);
 }
 
-// A server that listens on what the settings say (a Unix socket: on shard 0 only), with its thread not yet running.
-// *ports (NULL: not asked): of each listener, the port it got.
+// A server that listens on what the settings say (a Unix socket: on shard 0 only), with its thread not yet
+// running. *ports (NULL: not asked): of each listener, the port it got.
 enum ss_status ss_shard_open(struct ss_serving *serving, size_t index, int *ports, struct ss_shard **shard,
                              struct ss_error *error);
 enum ss_status ss_shard_run(struct ss_shard *shard, struct ss_error *error);

@@ -54,16 +54,31 @@ static enum ss_status lock_folder(struct change *change, struct ss_error *error)
     return SS_OK;
 }
 
-static enum ss_status begin(struct change *change, const char *directory, struct ss_error *error)
+static enum ss_status check_store(const char *directory, struct ss_error *error)
 {
     char format[SS_TOKENS_PATH_SIZE + 8];
+    snprintf(format, sizeof format, "%s/format", directory);
+    if (access(format, F_OK) != 0 && (errno == ENOENT || errno == ENOTDIR))
+        return ss_fail(error, SS_NOT_FOUND, "store '%s': there is none; run 'selfsame init'", directory);
+    return SS_OK;
+}
+
+enum ss_status ss_tokens_load_from_store(const char *directory, struct ss_tokens **tokens,
+                                         struct ss_error *error)
+{
+    char path[SS_TOKENS_PATH_SIZE];
+    SS_TRY(ss_tokens_path(directory, path, error));
+    SS_TRY(check_store(directory, error));
+    return ss_tokens_load(path, tokens, error);
+}
+
+static enum ss_status begin(struct change *change, const char *directory, struct ss_error *error)
+{
     change->directory = directory;
     change->folder = -1;
     SS_TRY(ss_tokens_path(directory, change->path, error));
     snprintf(change->new_path, sizeof change->new_path, "%s.new", change->path);
-    snprintf(format, sizeof format, "%s/format", directory);
-    if (access(format, F_OK) != 0 && (errno == ENOENT || errno == ENOTDIR))
-        return ss_fail(error, SS_NOT_FOUND, "store '%s': there is none; run 'selfsame init'", directory);
+    SS_TRY(check_store(directory, error));
     change->folder = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (change->folder < 0)
         return ss_fail(error, SS_IO, "store '%s': it cannot be opened: %s", directory, strerror(errno));

@@ -98,6 +98,9 @@ enum ss_status ss_token_create(const char *directory, const struct ss_token_requ
                                char text[SS_TOKEN_TEXT_SIZE], struct ss_error *error);
 // By name or id. SS_NOT_FOUND: there is none (the nearest name is told).
 enum ss_status ss_token_revoke(const char *directory, const char *name, struct ss_error *error);
+// All tokens of a store. SS_NOT_FOUND: the folder holds no store.
+enum ss_status ss_tokens_load_from_store(const char *directory, struct ss_tokens **tokens,
+                                         struct ss_error *error);
 // The file's path, "<directory>/tokens". SS_LIMIT: too long.
 #define SS_TOKENS_PATH_SIZE 4096
 enum ss_status ss_tokens_path(const char *directory, char path[SS_TOKENS_PATH_SIZE], struct ss_error *error);

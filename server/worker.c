@@ -67,8 +67,8 @@ static enum ss_status start_thread(struct ss_worker *worker, const char *directo
     return ss_fail(error, SS_IO, "a worker's thread could not be started");
 }
 
-enum ss_status ss_worker_start(struct ss_serving *serving, size_t threads, size_t most, struct ss_worker **worker,
-                               struct ss_error *error)
+enum ss_status ss_worker_start(struct ss_serving *serving, size_t threads, size_t most,
+                               struct ss_worker **worker, struct ss_error *error)
 {
     struct ss_worker *made = calloc(1, sizeof *made + threads * sizeof made->threads[0]);
     if (!made) return ss_fail_memory(error, "the workers");
@@ -93,7 +93,8 @@ enum ss_status ss_worker_do(struct ss_worker *worker, struct ss_worker_job *job,
     if (worker->is_stopping) {
         status = ss_fail(error, SS_STOPPING, "the server is stopping");
     } else if (worker->jobs == worker->most) {
-        status = ss_fail(error, SS_BUSY, "%zu jobs of this kind are at work, which is the limit", worker->jobs);
+        status =
+            ss_fail(error, SS_BUSY, "%zu jobs of this kind are at work, which is the limit", worker->jobs);
     } else {
         job->next = NULL;
         if (worker->last)

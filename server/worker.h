@@ -9,12 +9,13 @@ struct ss_worker;
 struct ss_worker_job {
     struct ss_worker_job *next;
     void (*run)(struct ss_worker_job *job, struct ss_materializer *reader);
-    void (*refuse)(struct ss_worker_job *job, const struct ss_error *error); // instead, when the worker stops first
+    void (*refuse)(struct ss_worker_job *job,
+                   const struct ss_error *error); // instead, when the worker stops first
 };
 
 // `threads` of them; at most `most` jobs wait or run.
-enum ss_status ss_worker_start(struct ss_serving *serving, size_t threads, size_t most, struct ss_worker **worker,
-                               struct ss_error *error);
+enum ss_status ss_worker_start(struct ss_serving *serving, size_t threads, size_t most,
+                               struct ss_worker **worker, struct ss_error *error);
 // Any thread. SS_BUSY: there are too many jobs already.
 enum ss_status ss_worker_do(struct ss_worker *worker, struct ss_worker_job *job, struct ss_error *error);
 size_t ss_worker_jobs(struct ss_worker *worker); // that wait or run

@@ -17,6 +17,7 @@
 
 struct ss_cli {
     const char *directory; // of the store
+    bool has_directory;    // --dir or $SELFSAME_DIR named it
     bool json;
     bool has_now; // --now TIME: moves a replay clock
     int64_t now_us;
@@ -29,6 +30,8 @@ struct ss_command {
     const char *usage;   // "train SERVICE --spine FILE ..."
     const char *summary; // one line
     const char *help;    // options and examples
+    const char *(*more)(
+        struct ss_buffer *text); // what stands behind the help, made from a table. NULL: nothing
 };
 const struct ss_command *ss_commands(size_t *count);
 
@@ -96,8 +99,10 @@ int ss_command_digest(struct ss_cli *cli, int argc, char **argv);
 int ss_command_skew(struct ss_cli *cli, int argc, char **argv);
 int ss_command_stats(struct ss_cli *cli, int argc, char **argv);
 int ss_command_dump(struct ss_cli *cli, int argc, char **argv);
+int ss_command_serve(struct ss_cli *cli, int argc, char **argv);
 int ss_command_sql(struct ss_cli *cli, int argc, char **argv);
 int ss_command_compact(struct ss_cli *cli, int argc, char **argv);
+int ss_command_token(struct ss_cli *cli, int argc, char **argv);
 int ss_command_bench(struct ss_cli *cli, int argc, char **argv);
 int ss_command_completion(struct ss_cli *cli, int argc, char **argv);
 

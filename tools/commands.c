@@ -2,7 +2,16 @@
 
 #include <string.h>
 
+#include "server/settings.h"
 #include "tools/cli.h"
+
+static const char *settings_help(struct ss_buffer *text)
+{
+    ss_buffer_text(text, "\nsettings:\n");
+    ss_settings_print_help(text);
+    ss_buffer_byte(text, 0);
+    return text->failed ? "" : (const char *)text->data;
+}
 
 static const struct ss_command commands[] = {
     {"init", ss_command_init, "init [--clock wall|replay]", "make an empty store",
@@ -135,6 +144,21 @@ static const struct ss_command commands[] = {
      "examples:\n"
      "  selfsame dump user_spend user_id=u17\n"
      "  selfsame dump --history payments > saved.csv\n"},
+    {"serve", ss_command_serve, "serve [--listen ADDR]... [--config FILE] [--SETTING VALUE]...",
+     "serve the store over gRPC until SIGTERM",
+     "Lookups, pushes and training tables for clients in any language; proto/selfsame/v1/feature_store.proto "
+     "is\n"
+     "the interface, docs/CONFIG.md lists the settings, which are options (--max-entities 100) or stand in a "
+     "file\n"
+     "(max_entities: 100). SIGHUP reads them, the tokens and the certificates again.\n\n"
+     "  --listen ADDR   HOST:PORT (default 127.0.0.1:7500), tls:HOST:PORT, unix:/PATH; port 0: any free one\n"
+     "  --config FILE   settings, as YAML\n\n"
+     "Says \"listening ADDR\" on standard output once it does.\n\n"
+     "examples:\n"
+     "  selfsame serve\n"
+     "  selfsame --dir /var/lib/selfsame serve --config /etc/selfsame/selfsame.yaml\n"
+     "  selfsame serve --listen unix:/run/selfsame.sock --listen 127.0.0.1:0\n",
+     settings_help},
     {"sql", ss_command_sql, "sql [QUERY] [--csv]", "ask history in SQL",
      "Every source is a table: its columns, then _event_time_us, _arrival_time, _seq (the order in which "
      "rows\n"
@@ -151,12 +175,51 @@ static const struct ss_command commands[] = {
      "country'\n"
      "  selfsame sql --csv 'SELECT * FROM payments WHERE _seq > 1000000 LIMIT 10'\n"
      "  selfsame --json sql 'SELECT source, reason, count(*) AS rows FROM quarantine GROUP BY 1, 2'\n"},
-    {"bench", ss_command_bench, "bench ingest [--events N] [--entities N] [--batch N]", "measure",
+    {"token", ss_command_token,
+     "token create NAME --allow RIGHT... [--expires 90d|TIME] | token list | token revoke NAME",
+     "who may call a served store",
+     "  token create NAME   makes a token and shows its text, this once\n"
+     "    --allow RIGHT     read:SERVICE, push:SOURCE, train:SERVICE (read:* and so on: all), admin. Several "
+     "times\n"
+     "    --expires T       after a duration, or at a time; else never\n"
+     "  token list          all of them, without their secrets\n"
+     "  token revoke NAME   by name or id; a running server refuses it within a second\n\n"
+     "As soon as one was ever made, the server takes no call without one (docs/CONFIG.md, require_token).\n\n"
+     "examples:\n"
+     "  selfsame token create scorer --allow read:fraud_v1 --allow push:payments --expires 90d\n"
+     "  selfsame token create training --allow 'train:*'\n"
+     "  selfsame token revoke scorer\n"},
+    {"bench", ss_command_bench, "bench ingest|serve|push [OPTIONS]", "measure",
      "  bench ingest   events of a payment-like source with 24 window features into a fresh store below the "
      "current\n"
-     "                 folder, with fsync: events per second through history and online rows\n\n"
+     "                 folder, with fsync: events per second through history and online rows\n"
+     "    --events N --entities N --batch N\n\n"
+     "  bench serve    lookups of random keys: calls and rows per second, latencies, CPU per call of server "
+     "and "
+     "client\n"
+     "    --server ADDR       that server (--token-file FILE; --server-pid PID: whose CPU to count); else "
+     "one of its "
+     "own\n"
+     "                        over a fresh store of 20 features\n"
+     "    --in-process        no server: --dir, or a fresh store, is read in this process\n"
+     "    --in-flight N       calls at once (64; in process: threads, 1)\n"
+     "    --rate R            instead: so many calls a second at random times; latencies count from when a "
+     "call was "
+     "due\n"
+     "    --stream            on --streams N streams (1) instead of a call each;  --health: health checks "
+     "instead\n"
+     "    --entities-per-call N (1)  --connections N (1)  --seconds S (3)  --warm-up S (0.3)\n"
+     "    --service S --key K --key-type string|int64 --prefix TEXT --entities N\n"
+     "                        keys are TEXT000000000000 up to N, or numbers (bench, user_id, string, user:, "
+     "100,000)\n\n"
+     "  bench push     the events of bench ingest through a server: events and commits per second\n"
+     "    --server ADDR --token-file FILE --server-pid PID   as above\n"
+     "    --batch N (10,000)  --events N  --entities N  --connections N (1)  --in-flight N each (2)\n"
+     "    --rate R            so many events a second;  --live: they happen now\n\n"
      "examples:\n"
-     "  selfsame bench ingest --events 1000000\n"},
+     "  selfsame bench ingest --events 1000000\n"
+     "  selfsame bench serve --in-flight 64 --seconds 5\n"
+     "  selfsame bench push --connections 64 --in-flight 1 --batch 1 --events 50000\n"},
     {"completion", ss_command_completion, "completion bash|man", "print a completion script, or the man page",
      "examples:\n"
      "  source <(selfsame completion bash)\n"},
@@ -184,7 +247,8 @@ static void print_bash(void)
         "    if [[ -z $command ]]; then\n"
         "        COMPREPLY=($(compgen -W \"$commands --dir --json --now --help --version\" -- \"$word\"))\n"
         "    elif [[ $word == -* ]]; then\n"
-        "        COMPREPLY=($(compgen -W \"$(selfsame \"$command\" --help | grep -oE -- '--?[a-z]+' | sort "
+        "        COMPREPLY=($(compgen -W \"$(selfsame \"$command\" --help | grep -oE -- '--?[a-z][a-z-]*' | "
+        "sort "
         "-u)\" "
         "-- \"$word\"))\n"
         "    else\n"
@@ -225,7 +289,10 @@ static void print_man(void)
         putchar('\n');
         print_roff(commands[i].summary);
         puts("\n.PP\n.nf");
+        struct ss_buffer more = {0};
         print_roff(commands[i].help);
+        if (commands[i].more) print_roff(commands[i].more(&more));
+        ss_buffer_release(&more);
         puts(".fi");
     }
     puts(
@@ -235,12 +302,23 @@ static void print_man(void)
         ".SH ENVIRONMENT\n.TP\n.B SELFSAME_DIR\nthe store when \\-\\-dir is not given");
 }
 
+static void print_settings(void)
+{
+    struct ss_buffer page = {0};
+    ss_settings_print_reference(&page);
+    if (page.size) fwrite(page.data, 1, page.size, stdout);
+    ss_buffer_release(&page);
+}
+
+// Also `completion config`, which prints docs/CONFIG.md: for the build and the tests.
 int ss_command_completion(struct ss_cli *cli, int argc, char **argv)
 {
     if (argc == 2 && strcmp(argv[1], "bash") == 0)
         print_bash();
     else if (argc == 2 && strcmp(argv[1], "man") == 0)
         print_man();
+    else if (argc == 2 && strcmp(argv[1], "config") == 0)
+        print_settings();
     else
         return ss_cli_usage(cli, "expected: completion bash|man");
     return SS_EXIT_OK;

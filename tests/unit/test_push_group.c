@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "tests/unit/allocation_sweep.h"
 #include "tests/unit/push_fixture.h"
 #include "tests/unit/store_fixture.h"
 
@@ -361,6 +362,37 @@ static void a_group_without_room_online_is_acknowledged_and_seen_later(void **st
     (void)hash_of_store(materializer);
 }
 
+// The k-th allocation fails, for every k: a push fails alone or all do, and what is acknowledged is there.
+static void without_memory_pushes_fail_and_what_is_acknowledged_is_kept(void **state)
+{
+    (void)state;
+    uint64_t acknowledged = 0;
+    bool swept = false;
+    for (long k = 1; !swept; k++) {
+        const struct push_row rows[] = {{100 + 2 * k, k % 9, 1, 1000 * k, false}, dear},
+                              more = {101 + 2 * k, k % 7, 1, 1000 * k, false};
+        add("clicks", rows, 2);
+        add("orders", &dear, 1);
+        add("orders", &more, 1);
+        ss_fail_allocation_at(k);
+        push_all();
+        swept = ss_allocations_made() < k;
+        ss_fail_allocation_at(0);
+        for (int i = 0; i < 3; i++) {
+            if (outcomes[i].status == SS_OK)
+                acknowledged += outcomes[i].result.accepted;
+            else
+                assert_int_equal(outcomes[i].status,
+                                 i == 1 && outcomes[i].status == SS_INVALID ? SS_INVALID : SS_OUT_OF_MEMORY);
+        }
+        assert_int_equal(stats().events, acknowledged);
+    }
+    assert_int_equal(outcomes[1].status, SS_INVALID);
+    assert_int_equal(outcomes[2].result.accepted, 1);
+    assert_false(ss_clock_in_flight(materializer->store->clock));
+    (void)hash_of_store(materializer);
+}
+
 int main(void)
 {
 #define TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
@@ -377,6 +409,7 @@ int main(void)
         TEST(a_push_names_the_first_rows_that_it_keeps_out),
         TEST(when_the_commit_fails_every_push_hears_it_and_none_is_kept),
         TEST(a_group_without_room_online_is_acknowledged_and_seen_later),
+        TEST(without_memory_pushes_fail_and_what_is_acknowledged_is_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -112,21 +112,21 @@ static void blocks_sum_by_method_service_and_code(void **state)
     struct ss_metrics *metrics = make_metrics(&a);
     assert_ok(ss_metrics_block_create(metrics, &b, &error));
     const uint32_t fraud = ss_metrics_name(metrics, SS_METRIC_SERVICES, "fraud");
-    ss_metrics_request(a, SS_METHOD_GET_FEATURES, fraud, 0, 1000);
-    ss_metrics_request(b, SS_METHOD_GET_FEATURES, fraud, 0, 3000);
-    ss_metrics_request(b, SS_METHOD_GET_FEATURES, fraud, 8, 5000);
-    ss_metrics_request(b, SS_METHOD_PUSH, 0, 0, 7000);
-    ss_metrics_request(b, SS_METHOD_GET_FEATURES, 0, 5, 9000);
-    ss_metrics_request(b, SS_METHOD_GET_FEATURES, 4000000, 99, 9000); // neither crashes
-    assert_int_equal(ss_metrics_count_requests(metrics, SS_METHOD_GET_FEATURES, fraud, 0), 2);
-    assert_int_equal(ss_metrics_count_requests(metrics, SS_METHOD_GET_FEATURES, fraud, 8), 1);
-    assert_int_equal(ss_metrics_count_requests(metrics, SS_METHOD_GET_FEATURES, 0, 2), 1);
-    assert_int_equal(ss_metrics_count_requests(metrics, SS_METHOD_COUNT, SS_METRIC_ALL, 0), 3);
-    ss_metrics_read_requests(metrics, SS_METHOD_GET_FEATURES, fraud, &sum);
+    ss_metrics_request(a, SS_METRIC_METHOD_GET_FEATURES, fraud, 0, 1000);
+    ss_metrics_request(b, SS_METRIC_METHOD_GET_FEATURES, fraud, 0, 3000);
+    ss_metrics_request(b, SS_METRIC_METHOD_GET_FEATURES, fraud, 8, 5000);
+    ss_metrics_request(b, SS_METRIC_METHOD_PUSH, 0, 0, 7000);
+    ss_metrics_request(b, SS_METRIC_METHOD_GET_FEATURES, 0, 5, 9000);
+    ss_metrics_request(b, SS_METRIC_METHOD_GET_FEATURES, 4000000, 99, 9000); // neither crashes
+    assert_int_equal(ss_metrics_count_requests(metrics, SS_METRIC_METHOD_GET_FEATURES, fraud, 0), 2);
+    assert_int_equal(ss_metrics_count_requests(metrics, SS_METRIC_METHOD_GET_FEATURES, fraud, 8), 1);
+    assert_int_equal(ss_metrics_count_requests(metrics, SS_METRIC_METHOD_GET_FEATURES, 0, 2), 1);
+    assert_int_equal(ss_metrics_count_requests(metrics, SS_METRIC_METHOD_COUNT, SS_METRIC_ALL, 0), 3);
+    ss_metrics_read_requests(metrics, SS_METRIC_METHOD_GET_FEATURES, fraud, &sum);
     assert_int_equal(sum.count, 3);
     assert_int_equal(sum.sum_ns, 9000);
     assert_int_equal(sum.max_ns, 5000);
-    ss_metrics_read_requests(metrics, SS_METHOD_COUNT, SS_METRIC_ALL, &sum);
+    ss_metrics_read_requests(metrics, SS_METRIC_METHOD_COUNT, SS_METRIC_ALL, &sum);
     assert_int_equal(sum.count, 6);
     ss_metrics_read_commits(metrics, &sum);
     assert_int_equal(sum.count, 0);
@@ -161,9 +161,9 @@ static void the_page_shows_what_was_added(void **state)
     struct ss_metrics *metrics = make_metrics(&block);
     const uint32_t fraud = ss_metrics_name(metrics, SS_METRIC_SERVICES, "fraud");
     const uint32_t payments = ss_metrics_name(metrics, SS_METRIC_SOURCES, "payments");
-    ss_metrics_request(block, SS_METHOD_GET_FEATURES, fraud, 0, 20000);
-    ss_metrics_request(block, SS_METHOD_GET_FEATURES, fraud, 0, 2000000000);
-    ss_metrics_request(block, SS_METHOD_PUSH, 0, 8, 1);
+    ss_metrics_request(block, SS_METRIC_METHOD_GET_FEATURES, fraud, 0, 20000);
+    ss_metrics_request(block, SS_METRIC_METHOD_GET_FEATURES, fraud, 0, 2000000000);
+    ss_metrics_request(block, SS_METRIC_METHOD_PUSH, 0, 8, 1);
     ss_metrics_lookup(block, fraud, 1500, 3, (const uint64_t[]){10, 2, 1, 4});
     ss_metrics_train_rows(block, fraud, 77);
     ss_metrics_push(block, payments, (const uint64_t[]){5, 1, 0, 2, 3});
@@ -215,7 +215,7 @@ static void label_values_are_escaped(void **state)
     struct ss_metrics_block *block;
     struct ss_metrics *metrics = make_metrics(&block);
     const uint32_t odd = ss_metrics_name(metrics, SS_METRIC_SERVICES, "a\"b\\c\nd");
-    ss_metrics_request(block, SS_METHOD_LIST, odd, 0, 1);
+    ss_metrics_request(block, SS_METRIC_METHOD_LIST, odd, 0, 1);
     assert_has(print(metrics, NULL),
                "selfsame_requests_total{method=\"List\",service=\"a\\\"b\\\\c\\nd\",code=\"OK\"} 1");
     ss_metrics_destroy(metrics);
@@ -232,7 +232,7 @@ static void *add_samples(void *argument)
     (void)argument;
     if (ss_metrics_block_create(shared, &block, NULL) != SS_OK) return shared;
     for (uint64_t i = 0; i < SAMPLES; i++) {
-        ss_metrics_request(block, (enum ss_method)(i % SS_METHOD_COUNT), (uint32_t)(i % 7),
+        ss_metrics_request(block, (enum ss_metric_method)(i % SS_METRIC_METHOD_COUNT), (uint32_t)(i % 7),
                            (unsigned)(i % SS_CODE_COUNT), i * 100);
         ss_metrics_lookup(block, (uint32_t)(i % 7), i, 1, (const uint64_t[]){1, 0, 0, 0});
         ss_metrics_push(block, 1, (const uint64_t[]){1, 0, 0, 0, 0});
@@ -261,7 +261,7 @@ static void threads_add_while_others_read(void **state)
         pthread_join(threads[i], &failed);
         assert_null(failed);
     }
-    ss_metrics_read_requests(shared, SS_METHOD_COUNT, SS_METRIC_ALL, &sum);
+    ss_metrics_read_requests(shared, SS_METRIC_METHOD_COUNT, SS_METRIC_ALL, &sum);
     assert_int_equal(sum.count, THREADS * SAMPLES);
     ss_metrics_read_lookups(shared, &sum);
     assert_int_equal(sum.count, THREADS * SAMPLES);
@@ -277,7 +277,7 @@ static void a_sample_costs_a_few_nanoseconds(void **state)
     struct ss_metrics *metrics = make_metrics(&block);
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &start);
     for (uint64_t i = 0; i < ROUNDS; i++)
-        ss_metrics_request(block, SS_METHOD_GET_FEATURES, 1, 0, 10000 + (i * 7919 & 65535));
+        ss_metrics_request(block, SS_METRIC_METHOD_GET_FEATURES, 1, 0, 10000 + (i * 7919 & 65535));
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &end);
     const double ns =
         ((double)(end.tv_sec - start.tv_sec) * 1e9 + (double)(end.tv_nsec - start.tv_nsec)) / ROUNDS;
@@ -299,7 +299,7 @@ static void every_allocation_may_fail(void **state)
             const uint32_t service = ss_metrics_name(metrics, SS_METRIC_SERVICES, "a");
             status = ss_metrics_block_create(metrics, &block, &error);
             if (status == SS_OK) {
-                ss_metrics_request(block, SS_METHOD_LIST, service, 0, 1);
+                ss_metrics_request(block, SS_METRIC_METHOD_LIST, service, 0, 1);
                 ss_metrics_lookup(block, service, 1, 1, (const uint64_t[]){1, 1, 1, 1});
                 ss_metrics_push(block, 1, (const uint64_t[]){1, 0, 0, 0, 0});
                 if (!ss_metrics_print(metrics, NULL, &page)) status = SS_OUT_OF_MEMORY;
