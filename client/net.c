@@ -247,6 +247,7 @@ static void open_lane(struct ss_client_net *net, struct ss_client_lane *lane,
 #define METHOD_PATH(name, text) SS_CLIENT_SERVICE text,
         SS_CLIENT_METHODS(METHOD_PATH)
 #undef METHOD_PATH
+            "/grpc.health.v1.Health/Check",
     };
     lane->net = net;
     pthread_mutex_init(&lane->lock, NULL);

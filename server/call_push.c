@@ -117,10 +117,8 @@ static void on_stream_message(struct ss_call *call, struct ss_bytes bytes, grpc_
     enum ss_status status = check(call, bytes, &id, &error);
     if (status == SS_OK)
         status = ss_writer_push(call->shard->serving->writer, call, slice, stream_pushed, &error);
-    if (status != SS_OK)
-        stream_pushed(call, id, (struct ss_bytes){0}, &error);
-    else
-        go_on(call);
+    if (status != SS_OK) ss_writer_refuse(call->shard->serving->writer, call, id, stream_pushed, &error);
+    go_on(call);
 }
 
 static void on_half_closed(struct ss_call *call)
