@@ -10,7 +10,9 @@
 #include <openssl/ssl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #define PEM_MAX (1 << 20)
@@ -123,8 +125,20 @@ static enum ss_status tls_credentials(struct ss_serving *serving, size_t shard,
     return SS_OK;
 }
 
+static bool is_listened_on(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    const int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (probe < 0) return false;
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+    const bool answers =
+        connect(probe, (const struct sockaddr *)&address, sizeof address) == 0 || errno == EAGAIN;
+    close(probe);
+    return answers;
+}
+
 // A socket of a server that was killed is in the way of the next one; one that somebody listens on is not
-// removed (the store's lock has made sure that it is not one of ours).
+// removed.
 static enum ss_status clear_socket(const struct ss_listener *listener, struct ss_error *error)
 {
     const char *path = listener->address + strlen("unix:");
@@ -133,6 +147,8 @@ static enum ss_status clear_socket(const struct ss_listener *listener, struct ss
     if (!S_ISSOCK(info.st_mode))
         return ss_fail(error, SS_INVALID, "listen '%s': there is a file of that name that is no socket",
                        listener->text);
+    if (is_listened_on(path))
+        return ss_fail(error, SS_IO, "listen '%s': another process listens on it", listener->text);
     if (unlink(path) != 0)
         return ss_fail(error, SS_IO, "listen '%s': the old socket cannot be removed: %s", listener->text,
                        strerror(errno));

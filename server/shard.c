@@ -13,11 +13,18 @@
 #define WAITING_GETS  64 // calls that are asked for ahead (measured: more is slower, fewer too)
 #define WAITING_OTHER 8
 
-static void on_shut_down(void *owner, bool ok)
+// The server has ended, but a worker may still answer a call whose client is gone.
+static void on_drained(void *owner, bool ok)
+{
+    (void)owner;
+    (void)ok;
+}
+
+static void on_closed(void *owner, bool ok)
 {
     struct ss_shard *shard = owner;
     (void)ok;
-    shard->is_shut_down = true;
+    shard->is_closed = true;
 }
 
 #define SWEEP_US 1000000
@@ -49,7 +56,7 @@ static void *run(void *context)
         const struct ss_event_tag *tag = event.tag;
         tag->happened(tag->owner, event.success != 0);
         ss_shard_expect_no_more(shard);
-        if (shard->is_shut_down && atomic_load(&shard->expected) == 0)
+        if (shard->is_closed && atomic_load(&shard->expected) == 0)
             grpc_completion_queue_shutdown(shard->queue);
     }
     ss_observe_thread_end();
@@ -92,7 +99,8 @@ enum ss_status ss_shard_open(struct ss_serving *serving, size_t index, int *port
     made->serving = serving;
     made->index = index;
     pthread_mutex_init(&made->lock, NULL);
-    made->shut_down = (struct ss_event_tag){on_shut_down, made};
+    made->drained = (struct ss_event_tag){on_drained, made};
+    made->closed = (struct ss_event_tag){on_closed, made};
     made->queue = grpc_completion_queue_create_for_next(NULL);
     made->server = create_server(ss_serving_settings(serving));
     grpc_server_register_completion_queue(made->server, made->queue, NULL);
@@ -126,7 +134,7 @@ void ss_shard_drain(struct ss_shard *shard)
 {
     atomic_store(&shard->is_draining, true);
     ss_shard_expect(shard);
-    grpc_server_shutdown_and_notify(shard->server, shard->queue, &shard->shut_down);
+    grpc_server_shutdown_and_notify(shard->server, shard->queue, &shard->drained);
 }
 
 #define END_AT_ONCE 64
@@ -160,7 +168,9 @@ void ss_shard_end_calls(struct ss_shard *shard, const struct ss_error *error)
 void ss_shard_close(struct ss_shard *shard)
 {
     if (!shard) return;
-    if (!atomic_load(&shard->is_draining)) ss_shard_drain(shard);
+    atomic_store(&shard->is_draining, true);
+    ss_shard_expect(shard);
+    grpc_server_shutdown_and_notify(shard->server, shard->queue, &shard->closed);
     grpc_server_cancel_all_calls(shard->server);
     if (shard->is_running)
         pthread_join(shard->thread, NULL);

@@ -25,8 +25,8 @@ struct ss_shard {
     pthread_t thread;
     bool is_running;
     atomic_bool is_draining; // nothing more is accepted
-    struct ss_event_tag shut_down;
-    bool is_shut_down;      // the server has ended; the thread's own
+    struct ss_event_tag drained, closed;
+    bool is_closed;         // nobody starts anything on a call any more; the thread's own
     atomic_size_t expected; // events that are still to come; without any, the queue may end
     // The calls that live: under the lock, since workers end some.
     pthread_mutex_t lock;
