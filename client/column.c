@@ -127,9 +127,9 @@ void ss_client_columns_clear(struct ss_client_columns *columns)
     for (size_t i = 0; i < columns->count; i++) {
         struct selfsame_column *column = columns->list[i];
         if (!ss_client_column_reserve(column, count)) continue;
+        if (!column->capacity) continue;
         memset(column->status, SELFSAME_STATUS_NULL, column->capacity);
-        if (column->capacity && cell_size(column))
-            memset(column->values.any, 0, column->capacity * cell_size(column));
+        if (cell_size(column)) memset(column->values.any, 0, column->capacity * cell_size(column));
         column->heap.size = 0;
         column->dead = 0;
     }

@@ -135,7 +135,7 @@ void selfsame_pusher_rows(struct selfsame_pusher *pusher, size_t row_count)
 // With the lock: until there is room. Threads that must not wait are told.
 static enum selfsame_code wait_for_room(struct selfsame_pusher *pusher, struct selfsame_error *error)
 {
-    const bool may_wait = !ss_client_on_lane() && !pthread_equal(pthread_self(), pusher->thread);
+    const bool may_wait = !ss_client_this_lane() && !pthread_equal(pthread_self(), pusher->thread);
     while (pusher->waiting_bytes >= pusher->options.max_waiting_bytes &&
            pusher->stopped.code == SELFSAME_OK) {
         if (!may_wait) {
@@ -194,7 +194,7 @@ enum selfsame_code selfsame_pusher_flush(struct selfsame_pusher *pusher, uint32_
                                          struct selfsame_error *error)
 {
     struct timespec until;
-    if (ss_client_on_lane() || pthread_equal(pthread_self(), pusher->thread))
+    if (ss_client_this_lane() || pthread_equal(pthread_self(), pusher->thread))
         return ss_client_fail(error, SELFSAME_FAILED_PRECONDITION, "the pusher: a callback may not flush");
     ss_client_time_after(timeout_ms, &until);
     pthread_mutex_lock(&pusher->lock);

@@ -93,6 +93,8 @@ struct selfsame_options {
     uint32_t reconnect_min_ms;  // pause before the second attempt to connect, doubled each time; 0: 100
     uint32_t reconnect_max_ms;  // and at most; 0: 5,000
     uint32_t max_message_bytes; // of an answer; 0: 64 MiB
+    uint32_t keepalive_ms; // asks a silent server that often if it is there, while calls are in flight; 0:
+                           // never. Streams have no deadline: this is how they notice that a machine is gone
 };
 
 static inline void selfsame_options_init(struct selfsame_options *options)

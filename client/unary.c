@@ -20,15 +20,19 @@ grpc_byte_buffer *ss_client_message(const void *bytes, size_t size)
     return buffer;
 }
 
+void ss_client_unary_init(struct ss_client_unary *unary)
+{
+    grpc_metadata_array_init(&unary->headers);
+    grpc_metadata_array_init(&unary->trailers);
+    unary->details = grpc_empty_slice();
+    unary->received = NULL;
+}
+
 void ss_client_unary_start(struct ss_client_unary *unary, struct ss_client_net *net, grpc_call *call,
                            const void *request, size_t size, void *tag)
 {
     grpc_op ops[6] = {0};
     grpc_metadata token;
-    grpc_metadata_array_init(&unary->headers);
-    grpc_metadata_array_init(&unary->trailers);
-    unary->details = grpc_empty_slice();
-    unary->received = NULL;
     grpc_byte_buffer *message = ss_client_message(request, size);
     const size_t tokens = ss_client_token_metadata(net->token, &token);
     ops[0].op = GRPC_OP_SEND_INITIAL_METADATA;

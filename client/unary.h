@@ -11,7 +11,9 @@ struct ss_client_unary {
     grpc_byte_buffer *received;
 };
 
-// Starts all operations of the call as one batch, which completes with `tag`.
+void ss_client_unary_init(struct ss_client_unary *unary);
+// Starts all operations of the call as one batch, which completes with `tag`; by then another thread may have
+// it.
 void ss_client_unary_start(struct ss_client_unary *unary, struct ss_client_net *net, grpc_call *call,
                            const void *request, size_t size, void *tag);
 // After the completion, before the call's end: takes what came, and releases all.

@@ -16,7 +16,6 @@
 
 #include <string.h>
 
-#define FOUND_AT_ONCE    32
 #define STATE_BYTES_KEPT (256 << 10)
 
 static enum ss_status follow_definitions(struct ss_materializer *materializer,
@@ -90,30 +89,32 @@ struct view_lookup {
 
 // Some rows of a view: all are found before the first is read, while the memory they lie in is on its way.
 struct found_rows {
-    struct ss_key keys[FOUND_AT_ONCE];
-    struct ss_bytes rows[FOUND_AT_ONCE]; // data NULL: there is none
+    struct ss_key encoded[SS_ONLINE_FIND_MOST];
+    struct ss_bytes keys[SS_ONLINE_FIND_MOST]; // of `encoded`; empty: a null part
+    struct ss_bytes rows[SS_ONLINE_FIND_MOST]; // data NULL: there is none
 };
 
-static struct ss_bytes key_bytes(const struct ss_key *key)
-{
-    return (struct ss_bytes){(const char *)key->bytes, key->size};
-}
-
-static enum ss_status find_row(const struct ss_pinned *pinned, const struct view_lookup *part, int32_t row,
-                               struct ss_key *key, struct ss_bytes *found, struct ss_error *error)
+static enum ss_status encode_key(const struct view_lookup *part, int32_t row, struct ss_key *key,
+                                 struct ss_error *error)
 {
     const struct ss_entity *entity = part->view->entity;
     struct ss_value parts[SS_MAX_KEYS];
-    *found = (struct ss_bytes){0};
     for (size_t i = 0; i < entity->key_count; i++) parts[i] = ss_column_get(part->keys[i], row);
-    switch (ss_key_encode(entity->key_types, parts, entity->key_count, key)) {
-    case SS_KEY_OK:
-        return ss_online_find(pinned->txn, &part->view->fingerprint, key_bytes(key), found, error);
-    case SS_KEY_NULL_PART: return SS_OK;
-    case SS_KEY_TOO_LONG: break;
-    }
+    if (ss_key_encode(entity->key_types, parts, entity->key_count, key) != SS_KEY_TOO_LONG) return SS_OK;
     return ss_fail(error, SS_INVALID, "entity '%s': the key of row %d is longer than %d bytes when encoded",
                    entity->name, (int)row + 1, SS_KEY_MAX);
+}
+
+static enum ss_status find_rows(const struct ss_pinned *pinned, const struct view_lookup *part, int32_t first,
+                                int32_t count, struct found_rows *found, struct ss_error *error)
+{
+    for (int32_t i = 0; i < count; i++) {
+        struct ss_key *key = &found->encoded[i];
+        SS_TRY(encode_key(part, first + i, key, error));
+        found->keys[i] = (struct ss_bytes){(const char *)key->bytes, key->size};
+    }
+    return ss_online_find(pinned->txn, &part->view->fingerprint, found->keys, (size_t)count, found->rows,
+                          error);
 }
 
 // stored.data NULL: an empty state.
@@ -174,13 +175,12 @@ static bool read_lasts(const struct ss_pinned *pinned, struct view_lookup *part,
 }
 
 static enum ss_status read_row(const struct ss_pinned *pinned, struct view_lookup *part, int32_t row,
-                               const struct ss_key *key, struct ss_bytes found, struct ss_arena *arena,
+                               struct ss_bytes key, struct ss_bytes found, struct ss_arena *arena,
                                struct ss_error *error)
 {
     struct ss_bytes stored = {0};
     if (found.data)
-        SS_TRY(
-            ss_online_open_row(pinned->txn, &part->view->fingerprint, key_bytes(key), found, &stored, error));
+        SS_TRY(ss_online_open_row(pinned->txn, &part->view->fingerprint, key, found, &stored, error));
     if (read_lasts(pinned, part, row, stored))
         return ss_readings_take(&part->readings, stored.data != NULL, arena, error);
     return read_state(pinned, part, row, stored, arena, error);
@@ -198,13 +198,12 @@ static enum ss_status read_rows(const struct ss_pinned *pinned, struct view_look
                                 struct ss_arena *arena, struct ss_error *error)
 {
     struct found_rows found;
-    for (int32_t first = 0; first < length; first += FOUND_AT_ONCE) {
-        const int32_t count = length - first < FOUND_AT_ONCE ? length - first : FOUND_AT_ONCE;
-        for (int32_t i = 0; i < count; i++)
-            SS_TRY(find_row(pinned, part, first + i, &found.keys[i], &found.rows[i], error));
+    for (int32_t first = 0; first < length; first += SS_ONLINE_FIND_MOST) {
+        const int32_t left = length - first, count = left < SS_ONLINE_FIND_MOST ? left : SS_ONLINE_FIND_MOST;
+        SS_TRY(find_rows(pinned, part, first, count, &found, error));
         for (int32_t i = 0; i < count; i++) {
             enum ss_status status =
-                read_row(pinned, part, first + i, &found.keys[i], found.rows[i], arena, error);
+                read_row(pinned, part, first + i, found.keys[i], found.rows[i], arena, error);
             if (status == SS_DAMAGED && part->damaged) {
                 part->damaged[first + i] = true;
                 status = read_empty(pinned, part, first + i, arena, error);

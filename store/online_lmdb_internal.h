@@ -36,7 +36,7 @@ struct online_environment {
     ino_t inode;
     char *directory;
     MDB_env *env;
-    MDB_dbi meta;
+    MDB_dbi meta, main;      // main: the table of tables
     pthread_mutex_t opening; // held while handles are opened and while a change of tables is committed
     pthread_mutex_t lock;    // of what follows
     struct online_map *map;
@@ -81,6 +81,10 @@ void ss_online_release_map(struct online_environment *environment, struct online
 void ss_online_share_map(struct online_environment *environment, struct online_map *map);
 // Gives a write transaction a map of its own: that one's tables, with room for `capacity`. False: no memory.
 bool ss_online_grow_map(struct ss_online_txn *txn, const struct online_map *from, size_t capacity);
+void ss_online_slot_name(uint32_t slot, char name[NAME_SIZE]);
+// online_lmdb_walk.c: rows[i] is that of keys[i], or data NULL: it is for mdb_get to say.
+void ss_online_walk(const struct ss_online_txn *txn, const struct online_table *table,
+                    const struct ss_bytes *keys, size_t count, struct ss_bytes *rows);
 enum ss_status ss_online_require_table(const struct ss_online_txn *txn, const struct ss_sha256 *fingerprint,
                                        struct online_table **table, struct ss_error *error);
 

@@ -21,7 +21,7 @@ BELOW = {
     "server": ["wire", "materializer", "store", "engine", "engine/base"],
     "client": [],
     "embedded": ["client", "wire", "materializer", "store", "engine", "engine/base"],
-    "tools": ["server", "client", "wire", "materializer", "store", "engine", "engine/base"],
+    "tools": ["server", "embedded", "client", "wire", "materializer", "store", "engine", "engine/base"],
 }
 # Libraries that stay behind one door.
 ONLY_IN = {

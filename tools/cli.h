@@ -17,6 +17,7 @@
 
 struct ss_cli {
     const char *directory; // of the store
+    bool has_directory;    // --dir or $SELFSAME_DIR named it
     bool json;
     bool has_now; // --now TIME: moves a replay clock
     int64_t now_us;

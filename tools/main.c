@@ -99,9 +99,9 @@ static int take_globals(struct ss_cli *cli, int argc, char **argv)
         if (strcmp(argv[i], "--json") == 0)
             cli->json = true;
         else if (strcmp(argv[i], "--dir") == 0)
-            cli->directory = argv[++i];
+            cli->directory = argv[++i], cli->has_directory = true;
         else if (strncmp(argv[i], "--dir=", 6) == 0)
-            cli->directory = argv[i] + 6;
+            cli->directory = argv[i] + 6, cli->has_directory = true;
         else if (takes_value || strncmp(argv[i], "--now=", 6) == 0) {
             if (!parse_now(cli, takes_value ? argv[++i] : argv[i] + 6)) return -1;
         } else
@@ -116,6 +116,7 @@ int main(int argc, char **argv)
     const char *from_environment = getenv("SELFSAME_DIR");
     struct ss_cli cli = {.directory =
                              from_environment && *from_environment ? from_environment : "selfsame-store"};
+    cli.has_directory = from_environment && *from_environment;
     struct ss_error error;
     if (ss_float_environment_check(&error) != SS_OK) {
         fprintf(stderr, "selfsame: %s\n", error.message);

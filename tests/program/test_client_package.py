@@ -108,13 +108,13 @@ class Package(unittest.TestCase):
                                 stdout=subprocess.PIPE, text=True)
         self.addCleanup(fake.communicate, "")
         address = "127.0.0.1:" + fake.stdout.readline().split()[1]
-        python = run(PYTHON, ROOT / "examples/client/lookup.py", address, "echo", "user_id", "u1", env=dict(os.environ, PYTHONPATH=str(stubs)))
+        python = run(PYTHON, ROOT / "examples/client/lookup.py", address, "u1", "7", env=dict(os.environ, PYTHONPATH=str(stubs)))
         self.assertEqual(python.split(), ["f0", "0.0", "f1", "0.125"])
         for program in lookups:
-            out = run(program, address, "echo", "user_id", "u1", env=self.environment)
+            out = run(program, address, "u1", "7", env=self.environment)
             self.assertEqual(out.split(), ["f0", "0", "f1", "0.125"], program)
         for program in pushes:
-            out = run(program, address, "payments", "u1", "25000", env=self.environment)
+            out = run(program, address, "u1", "7", "25000", env=self.environment)
             self.assertEqual(out.splitlines(), ["batch 1: 10000 of 10000 rows accepted", "batch 2: 10000 of 10000 rows accepted",
                                                 "batch 3: 5000 of 5000 rows accepted"], program)
 
