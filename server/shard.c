@@ -13,13 +13,6 @@
 #define WAITING_GETS  64 // calls that are asked for ahead (measured: more is slower, fewer too)
 #define WAITING_OTHER 8
 
-// The server has ended, but a worker may still answer a call whose client is gone.
-static void on_drained(void *owner, bool ok)
-{
-    (void)owner;
-    (void)ok;
-}
-
 static void on_closed(void *owner, bool ok)
 {
     struct ss_shard *shard = owner;
@@ -99,7 +92,6 @@ enum ss_status ss_shard_open(struct ss_serving *serving, size_t index, int *port
     made->serving = serving;
     made->index = index;
     pthread_mutex_init(&made->lock, NULL);
-    made->drained = (struct ss_event_tag){on_drained, made};
     made->closed = (struct ss_event_tag){on_closed, made};
     made->queue = grpc_completion_queue_create_for_next(NULL);
     made->server = create_server(ss_serving_settings(serving));
@@ -128,13 +120,6 @@ enum ss_status ss_shard_run(struct ss_shard *shard, struct ss_error *error)
         return ss_fail(error, SS_IO, "a shard's thread could not be started");
     shard->is_running = true;
     return SS_OK;
-}
-
-void ss_shard_drain(struct ss_shard *shard)
-{
-    atomic_store(&shard->is_draining, true);
-    ss_shard_expect(shard);
-    grpc_server_shutdown_and_notify(shard->server, shard->queue, &shard->drained);
 }
 
 #define END_AT_ONCE 64
@@ -168,10 +153,12 @@ void ss_shard_end_calls(struct ss_shard *shard, const struct ss_error *error)
 void ss_shard_close(struct ss_shard *shard)
 {
     if (!shard) return;
-    atomic_store(&shard->is_draining, true);
+    atomic_store(&shard->is_closing, true);
+    // A call that comes in after the shutdown would end with CANCELLED, as if its client had wanted that;
+    // with the connections gone it is UNAVAILABLE.
+    grpc_server_cancel_all_calls(shard->server);
     ss_shard_expect(shard);
     grpc_server_shutdown_and_notify(shard->server, shard->queue, &shard->closed);
-    grpc_server_cancel_all_calls(shard->server);
     if (shard->is_running)
         pthread_join(shard->thread, NULL);
     else
