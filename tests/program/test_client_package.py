@@ -2,6 +2,7 @@
 selfsame_* comes out of it; the examples work. Needs the environment variable SELFSAME_BUILD (the build's folder)."""
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -58,7 +59,6 @@ class Package(unittest.TestCase):
 
     def test_every_function_of_the_header_is_in_the_library(self):
         header = (self.prefix / "include/selfsame.h").read_text()
-        import re
         declared = set(re.findall(r"SELFSAME_API[^;(]*?\b(selfsame_\w+)\(", header)) - {"selfsame_open"}  # in another library
         defined = {line.split()[-1].split("@")[0] for line in run("nm", "-D", "--defined-only", self.lib / "libselfsame.so").splitlines()}
         self.assertGreater(len(declared), 80)
@@ -96,6 +96,16 @@ class Package(unittest.TestCase):
             standard = "-std=c11" if language == "c" else "-std=c++11"
             self.compile(compiler, standard, *CFLAGS, *self.flags("--cflags"), source, "-o", self.folder / "header", *self.flags("--libs"))
             run(self.folder / "header", env=self.environment)
+
+    def test_the_code_of_the_documentation_compiles(self):
+        text = (ROOT / "docs/CLIENT.md").read_text()
+        blocks = re.findall(r"```c\n(.*?)```", text, flags=re.S)
+        self.assertGreater(len(blocks), 2)
+        for block in blocks:
+            source = self.folder / "block.c"
+            own = "" if "struct selfsame_client *client;" in block else "struct selfsame_client *client"
+            source.write_text(f"#include <selfsame.h>\n#include <stdio.h>\nvoid block({own or 'void'});\nvoid block({own or 'void'})\n{{\n{block}}}\n")
+            self.compile("cc", "-std=c11", "-fsyntax-only", "-Wall", "-Wextra", "-Werror", "-Wno-unused-but-set-variable", *self.flags("--cflags"), source)
 
     def build_by_pkg_config(self, name, static):
         program = self.folder / f"{name}{'-static' if static else ''}"
