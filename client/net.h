@@ -84,7 +84,7 @@ enum selfsame_code ss_client_lane_begin(struct ss_client_lane *lane, struct ss_c
                                         size_t ops, struct selfsame_error *error);
 // Unrefs the call. After it the client may be gone.
 void ss_client_lane_end(struct ss_client_lane *lane, struct ss_client_flight *flight);
-// One more op is going to be run; only while one of them is.
+// One more op is going to be run: with the lane's lock, or while one of them is out.
 void ss_client_lane_more(struct ss_client_lane *lane);
 // There is no connection: the lane's thread polls until there is one again. Without somebody who polls,
 // nothing connects, and calls that end at once because there is no connection do not poll.
