@@ -1,9 +1,9 @@
 // The client's connections over gRPC C core: for the files that make calls on them.
 //
-// A lane is one channel, that is one TCP connection. Its thread runs completions of callbacks and streams: it
-// is started by the first of them, and sleeps while there are none, because a thread that polls would take
-// the answers of blocking calls from the threads that wait for them, and hand them on (measured: net.c).
-// Blocking calls poll for themselves, each on a completion queue of its own from a pool.
+// A lane is one channel, that is one TCP connection. Its thread looks after the connection until it stands,
+// runs completions of callbacks and streams, and sleeps while there are none: a thread that polls would take
+// the answers of blocking calls from the threads that wait for them, and hand them on (docs/CLIENT.md has the
+// figures). Blocking calls poll for themselves, each on a completion queue of its own from a pool.
 #ifndef SS_CLIENT_NET_H
 #define SS_CLIENT_NET_H
 
