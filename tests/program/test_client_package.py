@@ -65,6 +65,26 @@ class Package(unittest.TestCase):
         self.assertEqual(declared - defined, set())
         self.assertEqual({name for name in defined if name.startswith("selfsame_")} - declared, set())
 
+    def test_the_embedded_library_has_the_same_names_and_opens_folders(self):
+        shared = run("nm", "-D", "--defined-only", self.lib / "libselfsame_embedded.so").splitlines()
+        static = run("nm", "-g", "--defined-only", self.lib / "libselfsame_embedded.a").splitlines()
+        for lines in (shared, static):
+            names = [line.split()[-1].split("@")[0] for line in lines if len(line.split()) == 3]
+            self.assertIn("selfsame_open", names)
+            self.assertIn("selfsame_connect", names)
+            self.assertEqual([name for name in names if not name.startswith(("selfsame_", "SELFSAME_"))], [])
+        source = self.folder / "embedded.c"
+        source.write_text('#include <selfsame.h>\n#include <stdio.h>\nint main(void) { struct selfsame_client *client;\n'
+                          'puts(selfsame_code_name(selfsame_open("/nowhere", &client, NULL))); return 0; }\n')
+        for static in (False, True):
+            libs = run("pkg-config", "--define-prefix", "--libs", *(["--static"] if static else []), "selfsame_embedded",
+                       env=self.environment).split()
+            if static:
+                libs = [str(self.lib / "libselfsame_embedded.a")] + [flag for flag in libs if flag != "-lselfsame_embedded"]
+            program = self.folder / f"embedded{static}"
+            self.compile("cc", "-std=c11", *CFLAGS, *self.flags("--cflags"), source, "-o", program, *libs)
+            self.assertEqual(run(program, env=self.environment), "NOT_FOUND\n")
+
     def test_the_header_is_c11_and_cpp(self):
         for language, compiler in (("c", os.environ.get("CC", "cc")), ("c++", os.environ.get("CXX", "c++"))):
             if not shutil.which(compiler):
