@@ -32,7 +32,7 @@ enum selfsame_code ss_client_net_call(struct ss_client_net *net, enum ss_client_
     }
     ss_client_unary_start(&unary, net, flight.call, request, size, &unary);
     (void)grpc_completion_queue_pluck(queue, &unary, gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL);
-    code = ss_client_unary_finish(&unary, net, reply, error);
+    code = ss_client_unary_finish(&unary, lane, reply, error);
     ss_client_queue_give(net->queues, queue);
     ss_client_lane_end(lane, &flight);
     return code;
@@ -61,7 +61,7 @@ static void async_done(struct ss_client_op *op, bool ok)
     struct ss_client_reply reply = {0};
     struct selfsame_error error;
     (void)ok; // a batch with a status always is
-    const enum selfsame_code code = ss_client_unary_finish(&call->unary, call->lane->net, &reply, &error);
+    const enum selfsame_code code = ss_client_unary_finish(&call->unary, call->lane, &reply, &error);
     if (code == SELFSAME_OK)
         call->callback(call->context, &reply, NULL);
     else

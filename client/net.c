@@ -17,7 +17,7 @@
 #include <signal.h>
 #include <stdlib.h>
 
-enum { IDLE_POLL_MS = 2, RUN_MAX = 32, DEADLINE_DEFAULT_MS = 10000 };
+enum { IDLE_POLL_MS = 2, MEND_TURN_MS = 200, RUN_MAX = 32, DEADLINE_DEFAULT_MS = 10000 };
 
 static _Thread_local struct ss_client_lane *this_lane;
 
@@ -176,6 +176,40 @@ void ss_client_lane_more(struct ss_client_lane *lane)
     atomic_fetch_add_explicit(&lane->ops, 1, memory_order_acq_rel);
 }
 
+// The next turn of watching the connection, with one op of the lane's queue. False: it stands.
+static bool watch(struct ss_client_lane *lane)
+{
+    const grpc_connectivity_state state = grpc_channel_check_connectivity_state(lane->channel, 1);
+    if (state == GRPC_CHANNEL_READY) return false;
+    grpc_channel_watch_connectivity_state(lane->channel, state, after_ms(MEND_TURN_MS), lane->queue,
+                                          &lane->mend);
+    return true;
+}
+
+// A turn has ended: the state has changed, or the time is over.
+static void mend_done(struct ss_client_op *op, bool ok)
+{
+    struct ss_client_lane *lane =
+        (struct ss_client_lane *)(void *)((char *)op - offsetof(struct ss_client_lane, mend));
+    (void)ok;
+    pthread_mutex_lock(&lane->lock);
+    lane->mending = !lane->closing && watch(lane);
+    if (lane->mending) ss_client_lane_more(lane);
+    pthread_mutex_unlock(&lane->lock);
+}
+
+void ss_client_lane_mend(struct ss_client_lane *lane)
+{
+    pthread_mutex_lock(&lane->lock);
+    if (!lane->mending && !lane->closing && (lane->has_thread || start_thread(lane))) {
+        atomic_fetch_add_explicit(&lane->ops, 1, memory_order_acq_rel);
+        lane->mending = watch(lane);
+        if (!lane->mending) atomic_fetch_sub_explicit(&lane->ops, 1, memory_order_acq_rel);
+        if (lane->sleeps) pthread_cond_broadcast(&lane->changed);
+    }
+    pthread_mutex_unlock(&lane->lock);
+}
+
 static void close_lane(struct ss_client_lane *lane)
 {
     if (!lane->channel) return;
@@ -222,7 +256,8 @@ static void open_lane(struct ss_client_net *net, struct ss_client_lane *lane,
     lane->channel = ss_client_channel(options, target, credentials);
     for (int i = 0; i < SS_CLIENT_METHOD_COUNT; i++)
         lane->methods[i] = grpc_channel_register_call(lane->channel, methods[i], NULL, NULL);
-    (void)grpc_channel_check_connectivity_state(lane->channel, 1);
+    lane->mend.done = mend_done;
+    ss_client_lane_mend(lane);
 }
 
 static enum selfsame_code open_lanes(struct ss_client_net *net, const struct selfsame_options *options,

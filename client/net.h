@@ -45,6 +45,8 @@ struct ss_client_lane {
     pthread_t thread;
     atomic_size_t ops;             // of the queue, that have not been run
     struct ss_client_later *later; // of the lane's thread alone
+    struct ss_client_op mend;
+    bool mending;
 };
 
 // grpc_init and grpc_shutdown, counted by all that lives on memory of gRPC: the client and each answer.
@@ -84,6 +86,9 @@ enum selfsame_code ss_client_lane_begin(struct ss_client_lane *lane, struct ss_c
 void ss_client_lane_end(struct ss_client_lane *lane, struct ss_client_flight *flight);
 // One more op is going to be run; only while one of them is.
 void ss_client_lane_more(struct ss_client_lane *lane);
+// There is no connection: the lane's thread polls until there is one again. Without somebody who polls,
+// nothing connects, and calls that end at once because there is no connection do not poll.
+void ss_client_lane_mend(struct ss_client_lane *lane);
 // The lane whose thread this is, that is, inside of a callback; NULL: none.
 struct ss_client_lane *ss_client_this_lane(void);
 // Runs it soon, once; on the lane's thread only.

@@ -117,18 +117,19 @@ struct selfsame_column *selfsame_pusher_column(struct selfsame_pusher *pusher, c
     if (!column) return NULL;
     pthread_mutex_lock(&pusher->lock);
     if (!ss_client_column(&pusher->columns, name, type)) column = NULL;
-    if (!column)
+    if (!column) {
         ss_client_rows_fail(&pusher->made_rows, SELFSAME_RESOURCE_EXHAUSTED, "column '%s': out of memory",
                             name);
-    pusher->rows.error = (struct selfsame_error){0};
+        pusher->made_rows.lasts = true; // the columns of both sides must be the same
+    }
+    pusher->rows = (struct ss_client_rows){.count = pusher->rows.count};
     pthread_mutex_unlock(&pusher->lock);
     return column;
 }
 
 void selfsame_pusher_rows(struct selfsame_pusher *pusher, size_t row_count)
 {
-    pusher->made_rows.error = (struct selfsame_error){0};
-    pusher->made_rows.count = row_count;
+    ss_client_rows_begin(&pusher->made_rows, row_count);
     ss_client_columns_clear(&pusher->made);
 }
 

@@ -103,8 +103,7 @@ static void destroy(struct ss_client_stream_call *call)
 static void end(struct ss_client_stream_call *call)
 {
     struct selfsame_error error;
-    struct ss_client_net *net = call->lane->net;
-    if (ss_client_status(net, call->status, call->details, &call->trailers, &error) == SELFSAME_OK)
+    if (ss_client_status(call->lane, call->status, call->details, &call->trailers, &error) == SELFSAME_OK)
         (void)ss_client_fail(&error, SELFSAME_UNAVAILABLE, "the stream: the server has ended it");
     call->events->ended(call->context, &error);
     ss_client_lane_end(call->lane, &call->flight);

@@ -250,15 +250,19 @@ static bool pass_over(struct view_lookup *part, int32_t length, struct ss_arena 
     return true;
 }
 
-// Does a feature that is asked for read the view?
-static bool is_view_wanted(const struct ss_service *service, size_t view, const bool *wanted)
+// Which views do the features that are asked for read? NULL: out of memory.
+static bool *wanted_views(const struct ss_service *service, const bool *wanted, struct ss_arena *arena)
 {
-    for (size_t f = 0; wanted && f < service->feature_count; f++) {
-        const uint64_t *reads = service->features[f].reads;
-        for (size_t r = 0; wanted[f] && r < service->read_count; r++)
-            if ((reads[r / 64] >> (r % 64) & 1) && (size_t)service->reads[r].view == view) return true;
-    }
-    return !wanted;
+    const size_t words = (service->read_count + 63) / 64;
+    uint64_t *reads = ss_arena_array(arena, words + 1, sizeof *reads);
+    bool *views = ss_arena_array(arena, service->view_count + 1, sizeof *views);
+    if (!reads || !views) return NULL;
+    for (size_t f = 0; f < service->feature_count; f++)
+        for (size_t w = 0; (!wanted || wanted[f]) && w < words; w++)
+            reads[w] |= service->features[f].reads[w];
+    for (size_t r = 0; r < service->read_count; r++)
+        if (reads[r / 64] >> (r % 64) & 1) views[service->reads[r].view] = true;
+    return views;
 }
 
 // Request inputs by position; where the caller gave none, all null.
@@ -285,13 +289,14 @@ static enum ss_status look_up_views(const struct ss_pinned *pinned, const struct
                                     struct view_lookup *parts, struct ss_arena *arena, struct ss_error *error)
 {
     struct ss_events_at_hand events;
-    if (!ss_at_hand_complete(service, lookup->keys, &lookup->at_hand, arena, &events))
+    const bool *is_wanted = wanted_views(service, lookup->wanted, arena);
+    if (!is_wanted || !ss_at_hand_complete(service, lookup->keys, &lookup->at_hand, arena, &events))
         return ss_fail_memory(error, "a lookup");
     for (size_t v = 0; v < service->view_count; v++) {
         parts[v].view = service->views[v];
         if (lookup->damaged) parts[v].damaged = &lookup->damaged[v * (size_t)lookup->length];
         if (lookup->newest_us) parts[v].newest_us = &lookup->newest_us[v * (size_t)lookup->length];
-        if (!is_view_wanted(service, v, lookup->wanted)) {
+        if (!is_wanted[v]) {
             if (!pass_over(&parts[v], lookup->length, arena)) return ss_fail_memory(error, "a lookup");
             continue;
         }

@@ -9,7 +9,6 @@
 #define ROW_FORMAT 1
 #define ROW_HEADER 17
 
-#define WALK_LEAST  4 // keys: fewer do not make up for what a walk starts with
 #define CACHE_LINE  64
 #define FETCH_BYTES 1024 // beyond it the processor fetches ahead by itself
 
@@ -95,9 +94,9 @@ enum ss_status ss_online_find(struct ss_online_txn *txn, const struct ss_sha256 
 {
     struct online_table *table;
     SS_TRY(ss_online_require_table(txn, fingerprint, &table, error));
-    if (count >= WALK_LEAST) ss_online_walk(txn, table, keys, count, rows);
+    ss_online_walk(txn, table, keys, count, rows);
     for (size_t i = 0; i < count; i++) {
-        if (count < WALK_LEAST || !rows[i].data) SS_TRY(get_row(txn, table, keys[i], &rows[i], error));
+        if (!rows[i].data) SS_TRY(get_row(txn, table, keys[i], &rows[i], error));
         fetch(rows[i]);
     }
     return SS_OK;

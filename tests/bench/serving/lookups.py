@@ -5,6 +5,7 @@ import io
 import json
 import pathlib
 import random
+import shutil
 import signal
 import socket
 import statistics
@@ -102,8 +103,8 @@ def load_both(place, entities):
     store = place / "store"
     (place / "features.yaml").write_text(definitions())
     write_rows(place, entities)
-    selfsame(store, "init")
-    selfsame(store, "apply", place / "features.yaml", "--yes")
+    selfsame(store, "init", stderr=subprocess.DEVNULL)
+    selfsame(store, "apply", place / "features.yaml", "--yes", stderr=subprocess.DEVNULL)
     begun = time.monotonic()
     selfsame(store, "ingest", "measures", place / "rows.csv", "--bulk", stderr=subprocess.DEVNULL)
     ours = time.monotonic() - begun
@@ -244,6 +245,10 @@ def run(arguments, place):
 
 def main():
     arguments = options()
+    missing = [name for name in ("redis-server", "redis-cli", "redis-benchmark") if not shutil.which(name)]
+    if missing:
+        print(f"{', '.join(missing)}: not there; tools/install_dependencies.sh installs them", file=sys.stderr)
+        return 77 if arguments.quick else 2
     about_machine()
     with folder() as place:
         found, rate = run(arguments, pathlib.Path(place))
