@@ -26,27 +26,30 @@ def varint(value):
 
 
 class Requests(service.ServiceTest):
-    @classmethod
-    def setUpClass(cls):
-        cls.shared = None
-
     def setUp(self):
         super().setUp()
         self.make_store(every_type.DEFINITIONS, "init")
         self.server = self.serve()
-        self.connection = self.channel(self.server)
-        self.client = service.pb_grpc.FeatureStoreStub(self.connection)
+        self.connect()
         self.client.Push(every_type.push(every_type.rows(service.now_us())))
         self.before = self.values()
-        self.addCleanup(self.check_that_nothing_changed)
+
+    def connect(self):
+        self.connection = self.channel(self.server)
+        self.client = service.pb_grpc.FeatureStoreStub(self.connection)
+
+    def tearDown(self):
+        self.assertEqual(self.values(), self.before, "what was refused changed nothing")
+        super().tearDown()
+
+    def serve_again(self, *options):
+        self.end(self.server)
+        self.server = self.serve(*options)
+        self.connect()
 
     def values(self):
         answer = self.client.GetFeatures(pb.GetFeaturesRequest(service="every", keys=[column("user", "string", ["u0", "u1"])]))
         return table_of(answer), answer.seq
-
-    def check_that_nothing_changed(self):
-        if self.server.process.poll() is None:
-            self.assertEqual(self.values(), self.before)
 
     def raw(self, method, message):
         return self.connection.unary_unary(service.METHODS + method)(message, timeout=service.PATIENCE)
@@ -116,17 +119,15 @@ class Malformed(Requests):
             method, message = rng.choice(seeds)
             calls.append(self.connection.unary_unary(service.METHODS + method).future(mutated(rng, message), timeout=service.PATIENCE))
         table = self.connection.stream_stream(service.METHODS + "GetTrainingTable")
+        tables = []
         for _ in range(60):
-            calls.append(table(iter([start, mutated(rng, spine)]), timeout=service.PATIENCE))
-        for call in calls:
-            if hasattr(call, "result") and not hasattr(call, "__next__"):
-                ends.add(call.code())
-            else:
-                try:
-                    list(call)
-                except grpc.RpcError:
-                    pass
-                ends.add(call.code())
+            tables.append(table(iter([start, mutated(rng, spine)]), timeout=service.PATIENCE))
+        for call in tables:
+            try:
+                list(call)
+            except grpc.RpcError:
+                pass
+        ends.update(call.code() for call in calls + tables)
         self.assertLessEqual(ends, {CODE.OK, CODE.INVALID_ARGUMENT, CODE.NOT_FOUND, CODE.RESOURCE_EXHAUSTED, CODE.FAILED_PRECONDITION, CODE.ABORTED})
         self.assertIn(CODE.INVALID_ARGUMENT, ends)
         self.before = self.values()  # some of the pushes were right
@@ -138,10 +139,7 @@ class Malformed(Requests):
         self.fails(CODE.RESOURCE_EXHAUSTED, lambda timeout: list(stream))
 
     def test_an_answer_that_would_be_too_large_is_refused(self):
-        self.end(self.server)
-        self.server = self.serve("--max-message-bytes", "64k")
-        self.connection = self.channel(self.server)
-        self.client = service.pb_grpc.FeatureStoreStub(self.connection)
+        self.serve_again("--max-message-bytes", "64k")
         text = self.fails(CODE.RESOURCE_EXHAUSTED, self.client.GetFeatures,
                           pb.GetFeaturesRequest(service="every", keys=[column("user", "string", ["u0"] * 4096)]))
         self.assertIn("max_message_bytes", text)
@@ -194,7 +192,7 @@ class Names(Requests):
             text = self.refused("GetFeatures", message, code)
             for word in words:
                 self.assertIn(word, text)
-        self.assertIn("events", self.refused("Push", self.push(source=None).replace(b"\x12\x06events", b"\x12\x06evnets"), CODE.NOT_FOUND, "evnets"))
+        self.assertIn("events", self.refused("Push", self.push().replace(b"\x12\x06events", b"\x12\x06evnets"), CODE.NOT_FOUND, "evnets"))
 
         def rename(columns, request):
             columns["weight"].name = "wieght"
@@ -272,19 +270,15 @@ class Names(Requests):
             self.refused("Push", self.push(lambda columns, request: setattr(columns["note"], "name", name)))
 
     def test_a_name_cannot_write_lines_of_the_log(self):
-        self.end(self.server)
-        self.server = self.serve("--log-calls", "all")
-        self.connection = self.channel(self.server)
-        self.client = service.pb_grpc.FeatureStoreStub(self.connection)
+        self.serve_again("--log-calls", "all")
+        server = self.server
         evil = "x\n2026-01-01T00:00:00Z INFO  forged \x1b[31m\r"
         self.fails(CODE.NOT_FOUND, self.client.GetFeatures, pb.GetFeaturesRequest(service=evil))
         self.fails(CODE.NOT_FOUND, self.client.Push, pb.PushRequest(source=evil))
         self.fails(CODE.NOT_FOUND, self.client.Describe, pb.DescribeRequest(kind="view", name=evil))
-        self.end(self.server)
-        self.assertNotRegex(self.server.text(), r"(?m)^2026-01-01|\x1b|\r")
-        self.server = self.serve()
-        self.connection = self.channel(self.server)
-        self.client = service.pb_grpc.FeatureStoreStub(self.connection)
+        self.serve_again()
+        self.assertIn("forged", server.text())
+        self.assertNotRegex(server.text(), r"(?m)^2026-01-01|\x1b|\r")
 
 
 class Types(Requests):
