@@ -13,6 +13,7 @@
     X(SS_CLIENT_STREAM_FEATURES, "StreamFeatures")      \
     X(SS_CLIENT_PUSH, "Push")                           \
     X(SS_CLIENT_PUSH_STREAM, "PushStream")              \
+    X(SS_CLIENT_PRODUCER, "Producer")                   \
     X(SS_CLIENT_GET_TRAINING_TABLE, "GetTrainingTable") \
     X(SS_CLIENT_PLAN, "Plan")                           \
     X(SS_CLIENT_APPLY, "Apply")                         \

@@ -21,6 +21,7 @@
     X(STREAM_FEATURES, "StreamFeatures")      \
     X(PUSH, "Push")                           \
     X(PUSH_STREAM, "PushStream")              \
+    X(PRODUCER, "Producer")                   \
     X(GET_TRAINING_TABLE, "GetTrainingTable") \
     X(PLAN, "Plan")                           \
     X(APPLY, "Apply")                         \
