@@ -36,6 +36,17 @@ static enum ss_status check_way(const struct ss_cli *cli, const struct selfsame_
     return SS_OK;
 }
 
+static enum ss_status fail_to_begin(const struct ss_cli *cli, const struct selfsame_options *options,
+                                    const struct selfsame_error *failed, struct ss_error *error)
+{
+    if (strncmp(failed->message, "address '", 9) == 0 || !options->address[0])
+        return ss_fail(error, SS_INVALID, "server '%s': expected HOST:PORT, tls:HOST:PORT or unix:/PATH",
+                       cli->server);
+    if (options->token && strstr(failed->message, "'token'"))
+        return ss_fail(error, SS_INVALID, "server '%s': what $SELFSAME_TOKEN holds is no token", cli->server);
+    return ss_fail(error, SS_INVALID, "server '%s': %s", cli->server, failed->message);
+}
+
 enum ss_status ss_remote_open(const struct ss_cli *cli, struct ss_remote *remote, struct ss_error *error)
 {
     struct selfsame_options options;
@@ -54,10 +65,9 @@ enum ss_status ss_remote_open(const struct ss_cli *cli, struct ss_remote *remote
     options.token = !cli->token_file && token && *token ? token : NULL;
     options.max_message_bytes = 1u << 30; // the server has a limit of its own
     SS_TRY(check_way(cli, &options, error));
+    (void)setenv("GRPC_VERBOSITY", "NONE", 0); // what it has to say is said by us
     if (selfsame_connect(&options, &remote->client, &failed) != SELFSAME_OK)
-        return ss_fail(error, SS_INVALID, "server '%s': %s", cli->server,
-                       options.token && strstr(failed.message, "'token'") ? "$SELFSAME_TOKEN is no token"
-                                                                          : failed.message);
+        return fail_to_begin(cli, &options, &failed, error);
     remote->no_store = (struct ss_store){.directory = (char *)(uintptr_t)cli->server};
     remote->names = (struct ss_materializer){.store = &remote->no_store};
     return SS_OK;
@@ -90,7 +100,7 @@ static const struct {
     {"CERTIFICATE_VERIFY_FAILED",
      "its certificate is of no authority that is trusted here; name the authority's with --ca FILE"},
     {"not in peer certificate", "its certificate is for another name than this; connect to the name it has"},
-    {"WRONG_VERSION_NUMBER", "it does not speak TLS there; leave 'tls:' out"},
+    {"wrong version number", "it does not speak TLS there; leave 'tls:' out"},
     {"Ssl handshake failed", "TLS did not come about; the server may want a client's certificate: --cert FILE --key FILE"},
     {"failed to connect to all addresses", "it cannot be reached"},
     {"Socket closed", "the connection was closed; is it a tls: listener, or did the server end?"},
@@ -100,6 +110,7 @@ static const struct {
 
 static const char *meaning_of(const struct selfsame_error *failed)
 {
+    if (getenv("RAW")) fprintf(stderr, "RAW %d %s\n", failed->code, failed->message);
     if (failed->code != SELFSAME_UNAVAILABLE) return NULL;
     for (size_t i = 0; i < sizeof ways_to_fail / sizeof *ways_to_fail; i++)
         if (strstr(failed->message, ways_to_fail[i].said)) return ways_to_fail[i].means;
