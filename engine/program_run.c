@@ -146,6 +146,22 @@ static bool pack_output(const struct ss_instruction *instruction, const struct s
     return true;
 }
 
+static void pass_on_input(const struct ss_instruction *instruction, const struct ss_column *const *inputs,
+                          int32_t rows, struct ss_column *output)
+{
+    const struct ss_column *input = inputs[instruction->input];
+    SS_ASSERT(input && ss_type_equal(input->type, instruction->type));
+    *output = *input;
+    output->length = rows;
+}
+
+static void pass_on(const struct ss_program *program, const struct ss_column *const *inputs, int32_t rows,
+                    struct ss_column *outputs)
+{
+    for (int32_t i = 0; i < program->output_count; i++)
+        pass_on_input(&program->instructions[program->outputs[i]], inputs, rows, &outputs[i]);
+}
+
 static bool pack_outputs(const struct ss_program *program, const struct ss_run *run,
                          struct ss_column *outputs)
 {
@@ -153,9 +169,7 @@ static bool pack_outputs(const struct ss_program *program, const struct ss_run *
         const int32_t reg = program->outputs[i];
         const struct ss_instruction *instruction = &program->instructions[reg];
         if (instruction->opcode == SS_OP_INPUT) {
-            SS_ASSERT(ss_type_equal(run->inputs[instruction->input]->type, instruction->type));
-            outputs[i] = *run->inputs[instruction->input];
-            outputs[i].length = run->rows;
+            pass_on_input(instruction, run->inputs, run->rows, &outputs[i]);
         } else if (!pack_output(instruction, &run->registers[reg], run, &outputs[i])) {
             return false;
         }
@@ -198,6 +212,10 @@ enum ss_status ss_program_run(const struct ss_program *program, const struct ss_
                               struct ss_error *error)
 {
     SS_ASSERT(rows >= 0 && rows <= SS_BATCH_ROWS);
+    if (program->narrow_bytes == 0) { // of no register: everything is passed on
+        pass_on(program, inputs, rows, outputs);
+        return SS_OK;
+    }
     const size_t row_bytes = (size_t)program->wide_bytes + (size_t)program->narrow_bytes;
     struct ss_register *registers = ss_arena_array(arena, (size_t)program->count + 1, sizeof(*registers));
     uint8_t *memory = ss_arena_alloc(arena, row_bytes * (size_t)rows + 1);

@@ -1,20 +1,19 @@
 // Apply and rebuild, in steps.
 //
+//   0. index   where a view needs an index by entity that history lacks, it is made beside the log
 //   1. fill    the tables of new and changed views (of a rebuild: of those asked for) are made from history
 //   as
-//              of the seq that was applied at the beginning, beside whatever is live
+//              of the seq that is applied when this begins, beside whatever is live
 //   2. follow  what was committed and applied since is folded into them by seq, until little is left
 //   3. switch  one transaction folds that, lets the new tables take their places, drops those that nothing
 //              reads any more and switches the live definitions
 //
-// Each step is an online commit of its own, of bounded work; a store with few events needs but one. Between
+// Each step is a commit of its own, of bounded work; a store with few events needs but one. Between
 // steps the store is written to and read as if nothing was going on: pushes go into the live tables by the
 // live definitions. Readers in any process see the old tables and the old fingerprint until the switch
 // commits, the new ones after, and never wait. A crash or a failure before that leaves everything as it was
-// but for new tables, which nobody reads and the next open for writing drops.
-//
-// Not in steps: what history prepares before, where a view needs an index by entity that it lacks; and
-// ss_fill_all, which recovers a store that has lost its online rows.
+// but for new tables and indexes, which nobody reads and the next open for writing drops. (ss_fill_all, which
+// recovers a store that has lost its online rows, is one transaction.)
 //
 // The catalog keeps the new definitions before the switch (a reader that meets their fingerprint must find
 // them) and notes which are live before it; an open for writing sets that right if the process dies in
@@ -33,6 +32,7 @@
 struct ss_applying {
     struct ss_materializer *materializer;
     struct ss_definitions *definitions; // to be live, the caller's until they are; NULL: a rebuild
+    struct ss_preparing *preparing;     // indexes; NULL: they are there
     struct ss_history *history;         // a handle for reading: a fill stands on it between steps
     struct ss_arena arena;
     const struct ss_view **views; // whose tables are made
@@ -53,11 +53,14 @@ static bool has_view(const struct ss_definitions *definitions, const struct ss_s
 
 // ---- Beginning
 
+// Where the fills begin.
 static enum ss_status pin(struct ss_applying *applying, struct ss_error *error)
 {
+    const struct ss_store *store = applying->materializer->store;
     struct ss_online_txn *txn;
     struct ss_applied applied;
-    SS_TRY(ss_online_read(applying->materializer->store->online, &txn, error));
+    SS_TRY(ss_history_open_again(store->history, &applying->history, error));
+    SS_TRY(ss_online_read(store->online, &txn, error));
     const enum ss_status status = ss_online_applied(txn, &applied, error);
     ss_online_end(txn);
     SS_TRY(status);
@@ -84,8 +87,10 @@ static enum ss_status begin(struct ss_materializer *materializer, struct ss_defi
         if (!definitions || !has_view(materializer->definitions, &views[i]->fingerprint))
             made->views[made->view_count++] = views[i];
     SS_TRY_GOTO(ss_drop_unfinished(store->online, error), out);
-    SS_TRY_GOTO(pin(made, error), out);
-    SS_TRY_GOTO(ss_history_open_again(store->history, &made->history, error), out);
+    if (definitions)
+        SS_TRY_GOTO(ss_history_prepare_begin(store->history, definitions, &made->preparing, error), out);
+    else
+        SS_TRY_GOTO(pin(made, error), out);
     *applying = made;
     made = NULL;
 out:
@@ -106,12 +111,9 @@ static enum ss_status pointers_to_views(const struct ss_definitions *definitions
 enum ss_status ss_apply_begin(struct ss_materializer *materializer, struct ss_definitions *definitions,
                               struct ss_applying **applying, struct ss_error *error)
 {
-    struct ss_history *history = materializer->store->history;
     struct ss_arena arena = {0};
     const struct ss_view **views;
     size_t count;
-    SS_TRY(ss_history_prepare(history, definitions, error));
-    SS_TRY(ss_catalog_keep(history, definitions, error));
     enum ss_status status = pointers_to_views(definitions, &arena, &views, &count, error);
     if (status == SS_OK) status = begin(materializer, definitions, views, count, applying, error);
     ss_arena_release(&arena);
@@ -224,12 +226,22 @@ static enum ss_status commit_switch(struct ss_applying *applying, struct ss_onli
     return SS_OK;
 }
 
-enum ss_status ss_apply_step(struct ss_applying *applying, bool *done, struct ss_error *error)
+static enum ss_status prepare_step(struct ss_applying *applying, struct ss_error *error)
+{
+    bool prepared = false;
+    SS_TRY(ss_history_prepare_step(applying->preparing, &prepared, error));
+    if (!prepared) return SS_OK;
+    ss_history_prepare_end(applying->preparing);
+    applying->preparing = NULL;
+    SS_TRY(ss_catalog_keep(applying->materializer->store->history, applying->definitions, error));
+    return pin(applying, error);
+}
+
+static enum ss_status online_step(struct ss_applying *applying, struct ss_error *error)
 {
     struct ss_store *store = applying->materializer->store;
     struct ss_online_txn *txn = NULL;
     bool last = false;
-    SS_ASSERT(!applying->done && !applying->failed);
     enum ss_status status = ss_online_write(store->online, &txn, error);
     if (status == SS_OK) status = write_step(applying, txn, &last, error);
     if (status != SS_OK) {
@@ -240,6 +252,14 @@ enum ss_status ss_apply_step(struct ss_applying *applying, bool *done, struct ss
         ss_store_fault_point(store, "apply_before_step");
         status = ss_online_commit(txn, error);
     }
+    return status;
+}
+
+enum ss_status ss_apply_step(struct ss_applying *applying, bool *done, struct ss_error *error)
+{
+    SS_ASSERT(!applying->done && !applying->failed);
+    enum ss_status status = applying->preparing ? prepare_step(applying, error) : SS_OK;
+    if (status == SS_OK && !applying->preparing) status = online_step(applying, error);
     applying->failed = status != SS_OK;
     if (status == SS_OK) *done = applying->done;
     return status;
@@ -252,6 +272,7 @@ void ss_apply_end(struct ss_applying *applying)
     if (!applying) return;
     ss_fill_close(applying->fill);
     ss_history_close(applying->history);
+    ss_history_prepare_end(applying->preparing);
     // What cannot be dropped now is dropped by the next open for writing, or the next apply.
     if (!applying->done) (void)ss_drop_unfinished(applying->materializer->store->online, NULL);
     ss_arena_release(&applying->arena);

@@ -20,12 +20,13 @@ enum ss_status ss_plan(const struct ss_definitions *old /* NULL: none */, const 
                        struct ss_arena *arena, struct ss_planned **planned, size_t *count,
                        struct ss_error *error);
 
-// An apply, or a rebuild, in steps of some 5 to 20 ms. Between them the store is written to and looked up
-// as ever, by the definitions that are live until the last step. One at a time; on the writer's thread.
+// An apply, or a rebuild, in steps of some 5 to 20 ms (100 where history needs an index for it). Between them
+// the store is written to and looked up as ever, by the definitions that are live until the last step. One at
+// a time; on the writer's thread.
 struct ss_applying;
 
 // The definitions are borrowed until the last step; then they are the materializer's, and its old ones are
-// gone. What this call prepares in history (an index by entity that a new view needs) is not in steps.
+// gone. SS_CONFLICT, and nothing changed, when history cannot follow them (ss_history_prepare).
 enum ss_status ss_apply_begin(struct ss_materializer *materializer, struct ss_definitions *definitions,
                               struct ss_applying **applying, struct ss_error *error);
 // Makes the tables of these live views anew (views NULL: of all).

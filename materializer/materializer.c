@@ -137,6 +137,7 @@ enum ss_status ss_materializer_open(const char *directory, enum ss_store_mode mo
     if (status != SS_OK && !(options && options->replace_definitions && mode == SS_STORE_WRITE)) goto out;
     if (mode == SS_STORE_WRITE) {
         SS_TRY_GOTO(ss_drop_unfinished(opened->store->online, error), out);
+        SS_TRY_GOTO(ss_history_drop_unfinished(opened->store->history, error), out);
         SS_TRY_GOTO(ss_materializer_recover(opened, error), out);
     }
     *materializer = opened;

@@ -211,8 +211,9 @@ bool ss_call_send_wait(struct ss_call *call, grpc_slice message)
 {
     ss_call_send(call, message);
     pthread_mutex_lock(&call->lock);
-    while (call->waiting && !call->is_gone) pthread_cond_wait(&call->changed, &call->lock);
-    const bool is_there = !call->is_gone;
+    while (call->waiting && !call->is_gone && !call->is_finishing)
+        pthread_cond_wait(&call->changed, &call->lock);
+    const bool is_there = !call->is_gone && !call->is_finishing;
     pthread_mutex_unlock(&call->lock);
     return is_there;
 }
@@ -223,12 +224,15 @@ static void finish(struct ss_call *call, const struct ss_error *error)
     const enum ss_status status = error ? error->status : SS_OK;
     if (call->is_finishing) return;
     call->is_finishing = true;
+    pthread_cond_broadcast(&call->changed);
     call->code = (grpc_status_code)ss_status_grpc(status);
     if (error) call->status_text = ss_slice_of(error->message);
     if (status == SS_BUSY || status == SS_STOPPING)
         call->retry_after_us = ss_serving_settings(call->shard->serving)->retry_after_us;
-    const struct ss_observed observed = {
-        .method = call->method ? call->method->metric : SS_METRIC_METHOD_OTHER, .begun_us = call->begun_us};
+    const struct ss_observed observed = {.method =
+                                             call->method ? call->method->metric : SS_METRIC_METHOD_OTHER,
+                                         .call = call->call,
+                                         .begun_us = call->begun_us};
     ss_observe_call(call->shard->serving, &observed, status, error ? error->message : "");
     pump(call);
 }

@@ -60,7 +60,7 @@ void ss_call_release(struct ss_call *call);
 void ss_call_read(struct ss_call *call);
 // Takes the slice over. The first of them takes the initial metadata along.
 void ss_call_send(struct ss_call *call, grpc_slice message);
-// The same, and waits until it is out. False: the call is gone.
+// The same, and waits until it is out. False: the call is gone, or was ended meanwhile.
 bool ss_call_send_wait(struct ss_call *call, grpc_slice message);
 // Ends the call once all messages are out: well, or as the error says. Later calls of it change nothing.
 void ss_call_finish(struct ss_call *call);

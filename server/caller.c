@@ -70,15 +70,14 @@ enum ss_status ss_caller_may(struct ss_shard *shard, grpc_call *call, const grpc
 {
     struct ss_serving *serving = shard->serving;
     const struct ss_bytes bearer = find_bearer(metadata);
-    if (serving->has_plain_beyond_loopback && is_shown(call)) {
-        if (!bearer.size) return SS_OK; // such a listener is there only with allow_anonymous
+    const int rule = ss_serving_settings(serving)->require_token;
+    const bool is_needed =
+        rule == SS_REQUIRE_ALWAYS || (rule == SS_REQUIRE_AUTO && ss_token_watch_exist(serving->tokens));
+    if (serving->has_plain_beyond_loopback && (bearer.size || is_needed) && is_shown(call))
         return ss_fail(
             error, SS_UNKNOWN_CALLER,
-            "the token came over plain TCP, where everybody on the way saw it: revoke it, and connect to a "
-            "tls: listener");
-    }
-    const int rule = ss_serving_settings(serving)->require_token;
-    if (rule == SS_REQUIRE_NEVER || (rule == SS_REQUIRE_AUTO && !ss_token_watch_exist(serving->tokens)))
-        return SS_OK;
-    return check_token(shard, bearer, right, name, error);
+            bearer.size ? "the token came over plain TCP, where everybody on the way saw it: revoke it, and "
+                          "connect to a tls: listener"
+                        : "a token is needed, and none is taken over plain TCP: connect to a tls: listener");
+    return is_needed ? check_token(shard, bearer, right, name, error) : SS_OK;
 }

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <grpc/grpc_security.h>
+#include <grpc/support/time.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <stdio.h>
@@ -97,7 +98,9 @@ static grpc_ssl_certificate_config_reload_status fetch(void *context,
     const enum ss_status status = read_pems(ss_serving_settings(certificates->serving), &pems, NULL);
     if (status == SS_OK) {
         grpc_ssl_pem_key_cert_pair pair = {pems.key, pems.certificate};
-        *config = grpc_ssl_server_certificate_config_create(pems.client_ca, &pair, 1);
+        // gRPC aborts where there are no roots, also where no client's certificate is asked for.
+        const char *roots = pems.client_ca ? pems.client_ca : pems.certificate;
+        *config = grpc_ssl_server_certificate_config_create(roots, &pair, 1);
         certificates->generation = generation;
     }
     ss_arena_release(&pems.arena);
@@ -138,6 +141,26 @@ static enum ss_status clear_socket(const struct ss_listener *listener, struct ss
     return SS_OK;
 }
 
+// Shards share their ports, and so would another server: is there one?
+static bool is_taken(const char *address)
+{
+    grpc_arg alone = {
+        .type = GRPC_ARG_INTEGER, .key = (char *)(uintptr_t)GRPC_ARG_ALLOW_REUSEPORT, .value.integer = 0};
+    const grpc_channel_args arguments = {1, &alone};
+    grpc_completion_queue *queue = grpc_completion_queue_create_for_pluck(NULL);
+    grpc_server *server = grpc_server_create(&arguments, NULL);
+    grpc_server_credentials *credentials = grpc_insecure_server_credentials_create();
+    grpc_server_register_completion_queue(server, queue, NULL);
+    const bool taken = grpc_server_add_http2_port(server, address, credentials) == 0;
+    grpc_server_credentials_release(credentials);
+    grpc_server_shutdown_and_notify(server, queue, &alone);
+    grpc_completion_queue_pluck(queue, &alone, gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL);
+    grpc_server_destroy(server);
+    grpc_completion_queue_shutdown(queue);
+    grpc_completion_queue_destroy(queue);
+    return taken;
+}
+
 static enum ss_status add_listener(struct ss_serving *serving, grpc_server *server, size_t shard,
                                    const struct ss_listener *listener, int *port, struct ss_error *error)
 {
@@ -153,7 +176,8 @@ static enum ss_status add_listener(struct ss_serving *serving, grpc_server *serv
         SS_TRY(tls_credentials(serving, shard, &credentials, error));
     else
         credentials = grpc_insecure_server_credentials_create();
-    const int got = grpc_server_add_http2_port(server, address, credentials);
+    const bool taken = shard == 0 && listener->kind != SS_LISTEN_UNIX && is_taken(address);
+    const int got = taken ? 0 : grpc_server_add_http2_port(server, address, credentials);
     grpc_server_credentials_release(credentials);
     if (got == 0)
         return ss_fail(error, SS_IO,

@@ -116,7 +116,7 @@ struct ss_gauges {
     int64_t now_us;          // the store's clock
     int64_t newest_event_us; // newest event applied
     int64_t applied_seq, history_seq;
-    int64_t push_queue_rows, push_queue_bytes;
+    int64_t push_queue_pushes, push_queue_bytes;
     int64_t in_flight, connections, train_jobs;
     int64_t wal_bytes, history_bytes, online_bytes;
     int64_t tokens, log_lines_dropped;

@@ -267,8 +267,8 @@ static void print_gauges(const struct ss_gauges *gauges, struct ss_buffer *page)
                    (double)(gauges->now_us - gauges->newest_event_us) / 1e6);
     print_gauge(page, "selfsame_applied_seq", "Newest seq that lookups see.", gauges->applied_seq);
     print_gauge(page, "selfsame_history_seq", "Newest seq in history.", gauges->history_seq);
-    print_gauge(page, "selfsame_push_queue_rows", "Rows that wait for their commit.",
-                gauges->push_queue_rows);
+    print_gauge(page, "selfsame_push_queue_pushes", "Pushes that wait for their commit.",
+                gauges->push_queue_pushes);
     print_gauge(page, "selfsame_push_queue_bytes", "Bytes that wait for their commit.",
                 gauges->push_queue_bytes);
     print_gauge(page, "selfsame_in_flight", "Calls that are being answered.", gauges->in_flight);

@@ -3,6 +3,7 @@
 
 #include "server/observe.h"
 
+#include <grpc/support/alloc.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -81,12 +82,14 @@ static void write_line(struct ss_serving *serving, const struct ss_observed *cal
                        const char *message, int64_t duration_us)
 {
     char id[SS_REQUEST_ID_SIZE];
+    char *peer = call->call ? grpc_call_get_peer(call->call) : NULL;
     const struct ss_log_field fields[] = {
         ss_log_text("request_id", ss_log_request_id(serving->log, id)),
         ss_log_text("method", ss_metric_method_name(call->method)),
         ss_log_text("service", call->service ? call->service->name : ""),
         ss_log_text("code", ss_code_name((unsigned)ss_status_grpc(status))),
         ss_log_microseconds("duration", duration_us),
+        ss_log_text("peer", peer),
     };
     ss_log_write(serving->log, status == SS_OK ? SS_LOG_INFO : SS_LOG_WARN, fields,
                  sizeof fields / sizeof *fields, "%s", status == SS_OK ? "call" : message);

@@ -3,6 +3,8 @@
 #ifndef SS_SERVER_OBSERVE_H
 #define SS_SERVER_OBSERVE_H
 
+#include <grpc/grpc.h>
+
 #include "server/metrics.h"
 #include "server/serving.h"
 #include "wire/push_message.h"
@@ -16,6 +18,7 @@ struct ss_observed {
     enum ss_metric_method method;
     const struct ss_definitions *definitions;
     const struct ss_service *service;
+    grpc_call *call;  // for its peer; NULL: not known
     int64_t begun_us; // monotonic
 };
 void ss_observe_call(struct ss_serving *serving, const struct ss_observed *call, enum ss_status status,

@@ -151,7 +151,7 @@ static void fill_gauges(void *context, struct ss_gauges *gauges)
     const struct ss_definitions *definitions = service->observer->definitions;
     ss_writer_gauges(service->serving.writer, &writer);
     gauges->now_us = ss_clock_now(store->clock);
-    gauges->push_queue_rows = (int64_t)writer.waiting_pushes;
+    gauges->push_queue_pushes = (int64_t)writer.waiting_pushes;
     gauges->push_queue_bytes = (int64_t)writer.waiting_bytes;
     gauges->in_flight = (int64_t)atomic_load(&service->serving.in_flight);
     gauges->train_jobs = (int64_t)ss_worker_jobs(service->serving.training);
@@ -349,12 +349,12 @@ static void stop(struct service *service)
     for (size_t i = 0; i < service->shard_count; i++) ss_shard_drain(service->shards[i]);
     if (serving->writer && serving->admin && serving->training)
         wait_while(service, is_busy, live(service)->drain_timeout_us);
-    ss_worker_stop(serving->training);
-    ss_worker_stop(serving->admin);
-    ss_metrics_http_stop(service->http);
     ss_writer_finish(serving->writer);
     ss_fail(&error, SS_STOPPING, "the server is stopping");
     for (size_t i = 0; i < service->shard_count; i++) ss_shard_end_calls(service->shards[i], &error);
+    ss_worker_stop(serving->training);
+    ss_worker_stop(serving->admin);
+    ss_metrics_http_stop(service->http);
     wait_while(service, has_calls, FLUSH_US);
     for (size_t i = 0; i < service->shard_count; i++) ss_shard_close(service->shards[i]);
     ss_writer_close(serving->writer);

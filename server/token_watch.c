@@ -101,9 +101,11 @@ static enum ss_status look(struct ss_token_watch *watch, bool now, bool *changed
     struct ss_tokens *tokens = NULL;
     const struct version there = version_at(watch->path);
     if (!now && memcmp(&there, &watch->seen, sizeof there) == 0) return SS_OK;
-    watch->seen = there; // a broken file is told once, and looked at again when it changes
-    SS_TRY(ss_tokens_load_with(watch->path, &tokens, &about, error));
-    watch->seen = version_of(&about);
+    const enum ss_status status = ss_tokens_load_with(watch->path, &tokens, &about, error);
+    // A broken file is told once, and read again when it changes; what could not be read is tried again.
+    if (status == SS_OK || !ss_status_retry(status))
+        watch->seen = status == SS_OK ? version_of(&about) : there;
+    if (status != SS_OK) return status;
     swap(watch, tokens);
     *changed = true;
     return SS_OK;

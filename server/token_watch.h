@@ -1,8 +1,9 @@
 // The tokens of a running server: the file is looked at at most once a second, and read again when it
 // changed.
 //
-// A file that is damaged, or cannot be read, leaves the tokens as they are, and the error is told once. A
-// file that is gone while tokens had existed leaves none valid: the server does not become open.
+// A file that is damaged leaves the tokens as they are, and the error is told once; one that cannot be read
+// is tried again each second. A file that is gone while tokens had existed leaves none valid: the server does
+// not become open.
 #ifndef SS_SERVER_TOKEN_WATCH_H
 #define SS_SERVER_TOKEN_WATCH_H
 

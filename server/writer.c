@@ -37,7 +37,7 @@ struct ss_writer {
     bool is_stopping, is_busy;
     struct waiting *first, *last;
     struct ss_writer_task *tasks, *last_task;
-    struct ss_writer_task *current; // the thread's own
+    struct ss_writer_task *current; // under way, in steps
     uint64_t waiting_count, waiting_bytes;
     atomic_uint_fast64_t commits, pushes, rows;
 };
@@ -284,7 +284,8 @@ void ss_writer_gauges(struct ss_writer *writer, struct ss_writer_gauges *gauges)
     pthread_mutex_lock(&writer->lock);
     *gauges = (struct ss_writer_gauges){.waiting_pushes = writer->waiting_count,
                                         .waiting_bytes = writer->waiting_bytes,
-                                        .is_busy = writer->is_busy || writer->first || writer->tasks};
+                                        .is_busy = writer->is_busy || writer->first || writer->tasks ||
+                                                   writer->current};
     pthread_mutex_unlock(&writer->lock);
     gauges->commits = atomic_load(&writer->commits);
     gauges->pushes = atomic_load(&writer->pushes);

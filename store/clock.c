@@ -9,6 +9,7 @@
 //       16     8  XXH3-64 of the 16 bytes before
 //       24    40  boot id of the last open, text, zero-padded
 //       64     8  the cell: time_us * 2 + in_flight
+//      128     8  how often the online files were removed to be made anew
 //
 // The cell stands alone on its cache line. It is only ever raised while no commit is in flight, and not moved
 // at all while one is (ss_clock_begin_commit sets the flag, ss_clock_end_commit clears it). Times are
@@ -47,7 +48,10 @@ struct clock_page {
     uint64_t checksum;
     char boot_id[SS_BOOT_ID_SIZE];
     _Atomic int64_t cell;
+    char none[56];
+    _Atomic uint64_t online_times_made;
 };
+_Static_assert(offsetof(struct clock_page, online_times_made) == 128, "its place in the file");
 _Static_assert(offsetof(struct clock_page, cell) == 64, "the cell's place in the file");
 _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "processes share the cell without a lock");
 
@@ -264,6 +268,16 @@ void ss_clock_close(struct ss_clock *clock)
 enum ss_clock_kind ss_clock_kind(const struct ss_clock *clock)
 {
     return clock->kind;
+}
+
+const _Atomic uint64_t *ss_clock_online_times_made(const struct ss_clock *clock)
+{
+    return &clock->page->online_times_made;
+}
+
+void ss_clock_note_online_removed(struct ss_clock *clock)
+{
+    atomic_fetch_add(&clock->page->online_times_made, 1);
 }
 
 // ---- The cell

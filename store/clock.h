@@ -56,6 +56,11 @@ bool ss_clock_in_flight(const struct ss_clock *clock);
 // False, and nothing moved, while a commit is in flight.
 bool ss_clock_advance(struct ss_clock *clock, int64_t time_us);
 
+// How often the online files were removed to be made anew (online.h): a word beside the cell, which all
+// processes see at once. Noted after they were removed and before there are others.
+const _Atomic uint64_t *ss_clock_online_times_made(const struct ss_clock *clock);
+void ss_clock_note_online_removed(struct ss_clock *clock);
+
 // Names this boot of the machine: what was not written back to disk before it is gone.
 #define SS_BOOT_ID_SIZE 40
 enum ss_status ss_boot_id(const struct ss_wall_source *wall /* NULL: the machine's */,

@@ -20,6 +20,7 @@ struct ss_history_sizes {
     int32_t segment_rows; // of a segment, at most
     int32_t text_bytes;   // of a column of a segment, at most, unless one row has more
     int32_t fanout;       // so many runs of like size are merged into one
+    int32_t run_rows;     // of the log are sorted at once when an index is made
 };
 
 struct ss_history_options {
@@ -136,6 +137,15 @@ int64_t ss_history_bulk_rows(const struct ss_history *history); // an append of 
 // entity reads need.
 enum ss_status ss_history_prepare(struct ss_history *history, const struct ss_definitions *definitions,
                                   struct ss_error *error);
+// The same in steps, each a transaction of a bounded number of rows; between them the history is written to
+// and read as ever. The definitions are borrowed until the end. After a failure only the end may follow.
+struct ss_preparing;
+enum ss_status ss_history_prepare_begin(struct ss_history *history, const struct ss_definitions *definitions,
+                                        struct ss_preparing **preparing, struct ss_error *error);
+enum ss_status ss_history_prepare_step(struct ss_preparing *preparing, bool *done, struct ss_error *error);
+void ss_history_prepare_end(struct ss_preparing *preparing); // gives up what is not done. NULL is fine
+// Drops indexes that did not come to their end, as a process that died leaves them.
+enum ss_status ss_history_drop_unfinished(struct ss_history *history, struct ss_error *error);
 // What prepare would refuse, without changing anything.
 enum ss_status ss_history_check(struct ss_history *history, const struct ss_definitions *definitions,
                                 struct ss_error *error);

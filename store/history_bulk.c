@@ -192,15 +192,14 @@ static enum ss_status gather(struct bulk *bulk, struct history_rows *rows, struc
 static enum ss_status store(struct bulk *bulk, struct ss_error *error)
 {
     struct history_rows rows;
-    const struct history_index **indexes =
-        ss_arena_array(&bulk->arena, bulk->table->index_count + 1, sizeof *indexes);
-    if (!indexes) return ss_fail_memory(error, "the indexes of a source");
-    for (size_t i = 0; i < bulk->table->index_count; i++) indexes[i] = &bulk->table->indexes[i];
+    const struct history_index **indexes;
+    size_t index_count;
+    if (!ss_history_written_indexes(bulk->table, &bulk->arena, &indexes, &index_count))
+        return ss_fail_memory(error, "the indexes of a source");
     for (int32_t row = 0; row < bulk->rows->length; row++)
         bulk->stored_count += bulk->outcomes[row] == SS_ROW_STORED;
     SS_TRY(gather(bulk, &rows, error));
-    return ss_history_write_segments(bulk->history, bulk->table, &rows, true, indexes,
-                                     bulk->table->index_count, error);
+    return ss_history_write_segments(bulk->history, bulk->table, &rows, true, indexes, index_count, error);
 }
 
 enum ss_status ss_history_append_bulk(struct ss_history *history, const struct ss_append *rows,

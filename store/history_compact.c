@@ -207,6 +207,7 @@ static enum ss_status merge_one(struct ss_history *history, enum ss_compaction w
         const struct history_table *table = &history->tables[t];
         for (size_t i = 0; i < table->index_count; i++) {
             size_t count;
+            if (table->indexes[i].keys[0] == '-') continue; // it is going
             const struct history_segment *segments =
                 ss_history_segments_of(history, table->id, table->indexes[i].id, &count);
             const size_t run_count = choose_runs(history, segments, count, what, runs);
@@ -269,6 +270,7 @@ static enum ss_status reindex(struct ss_history *history, enum ss_compaction wha
     (void)what;
     *did = false;
     SS_TRY(drop_copies(history, error));
+    SS_TRY(ss_history_drop_unfinished(history, error));
     for (size_t t = 0; t < history->table_count; t++) {
         const struct history_table *table = &history->tables[t];
         SS_TRY(ss_history_remake_identities(history, table, error));

@@ -162,20 +162,30 @@ enum ss_status ss_history_require_table(struct ss_history *history, const struct
                                         const struct history_table **table, int *positions,
                                         struct ss_error *error);
 
-// Indexes by entity (history_index.c). Makes the one that reads of this view need, filled, unless it is there
-// with all that views of its source and entity read.
-enum ss_status ss_history_prepare_index(struct ss_history *history, const struct ss_definitions *definitions,
-                                        size_t view, struct ss_error *error);
+// ---- Indexes by entity (history_index.c)
+
 enum ss_status ss_history_load_indexes(struct ss_history *history, struct history_table *table,
                                        struct ss_error *error);
 const struct history_index *ss_history_find_index(const struct history_table *table,
                                                   const struct ss_view *view,
                                                   const int *positions); // NULL: none
-enum ss_status ss_history_drop_runs(struct ss_history *history, const struct history_table *table,
-                                    const struct history_index *index, struct ss_error *error);
+// Those that whoever adds to the log adds to as well. In the arena; false: out of memory.
+bool ss_history_written_indexes(const struct history_table *table, struct ss_arena *arena,
+                                const struct history_index ***indexes, size_t *count);
+// What reads of this view need: keys and columns_text in the arena, and the id of the index of these keys
+// that there is, or 0. *is_there: that one has it all. False: out of memory.
+bool ss_history_describe_index(const struct history_table *table, const struct ss_definitions *definitions,
+                               const struct ss_view *view, const int *positions, struct ss_arena *arena,
+                               struct history_index *needed, bool *is_there);
+
+// ---- Making them (history_index_build.c)
+
 // Sorts all of the log into runs of the index, which has none.
 enum ss_status ss_history_make_runs(struct ss_history *history, const struct history_table *table,
                                     const struct history_index *index, struct ss_error *error);
+// What prepare does but for the indexes.
+enum ss_status ss_history_prepare_tables(struct ss_history *history, const struct ss_definitions *definitions,
+                                         struct ss_error *error);
 
 // A read of more than one statement sees one state of the file. No-ops within a write transaction.
 enum ss_status ss_history_begin_read(struct ss_history *history, struct ss_error *error);

@@ -147,15 +147,6 @@ static enum ss_status read_staged(struct ss_history *history, struct staged *sta
     return status;
 }
 
-static enum ss_status all_indexes(const struct history_table *table, struct ss_arena *arena,
-                                  const struct history_index ***indexes, struct ss_error *error)
-{
-    *indexes = ss_arena_array(arena, table->index_count + 1, sizeof **indexes);
-    if (!*indexes) return ss_fail_memory(error, "the indexes of a source");
-    for (size_t i = 0; i < table->index_count; i++) (*indexes)[i] = &table->indexes[i];
-    return SS_OK;
-}
-
 // Writes the rows behind `*after`, or some of them, and says how far it came.
 static enum ss_status flush_some(struct ss_history *history, const struct history_table *table,
                                  int64_t *waiting, uint64_t *after, struct ss_error *error)
@@ -163,17 +154,20 @@ static enum ss_status flush_some(struct ss_history *history, const struct histor
     enum ss_status status;
     struct staged staged = {.table = table};
     const struct history_index **indexes;
+    size_t index_count;
     SS_TRY_GOTO(
         init_staged(&staged, (int32_t)*waiting) ? SS_OK : ss_fail_memory(error, "the rows of a source"), out);
-    SS_TRY_GOTO(all_indexes(table, &staged.arena, &indexes, error), out);
+    SS_TRY_GOTO(ss_history_written_indexes(table, &staged.arena, &indexes, &index_count)
+                    ? SS_OK
+                    : ss_fail_memory(error, "the indexes of a source"),
+                out);
     SS_TRY_GOTO(read_staged(history, &staged, *after, error), out);
     if (staged.rows.count == 0) {
         status = ss_history_fail_row(history, "a source has fewer rows than it had", error);
         goto out;
     }
-    SS_TRY_GOTO(
-        ss_history_write_segments(history, table, &staged.rows, true, indexes, table->index_count, error),
-        out);
+    SS_TRY_GOTO(ss_history_write_segments(history, table, &staged.rows, true, indexes, index_count, error),
+                out);
     *after = staged.seq[staged.rows.count - 1];
     *waiting -= staged.rows.count;
 out:

@@ -433,8 +433,8 @@ out:
     return status;
 }
 
-enum ss_status ss_history_prepare(struct ss_history *history, const struct ss_definitions *definitions,
-                                  struct ss_error *error)
+enum ss_status ss_history_prepare_tables(struct ss_history *history, const struct ss_definitions *definitions,
+                                         struct ss_error *error)
 {
     enum ss_status status;
     bool entered;
@@ -443,8 +443,6 @@ enum ss_status ss_history_prepare(struct ss_history *history, const struct ss_de
     SS_TRY_GOTO(ss_history_load_tables(history, error), out);
     for (size_t i = 0; i < definitions->source_count; i++)
         SS_TRY_GOTO(prepare_source(history, &definitions->sources[i], &sql, error), out);
-    for (size_t i = 0; i < definitions->view_count; i++)
-        SS_TRY_GOTO(ss_history_prepare_index(history, definitions, i, error), out);
 out:
     status = ss_history_leave(history, entered, status, error);
     const enum ss_status loaded = ss_history_load_tables(history, status == SS_OK ? error : NULL);

@@ -17,6 +17,9 @@ struct ss_online_txn; // a read snapshot or the one write transaction
 
 struct ss_online_options {
     size_t map_bytes; // 0: 1 TiB of address space
+    // How often the files were removed to be made anew, in memory that all processes share and that outlives
+    // the open: a snapshot need not look at the file while it stands. NULL: every snapshot does.
+    const _Atomic uint64_t *times_made;
 };
 
 // What the online store holds.

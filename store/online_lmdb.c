@@ -136,6 +136,7 @@ static void close_environment(struct online_environment *environment)
     for (struct ss_online_txn *idle = environment->idle; idle; idle = next) {
         next = idle->next;
         mdb_txn_abort(idle->txn);
+        ss_online_release_map(environment, idle->map);
         free(idle);
     }
     if (environment->env) mdb_env_close(environment->env);
@@ -242,6 +243,7 @@ enum ss_status ss_online_open(const char *directory, bool writable, const struct
     struct ss_online *opened = calloc(1, sizeof *opened);
     if (!opened) return ss_fail_memory(error, "the online store");
     opened->writable = writable;
+    opened->times_made = options ? options->times_made : NULL;
     pthread_mutex_lock(&environments_lock);
     status = take_environment(directory, options, &opened->environment, error);
     if (status == SS_NOT_FOUND && writable) {

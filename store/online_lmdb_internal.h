@@ -16,7 +16,7 @@
 struct online_table {
     char name[NAME_SIZE];
     uint64_t prefix; // of the fingerprint: what the name says
-    bool is_new; // being made
+    bool is_new;     // being made
     uint32_t slot;
     MDB_dbi dbi;
 };
@@ -48,6 +48,7 @@ struct online_environment {
 struct ss_online {
     struct online_environment *environment;
     bool writable;
+    const _Atomic uint64_t *times_made; // ss_online_options
 };
 
 struct ss_online_txn {
@@ -59,6 +60,9 @@ struct ss_online_txn {
     size_t map_capacity;
     struct ss_applied applied;
     uint64_t generation;
+    size_t snapshot_id;     // that these two are of; 0: of none yet
+    uint64_t times_made;    // when the file was last looked at,
+    uint32_t unlooked_left; // and so many snapshots may go without
     bool applied_changed, tables_changed;
     bool uses_new; // which tables are meant
 };

@@ -3,12 +3,14 @@
 #include "store/online_lmdb_internal.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define IDLE_SNAPSHOTS 32
+#define UNLOOKED_MOST  1000
 
 static enum ss_status lengthen_file(struct online_environment *environment, struct ss_error *error)
 {
@@ -26,43 +28,50 @@ static enum ss_status lengthen_file(struct online_environment *environment, stru
 
 // ---- Snapshots
 
-// A reused snapshot or a new one, with the newest map that is known.
-static enum ss_status begin_snapshot(struct online_environment *environment, struct ss_online_txn **taken,
-                                     struct ss_error *error)
+// A reused snapshot, or one to be begun, with the newest map that is known. NULL: out of memory.
+static struct ss_online_txn *take_idle(struct online_environment *environment)
 {
+    struct online_map *old = NULL;
     pthread_mutex_lock(&environment->lock);
     struct ss_online_txn *txn = environment->idle;
     if (txn) {
         environment->idle = txn->next;
         environment->idle_count--;
-    }
-    struct online_map *map = environment->map;
-    map->references++;
-    pthread_mutex_unlock(&environment->lock);
-    int code = ENOMEM;
-    if (txn) {
-        code = mdb_txn_renew(txn->txn);
     } else {
         txn = calloc(1, sizeof *txn);
-        if (txn) code = mdb_txn_begin(environment->env, NULL, MDB_RDONLY, &txn->txn);
     }
+    if (txn && txn->map != environment->map) {
+        old = txn->map;
+        txn->map = environment->map;
+        txn->map->references++;
+    }
+    pthread_mutex_unlock(&environment->lock);
+    if (old) ss_online_release_map(environment, old);
+    return txn;
+}
+
+static enum ss_status begin_snapshot(struct online_environment *environment, struct ss_online_txn **taken,
+                                     struct ss_error *error)
+{
+    struct ss_online_txn *txn = take_idle(environment);
+    if (!txn) return ss_online_fail(environment->directory, ENOMEM, "taking a snapshot", error);
+    const int code =
+        txn->txn ? mdb_txn_renew(txn->txn) : mdb_txn_begin(environment->env, NULL, MDB_RDONLY, &txn->txn);
     if (code != 0) {
-        ss_online_release_map(environment, map);
-        if (txn && txn->txn) mdb_txn_abort(txn->txn);
+        ss_online_release_map(environment, txn->map);
+        if (txn->txn) mdb_txn_abort(txn->txn);
         free(txn);
         return ss_online_fail(environment->directory, code, "taking a snapshot", error);
     }
     txn->environment = environment;
-    txn->map = map;
     *taken = txn;
     return SS_OK;
 }
 
+// Kept with its map, which the next one most likely wants too.
 static void end_snapshot(struct ss_online_txn *txn)
 {
     struct online_environment *environment = txn->environment;
-    ss_online_release_map(environment, txn->map);
-    txn->map = NULL;
     mdb_txn_reset(txn->txn);
     pthread_mutex_lock(&environment->lock);
     const bool keep = environment->idle_count < IDLE_SNAPSHOTS;
@@ -73,12 +82,14 @@ static void end_snapshot(struct ss_online_txn *txn)
     }
     pthread_mutex_unlock(&environment->lock);
     if (keep) return;
+    ss_online_release_map(environment, txn->map);
     mdb_txn_abort(txn->txn);
     free(txn);
 }
 
 // A rebuild of a damaged store makes new files: who still has the old ones would never see anything new.
-static enum ss_status check_not_replaced(const struct online_environment *environment, struct ss_error *error)
+// To look costs a system call, so it is done when files were made anew, and now and then.
+static enum ss_status look_at_file(const struct online_environment *environment, struct ss_error *error)
 {
     struct stat file;
     int fd;
@@ -89,6 +100,33 @@ static enum ss_status check_not_replaced(const struct online_environment *enviro
                    environment->directory);
 }
 
+static enum ss_status check_not_replaced(const struct ss_online *online, struct ss_online_txn *txn,
+                                         struct ss_error *error)
+{
+    const uint64_t times_made = online->times_made ? atomic_load(online->times_made) : 0;
+    if (online->times_made && times_made == txn->times_made && txn->unlooked_left > 0) {
+        txn->unlooked_left--;
+        return SS_OK;
+    }
+    txn->unlooked_left = 0;
+    SS_TRY(look_at_file(online->environment, error));
+    txn->unlooked_left = UNLOOKED_MOST;
+    txn->times_made = times_made;
+    return SS_OK;
+}
+
+// What is applied, as the snapshot sees it: read once of each snapshot that there is.
+static enum ss_status read_state(const struct online_environment *environment, struct ss_online_txn *txn,
+                                 struct ss_error *error)
+{
+    const size_t snapshot_id = mdb_txn_id(txn->txn);
+    if (snapshot_id != 0 && txn->snapshot_id == snapshot_id) return SS_OK;
+    txn->snapshot_id = 0;
+    SS_TRY(ss_online_read_state(environment, txn->txn, &txn->applied, &txn->generation, error));
+    txn->snapshot_id = snapshot_id;
+    return SS_OK;
+}
+
 enum ss_status ss_online_read(struct ss_online *online, struct ss_online_txn **txn, struct ss_error *error)
 {
     enum ss_status status;
@@ -96,14 +134,13 @@ enum ss_status ss_online_read(struct ss_online *online, struct ss_online_txn **t
     struct ss_online_txn *taken = NULL;
     for (;;) {
         SS_TRY(begin_snapshot(environment, &taken, error));
-        SS_TRY_GOTO(ss_online_read_state(environment, taken->txn, &taken->applied, &taken->generation, error),
-                    out);
+        SS_TRY_GOTO(read_state(environment, taken, error), out);
         if (taken->generation == taken->map->generation) break;
         end_snapshot(taken);
         taken = NULL;
         SS_TRY_GOTO(ss_online_refresh(environment, error), out);
     }
-    SS_TRY_GOTO(check_not_replaced(environment, error), out);
+    SS_TRY_GOTO(check_not_replaced(online, taken, error), out);
     *txn = taken;
     taken = NULL;
 out:

@@ -302,6 +302,7 @@ static enum ss_status start_online_anew(struct ss_store *store, const char *path
 {
     store->online_is_new = true;
     SS_TRY(ss_online_destroy(path, error));
+    ss_clock_note_online_removed(store->clock);
     SS_TRY(note_open(store, error));
     return ss_online_open(path, true, &store->options.online, &store->online, error);
 }
@@ -326,6 +327,7 @@ static enum ss_status open_online(struct ss_store *store, struct ss_error *error
 {
     char path[PATH_BYTES];
     SS_TRY(path_of(store->directory, "online", path, error));
+    store->options.online.times_made = ss_clock_online_times_made(store->clock);
     if (store->mode == SS_STORE_WRITE) return open_online_to_write(store, path, error);
     return open_online_to_read(store, path, error);
 }

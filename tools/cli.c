@@ -32,8 +32,10 @@ bool ss_cli_help(const struct ss_cli *cli, int argc, char **argv)
 {
     for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
         if (strcmp(argv[i], "--help") != 0 && strcmp(argv[i], "-h") != 0) continue;
-        printf("usage: selfsame %s\n\n%s\n\n%s", cli->command->usage, cli->command->summary,
-               cli->command->help);
+        struct ss_buffer more = {0};
+        printf("usage: selfsame %s\n\n%s\n\n%s%s", cli->command->usage, cli->command->summary,
+               cli->command->help, cli->command->more ? cli->command->more(&more) : "");
+        ss_buffer_release(&more);
         return true;
     }
     return false;

@@ -37,6 +37,8 @@ struct ss_command {
     const char *usage;   // "train SERVICE --spine FILE ..."
     const char *summary; // one line
     const char *help;    // options and examples
+    const char *(*more)(
+        struct ss_buffer *text); // what stands behind the help, made from a table. NULL: nothing
     enum ss_command_store store;
 };
 const struct ss_command *ss_commands(size_t *count);

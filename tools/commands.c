@@ -5,6 +5,14 @@
 #include "server/settings.h"
 #include "tools/cli.h"
 
+static const char *settings_help(struct ss_buffer *text)
+{
+    ss_buffer_text(text, "\nsettings:\n");
+    ss_settings_print_help(text);
+    ss_buffer_byte(text, 0);
+    return text->failed ? "" : (const char *)text->data;
+}
+
 static const struct ss_command commands[] = {
     {"init", ss_command_init, "init [--clock wall|replay]", "make an empty store",
      "  --clock wall     the machine's clock, never going back (the default): for serving\n"
@@ -18,12 +26,12 @@ static const struct ss_command commands[] = {
      "examples:\n"
      "  selfsame check features.yaml\n"
      "  selfsame check definitions/\n",
-     SS_ON_NONE},
+     .store = SS_ON_NONE},
     {"plan", ss_command_plan, "plan DEFS...", "show what apply would do",
      "Each source, view and service is new, same, changed (and where) or dropped.\n\n"
      "examples:\n"
      "  selfsame plan definitions/\n",
-     SS_ON_FOLDER_OR_SERVER},
+     .store = SS_ON_FOLDER_OR_SERVER},
     {"apply", ss_command_apply, "apply DEFS... [--yes]", "make definitions live",
      "New and changed views are filled from history beside the old ones, then switched at once; lookups go "
      "on.\n"
@@ -31,7 +39,7 @@ static const struct ss_command commands[] = {
      "  --yes   do not ask\n\n"
      "examples:\n"
      "  selfsame apply definitions/ --yes\n",
-     SS_ON_FOLDER_OR_SERVER},
+     .store = SS_ON_FOLDER_OR_SERVER},
     {"ingest", ss_command_ingest,
      "ingest SOURCE FILE|- [--live] [--bulk [--threads N]] [--strict] [--again] [--map COLUMN=HEADER]...\n"
      "                 [--producer ID --batch N]",
@@ -58,7 +66,7 @@ static const struct ss_command commands[] = {
      "  zcat payments.csv.gz | selfsame ingest payments -\n"
      "  selfsame ingest payments history.csv --bulk\n"
      "  selfsame ingest payments today.csv --live --map user_id=customer\n",
-     SS_ON_FOLDER_OR_SERVER},
+     .store = SS_ON_FOLDER_OR_SERVER},
     {"get", ss_command_get,
      "get SERVICE KEY=VALUE... [--keys FILE.csv] [--request NAME=VALUE]... [--features A,B] [--at TIME]\n"
      "              [--with-event SOURCE.COLUMN=VALUE]...",
@@ -75,7 +83,7 @@ static const struct ss_command commands[] = {
      "examples:\n"
      "  selfsame get fraud_v1 user_id=u17 merchant_id=7 --request amount=12.50\n"
      "  selfsame --json get fraud_v1 --keys keys.csv\n",
-     SS_ON_FOLDER_OR_SERVER},
+     .store = SS_ON_FOLDER_OR_SERVER},
     {"train", ss_command_train,
      "train SERVICE --spine FILE.csv|FILE.db:TABLE --time COLUMN[:s|ms|us] -o FILE.db:TABLE|FILE.csv [--map "
      "KEY=COLUMN]...\n"
@@ -98,7 +106,7 @@ static const struct ss_command commands[] = {
      "examples:\n"
      "  selfsame train fraud_v1 --spine labels.csv --time at -o train.csv\n"
      "  selfsame train fraud_v1 --spine data.db:labels --time at:ms -o data.db:train --status\n",
-     SS_ON_FOLDER_OR_SERVER},
+     .store = SS_ON_FOLDER_OR_SERVER},
     {"skew", ss_command_skew, "skew SERVICE --probe N|all", "prove that online and offline are equal",
      "  --probe N     read N entities online and again from history at the same (t, s); compare every cell "
      "by bits\n"
@@ -111,7 +119,7 @@ static const struct ss_command commands[] = {
      "examples:\n"
      "  selfsame rebuild user_spend\n"
      "  selfsame rebuild --all\n",
-     SS_ON_FOLDER_OR_SERVER},
+     .store = SS_ON_FOLDER_OR_SERVER},
     {"digest", ss_command_digest, "digest VIEW [--online|--offline] [--at TIME]",
      "one hash over the states of all entities of a view",
      "  --online    of the online rows\n"
@@ -131,7 +139,7 @@ static const struct ss_command commands[] = {
      "examples:\n"
      "  selfsame stats\n"
      "  selfsame stats --quarantine payments\n",
-     SS_ON_FOLDER_OR_SERVER},
+     .store = SS_ON_FOLDER_OR_SERVER},
     {"dump", ss_command_dump, "dump VIEW [KEY=VALUE...] | dump --history SOURCE",
      "the tiles of online rows, for people; or all rows of a source",
      "  --history SOURCE   the rows that history has of a source, as CSV in the order they came in, each "
@@ -146,7 +154,8 @@ static const struct ss_command commands[] = {
      "  selfsame dump --history payments > saved.csv\n"},
     {"serve", ss_command_serve, "serve [--listen ADDR]... [--config FILE] [--SETTING VALUE]...",
      "serve the store over gRPC until SIGTERM",
-     "Lookups, pushes and training tables for clients in any language; proto/selfsame/v1/feature_store.proto is\n"
+     "Lookups, pushes and training tables for clients in any language; proto/selfsame/v1/feature_store.proto "
+     "is\n"
      "the interface, docs/CONFIG.md lists the settings, which are options (--max-entities 100) or stand in a "
      "file\n"
      "(max_entities: 100). SIGHUP reads them, the tokens and the certificates again.\n\n"
@@ -156,7 +165,8 @@ static const struct ss_command commands[] = {
      "examples:\n"
      "  selfsame serve\n"
      "  selfsame --dir /var/lib/selfsame serve --config /etc/selfsame/selfsame.yaml\n"
-     "  selfsame serve --listen unix:/run/selfsame.sock --listen 127.0.0.1:0\n"},
+     "  selfsame serve --listen unix:/run/selfsame.sock --listen 127.0.0.1:0\n",
+     settings_help},
     {"sql", ss_command_sql, "sql [QUERY] [--csv]", "ask history in SQL",
      "Every source is a table: its columns, then _event_time_us, _arrival_time, _seq (the order in which "
      "rows\n"
@@ -193,11 +203,11 @@ static const struct ss_command commands[] = {
      "                 folder, with fsync: events per second through history and online rows\n\n"
      "examples:\n"
      "  selfsame bench ingest --events 1000000\n",
-     SS_ON_NONE},
+     .store = SS_ON_NONE},
     {"completion", ss_command_completion, "completion bash|man", "print a completion script, or the man page",
      "examples:\n"
      "  source <(selfsame completion bash)\n",
-     SS_ON_NONE},
+     .store = SS_ON_NONE},
 };
 
 const struct ss_command *ss_commands(size_t *count)
@@ -222,7 +232,8 @@ static void print_bash(void)
         "    if [[ -z $command ]]; then\n"
         "        COMPREPLY=($(compgen -W \"$commands --dir --server --token-file --ca --cert --key --json --now --help --version\" -- \"$word\"))\n"
         "    elif [[ $word == -* ]]; then\n"
-        "        COMPREPLY=($(compgen -W \"$(selfsame \"$command\" --help | grep -oE -- '--?[a-z]+' | sort "
+        "        COMPREPLY=($(compgen -W \"$(selfsame \"$command\" --help | grep -oE -- '--?[a-z][a-z-]*' | "
+        "sort "
         "-u)\" "
         "-- \"$word\"))\n"
         "    else\n"
@@ -271,7 +282,10 @@ static void print_man(void)
         putchar('\n');
         print_roff(commands[i].summary);
         puts("\n.PP\n.nf");
+        struct ss_buffer more = {0};
         print_roff(commands[i].help);
+        if (commands[i].more) print_roff(commands[i].more(&more));
+        ss_buffer_release(&more);
         puts(".fi");
     }
     puts(

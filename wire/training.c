@@ -217,7 +217,10 @@ static enum ss_status append_chunk(struct spine *spine, const struct chunk *chun
     if (!append_columns(spine->keys, rows.keys, service->key_count, count, spine->arena) ||
         !append_columns(spine->request, rows.request, service->request_count, count, spine->arena))
         return ss_fail_memory(error, "a spine");
-    SS_TRY(append_event(spine, &rows.at_hand, first, count, error));
+    struct ss_events_at_hand events; // another chunk may give a column that is this one's key
+    if (!ss_at_hand_complete(service, rows.keys, &rows.at_hand, scratch, &events))
+        return ss_fail_memory(error, "a spine");
+    SS_TRY(append_event(spine, &events, first, count, error));
     (void)take_words(chunk->body, SPINE_T, (uint64_t *)&spine->t_us[first]);
     for (int32_t row = 0; spine->seq && row < count; row++) spine->seq[first + row] = UINT64_MAX;
     if (chunk->seq_count) (void)take_words(chunk->body, SPINE_SEQ, &spine->seq[first]);

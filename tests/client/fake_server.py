@@ -277,7 +277,7 @@ def every(answer, rows):
     add(name="vector", type=pb.TYPE_VECTOR, length=3, floats=[x + k / 2 for x in one for k in range(3)])
     texts = [f"{i}.{k}" for i in one for k in range(i % 3)]
     add(name="list", type=pb.TYPE_LIST, element=pb.TYPE_STRING, lengths=[i % 3 for i in one],
-        elements=pb.Elements(strings=texts, status=bytes(len(text) % 2 for text in texts)))
+        elements=pb.Elements(strings=texts, status=bytes(int(text[-1]) for text in texts)))
     numbers = [i * 10 + k for i in one for k in range(i % 4)]
     add(name="decimals", type=pb.TYPE_LIST, element=pb.TYPE_DECIMAL, scale=1, lengths=[i % 4 for i in one], status=mixed,
         elements=pb.Elements(int64s=numbers))

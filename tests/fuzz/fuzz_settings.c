@@ -1,5 +1,5 @@
-// A settings file from any bytes: settings within their bounds, or an error that says where. What was taken, given
-// again as options, is taken again and is the same.
+// A settings file from any bytes: settings within their bounds, or an error that says where. What was taken,
+// given again as options, is taken again and is the same.
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -48,7 +48,8 @@ static void check_again(const struct ss_settings *settings)
     count = 0;
     for (size_t id = 0; id < SS_SETTING_IDS; id++) {
         for (size_t i = 0; settings->origins[id] == SS_FROM_FILE && i < settings->texts[id].count; i++)
-            options[count++] = (struct ss_setting_option){ss_setting_rows[id].name, settings->texts[id].items[i]};
+            options[count++] =
+                (struct ss_setting_option){ss_setting_rows[id].name, settings->texts[id].items[i]};
     }
     SS_ASSERT(ss_settings_load(NULL, options, count, &again, &error) == SS_OK);
     print(settings, &first);

@@ -1,6 +1,6 @@
-// A file of tokens from any bytes: a set or an error that names a line. What was taken prints as it was, but for the
-// order of rights; and no bytes pass for a bearer. An end line with the right checksum is added, so that what stands
-// before it is looked at too.
+// A file of tokens from any bytes: a set or an error that names a line. What was taken prints as it was, but
+// for the order of rights; and no bytes pass for a bearer. An end line with the right checksum is added, so
+// that what stands before it is looked at too.
 #include <stdlib.h>
 
 #include "server/tokens_internal.h"
@@ -36,7 +36,8 @@ static void check_text(struct ss_bytes text, const uint8_t *data, size_t size)
         return;
     }
     print(tokens, &first);
-    SS_ASSERT(ss_tokens_parse("t", (struct ss_bytes){(char *)first.data, first.size}, &again, &error) == SS_OK);
+    SS_ASSERT(ss_tokens_parse("t", (struct ss_bytes){(char *)first.data, first.size}, &again, &error) ==
+              SS_OK);
     print(again, &second);
     SS_ASSERT(first.size == second.size && memcmp(first.data, second.data, first.size) == 0);
     for (size_t i = 0; i < ss_tokens_count(tokens); i++)

@@ -59,7 +59,7 @@ class StoreTest(unittest.TestCase):
 
     def start(self, *arguments, **options):
         """The process, not waited for."""
-        environment = {k: v for k, v in os.environ.items() if k != "SELFSAME_DIR"}
+        environment = {k: v for k, v in os.environ.items() if k != "SELFSAME_DIR"} | options.pop("environment", {})
         return subprocess.Popen([binary(), "--dir", str(options.pop("store", self.store)), *map(str, arguments)],
                                 cwd=self.folder, env=environment, stdin=options.pop("stdin", subprocess.PIPE),
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)

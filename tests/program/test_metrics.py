@@ -1,7 +1,10 @@
 """The page of metrics as Prometheus reads it, over HTTP as clients speak it. Served by a unit test's program with samples."""
 import http.client
+import json
 import os
 import pathlib
+import re
+import signal
 import socket
 import subprocess
 import sys
@@ -89,6 +92,114 @@ class Metrics(unittest.TestCase):
             one.close()
 
 
+class Served(harness.StoreTest):
+    """The real server's page, and what systemd hears of it."""
+
+    def setUp(self):
+        super().setUp()
+        self.write("defs.yaml", harness.CLICKS + """
+views:
+  clicks_of: {entity: user, source: clicks, features: {n: count() over all}}
+services:
+  all: {features: [clicks_of.*]}
+""")
+        self.run_ok("init")
+        self.run_ok("apply", "defs.yaml", "--yes")
+        self.notified = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.addCleanup(self.notified.close)
+        self.notified.bind(str(self.folder / "notify"))
+        self.notified.settimeout(20)
+
+    def serve(self, *arguments):
+        server = self.start("serve", "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0", *arguments,
+                            environment={"NOTIFY_SOCKET": str(self.folder / "notify")})
+        self.addCleanup(self.end, server)
+        while not (line := server.stdout.readline()).startswith(b"metrics "):
+            self.assertTrue(line, "the server ended")
+        self.port = int(line.rsplit(b":", 1)[1])
+        return server
+
+    @staticmethod
+    def end(server):
+        if server.poll() is None:
+            server.kill()
+        server.communicate()
+
+    def hear(self):
+        return self.notified.recv(4096).decode().split("\n")
+
+    def ask(self, path):
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        body = answer.read().decode("utf-8")
+        connection.close()
+        return answer.status, body
+
+    def test_its_page_is_strictly_what_prometheus_reads(self):
+        server = self.serve()
+        status, body = self.ask("/metrics")
+        self.assertEqual(status, 200)
+        families = prometheus.read(body)
+        self.assertEqual(prometheus.value(families, "selfsame_ready"), 1)
+        for name in ("applied_seq", "history_seq", "push_queue_bytes", "in_flight", "wal_bytes", "history_bytes", "online_bytes"):
+            self.assertEqual(len(families["selfsame_" + name].samples), 1, name)
+        self.assertEqual(self.ask("/readyz"), (200, "ready\n"))
+        self.assertEqual(self.ask("/healthz")[0], 200)
+        server.terminate()
+        self.assertEqual(server.wait(timeout=30), 0)
+
+    def test_systemd_hears_of_start_reload_and_stop(self):
+        server = self.serve()
+        self.assertIn("READY=1", self.hear())
+        server.send_signal(signal.SIGHUP)
+        self.assertIn("RELOADING=1", self.hear())
+        self.assertIn("READY=1", self.hear())
+        server.terminate()
+        self.assertIn("STOPPING=1", self.hear())
+        self.assertEqual(server.wait(timeout=30), 0)
+
+    def test_a_reload_takes_what_is_live_and_names_what_waits(self):
+        self.write("s.yaml", "log_level: info\n")
+        server = self.serve("--config", self.folder / "s.yaml")
+        self.assertIn("READY=1", self.hear())
+        for text, said in (("log_format: json\nshards: 7\n", "shards: the change takes effect at the next start"),
+                           ("log_format: jsn\n", "expected text|json, got 'jsn'; did you mean 'json'?")):
+            self.write("s.yaml", text)
+            server.send_signal(signal.SIGHUP)
+            while "READY=1" not in self.hear():
+                pass
+            line = server.stderr.readline().decode()
+            while said not in line:
+                self.assertTrue(line, said)
+                line = server.stderr.readline().decode()
+        self.assertEqual(json.loads(line)["level"], "error", "the second reload is logged as the first one asked for")
+        server.terminate()
+        self.assertEqual(server.wait(timeout=30), 0)
+
+    def test_wrong_settings_are_all_told_and_nothing_starts(self):
+        self.write("s.yaml", "max_entites: 5\nlog_format: jsn\n")
+        message = self.run_fails(2, "serve", "--config", self.folder / "s.yaml", "--shards", "many")
+        self.assertIn("s.yaml:1:1: unknown setting 'max_entites'; did you mean 'max_entities'?", message)
+        self.assertIn("s.yaml:2:13: log_format: expected text|json, got 'jsn'; did you mean 'json'?", message)
+        self.assertIn("--shards: expected a count from 0 to 1024, got 'many'", message)
+
+    def test_an_open_door_is_refused_with_what_to_do(self):
+        for listen, said in (("0.0.0.0:0", "plain TCP beyond loopback shows every value and token to the network"),
+                             ("tls:0.0.0.0:0", "TLS needs tls_certificate and tls_key")):
+            self.assertIn(f"listen '{listen}': {said}", self.run_fails(2, "serve", "--listen", listen))
+
+    def test_a_damaged_file_of_tokens_does_not_open_the_server(self):
+        (self.store / "tokens").write_text("")
+        (self.store / "tokens").chmod(0o600)
+        self.assertIn("tokens: line 1".replace("tokens", f"tokens '{self.store}/tokens'", 1), self.run_fails(2, "serve", "--listen", "127.0.0.1:0"))
+
+    def test_help_lists_every_setting(self):
+        said = self.run_ok("serve", "--help").out
+        for name in re.findall(r"^\| `([a-z_]+)` \|", (harness.ROOT / "docs" / "CONFIG.md").read_text(encoding="utf-8"), re.M):
+            self.assertIn(f"  --{name.replace('_', '-')}", said)
+
+
 class Reader(unittest.TestCase):
     """The reader refuses what it should."""
 
@@ -107,4 +218,4 @@ class Reader(unittest.TestCase):
 if __name__ == "__main__":
     if not os.access(PROGRAM, os.X_OK):
         sys.exit(harness.SKIPPED)
-    unittest.main()
+    harness.main()

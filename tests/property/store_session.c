@@ -147,7 +147,8 @@ struct ss_history_sizes session_sizes(uint64_t number)
     return (struct ss_history_sizes){.staging_rows = 1 + (int32_t)(mixed >> 8 & 63),
                                      .bulk_rows = 1 + (int32_t)(mixed >> 16 & 31),
                                      .segment_rows = 1 + (int32_t)(mixed >> 24 & 31),
-                                     .fanout = 2 + (int32_t)(mixed >> 32 & 3)};
+                                     .fanout = 2 + (int32_t)(mixed >> 32 & 3),
+                                     .run_rows = 1 + (int32_t)(mixed >> 40 & 63)};
 }
 
 int32_t session_step_rows(uint64_t number)

@@ -47,6 +47,7 @@
     X(died_before_compaction)     \
     X(died_between_commits)       \
     X(died_before_online_commit)  \
+    X(died_before_index)          \
     X(died_before_step)           \
     X(died_before_switch)         \
     X(died_after_switch)          \

@@ -83,6 +83,7 @@ static enum count death_at(const char *name)
         {"compaction_before_commit", COUNT_died_before_compaction},
         {"between_commits", COUNT_died_between_commits},
         {"online_before_commit", COUNT_died_before_online_commit},
+        {"index_before_commit", COUNT_died_before_index},
         {"apply_before_step", COUNT_died_before_step},
         {"apply_before_switch", COUNT_died_before_switch},
         {"apply_after_switch", COUNT_died_after_switch},

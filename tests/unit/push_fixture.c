@@ -49,7 +49,7 @@ const char next_push_yaml[] =
     SOURCE("clicks", "quarantine", ", shop: int64")
     SOURCE("orders", "reject", "")
     "views:\n"
-    VIEW("clicks", "user", "clicks", "      first: first(amount) over all\n")
+    VIEW("clicks", "user", "clicks", "      first: first(shop) over all\n")
     VIEW("shops", "shop", "clicks", "      newest: last(amount) within 90d\n")
     VIEW("all_clicks", "world", "clicks", "")
     VIEW("kept", "user", "clicks", "")

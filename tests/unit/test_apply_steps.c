@@ -48,8 +48,9 @@ static int setup(void **state)
     (void)state;
     make_test_directory(root);
     snprintf(directory, sizeof directory, "%s/store", root);
-    options = (struct ss_store_options){
-        .no_sync = true, .apply_step_rows = STEP_ROWS, .sizes = {.staging_rows = 40, .segment_rows = 16}};
+    options = (struct ss_store_options){.no_sync = true,
+                                        .apply_step_rows = STEP_ROWS,
+                                        .sizes = {.staging_rows = 40, .segment_rows = 16, .run_rows = 20}};
     open_store(true);
     return 0;
 }
@@ -73,7 +74,7 @@ static void push(int number)
         rows[i] = (struct push_row){.id = id,
                                     .user = id * 7 % 15,
                                     .amount = id * 31 % 90,
-                                    .at_us = NOW - SS_DAY_US + id * SS_MINUTE_US,
+                                    .at_us = NOW - 30 * SS_DAY_US + id * SS_MINUTE_US,
                                     .is_delete = is_delete,
                                     .shop = 1 + id % 4};
     }
@@ -115,6 +116,13 @@ static void assert_tables_are_those_of_the_views(void)
     assert_ok(ss_online_drop_new(txn, &any, &error));
     assert_false(any);
     ss_online_end(txn);
+}
+
+static uint64_t count_segments(void)
+{
+    struct ss_history_stats stats;
+    assert_ok(ss_history_stats(materializer->store->history, &stats, &error));
+    return stats.segments;
 }
 
 static void assert_same_hash(struct ss_sha256 a, struct ss_sha256 b)
@@ -209,6 +217,7 @@ static void given_up_after_any_number_of_steps_it_leaves_what_was_live(void **st
     int pushes = FIRST;
     bool done = false;
     push_many(0, FIRST);
+    const uint64_t segments = count_segments();
     for (int give_up = 0; !done; give_up++) {
         struct ss_definitions *definitions = compile_definitions(next_push_yaml);
         struct ss_applying *applying;
@@ -219,6 +228,7 @@ static void given_up_after_any_number_of_steps_it_leaves_what_was_live(void **st
         }
         ss_apply_end(applying);
         assert_tables_are_those_of_the_views();
+        if (give_up <= 2) assert_int_equal(count_segments(), segments); // no index is done by then
         if (!done) ss_definitions_destroy(definitions);
         (void)hash_of_store(materializer);
     }
@@ -374,26 +384,58 @@ static bool apply_in_child(struct killing killing)
     return false;
 }
 
-static void killed_at_any_step_it_leaves_what_was_live_and_no_new_tables(void **state)
+// Returns how often it was killed before it came through.
+static int kill_at_all(const char *name)
 {
-    (void)state;
     push_many(0, FIRST);
     const struct ss_sha256 before = hash_now();
+    const uint64_t segments = count_segments();
     close_store();
     int kills = 0;
-    while (apply_in_child((struct killing){"apply_before_step", kills})) {
+    while (apply_in_child((struct killing){name, kills})) {
         open_store(false);
         assert_false(materializer->rebuilt);
         assert_int_equal(materializer->caught_up_rows, 0);
         assert_false(is_next());
         assert_tables_are_those_of_the_views();
         assert_same_hash(hash_now(), before);
+        if (kills < 2 && strcmp(name, "index_before_commit") == 0)
+            assert_int_equal(count_segments(), segments); // no index was done by then
         close_store();
         kills++;
     }
-    assert_true(kills > 10);
     open_store(false);
     assert_true(is_next());
+    assert_same_hash(hash_now(), hash_of_other_store(FIRST, true));
+    return kills;
+}
+
+static void killed_at_any_step_it_leaves_what_was_live_and_no_new_tables(void **state)
+{
+    (void)state;
+    assert_true(kill_at_all("apply_before_step") > 10);
+}
+
+static void killed_while_an_index_of_history_is_made_it_leaves_the_one_before(void **state)
+{
+    (void)state;
+    assert_true(kill_at_all("index_before_commit") > 5);
+}
+
+static void an_index_that_is_made_anew_meanwhile_ends_an_apply(void **state)
+{
+    (void)state;
+    struct ss_definitions *definitions = compile_definitions(next_push_yaml);
+    struct ss_applying *applying;
+    bool done;
+    push_many(0, FIRST);
+    assert_ok(ss_apply_begin(materializer, definitions, &applying, &error));
+    assert_ok(ss_apply_step(applying, &done, &error));
+    assert_ok(ss_history_compact(materializer->store->history, SS_COMPACT_REINDEX, &error));
+    assert_status(SS_CONFLICT, ss_apply_step(applying, &done, &error));
+    assert_non_null(strstr(error.message, "was dropped meanwhile; begin again"));
+    ss_apply_end(applying);
+    assert_ok(ss_apply(materializer, definitions, &error));
     assert_same_hash(hash_now(), hash_of_other_store(FIRST, true));
 }
 
@@ -429,6 +471,8 @@ int main(void)
         TEST(without_memory_it_fails_and_leaves_what_was_live),
         TEST(a_push_that_fails_between_steps_and_the_recovery_behind_it_do_not_disturb),
         TEST(killed_at_any_step_it_leaves_what_was_live_and_no_new_tables),
+        TEST(killed_while_an_index_of_history_is_made_it_leaves_the_one_before),
+        TEST(an_index_that_is_made_anew_meanwhile_ends_an_apply),
         TEST(killed_at_the_switch_it_is_the_old_or_the_new),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -692,6 +692,49 @@ static void a_store_that_was_made_anew_must_be_opened_again(void **state)
     ss_online_end(txn);
 }
 
+static void files_made_anew_are_noticed_by_their_count(void **state)
+{
+    (void)state;
+    static _Atomic uint64_t times_made;
+    const struct ss_online_options counted = {.map_bytes = small_map.map_bytes, .times_made = &times_made};
+    struct ss_online *old;
+    struct ss_online_txn *txn;
+    commit_number(1);
+    close_online();
+    assert_ok(ss_online_open(path, true, &counted, &old, &error));
+    assert_ok(ss_online_read(old, &txn, &error));
+    ss_online_end(txn);
+    assert_ok(ss_online_destroy(path, &error));
+    times_made++;
+    assert_ok(ss_online_open(path, true, &counted, &online, &error));
+    for (int i = 0; i < 3; i++) assert_status(SS_BUSY, ss_online_read(old, &txn, &error));
+    ss_online_close(old);
+    assert_ok(ss_online_read(online, &txn, &error));
+    ss_online_end(txn);
+}
+
+static void files_that_somebody_else_removed_are_noticed_in_the_end(void **state)
+{
+    (void)state;
+    static _Atomic uint64_t times_made;
+    const struct ss_online_options counted = {.map_bytes = small_map.map_bytes, .times_made = &times_made};
+    struct ss_online *old;
+    struct ss_online_txn *txn;
+    enum ss_status status = SS_OK;
+    commit_number(1);
+    close_online();
+    assert_ok(ss_online_open(path, true, &counted, &old, &error));
+    assert_ok(ss_online_destroy(path, &error));
+    for (int i = 0; i < 2000 && status == SS_OK; i++) {
+        status = ss_online_read(old, &txn, &error);
+        if (status == SS_OK) ss_online_end(txn);
+    }
+    assert_int_equal(status, SS_BUSY);
+    assert_status(SS_BUSY, ss_online_read(old, &txn, &error));
+    ss_online_close(old);
+    assert_ok(ss_online_open(path, true, &small_map, &online, &error));
+}
+
 static void a_file_that_is_no_lmdb_is_refused(void **state)
 {
     (void)state;
@@ -894,6 +937,8 @@ int main(void)
         TEST(a_row_of_an_unknown_format_is_refused),
         TEST(a_missing_store_is_not_made_by_a_reader),
         TEST(a_store_that_was_made_anew_must_be_opened_again),
+        TEST(files_made_anew_are_noticed_by_their_count),
+        TEST(files_that_somebody_else_removed_are_noticed_in_the_end),
         TEST(a_file_that_is_no_lmdb_is_refused),
         TEST(a_file_cut_anywhere_is_refused_or_whole),
         TEST(a_commit_leaves_no_page_unwritten_at_the_end),

@@ -55,8 +55,8 @@ static void add_samples(void)
     const uint32_t fraud = ss_metrics_name(metrics, SS_METRIC_SERVICES, "fraud_v1");
     const uint32_t payments = ss_metrics_name(metrics, SS_METRIC_SOURCES, "payments");
     for (uint64_t i = 0; i < 1000; i++) {
-        ss_metrics_request(block, SS_METHOD_GET_FEATURES, fraud, i % 50 ? 0 : 8, i * i * 100);
-        ss_metrics_request(block, SS_METHOD_PUSH, 0, 0, i * 5000);
+        ss_metrics_request(block, SS_METRIC_METHOD_GET_FEATURES, fraud, i % 50 ? 0 : 8, i * i * 100);
+        ss_metrics_request(block, SS_METRIC_METHOD_PUSH, 0, 0, i * 5000);
         ss_metrics_lookup(block, fraud, i * 10, 1, (const uint64_t[]){20, 1, 0, 0});
         ss_metrics_push(block, payments, (const uint64_t[]){10, 0, 0, i % 2, 0});
         ss_metrics_commit(block, i * 1000, 2, 20);

@@ -83,8 +83,8 @@ static void without_file_and_options_all_are_defaults(void **state)
     assert_false(settings.listeners[0].beyond_loopback);
     assert_int_equal(settings.max_message_bytes, 16 << 20);
     assert_int_equal(settings.max_entities, 4096);
-    assert_int_equal(settings.max_spine_rows, 100000000);
-    assert_int_equal(settings.group_wait_us, 0);
+    assert_int_equal(settings.max_spine_bytes, 1 << 30);
+    assert_int_equal(settings.log_slower_than_us, 0);
     assert_int_equal(settings.retry_after_us, 50000);
     assert_int_equal(settings.require_token, SS_REQUIRE_AUTO);
     assert_false(settings.allow_plain);
@@ -528,29 +528,31 @@ static void every_allocation_may_fail(void **state)
     ss_settings_release(&live);
 }
 
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(without_file_and_options_all_are_defaults),
-        cmocka_unit_test(a_file_gives_values_of_every_kind),
-        cmocka_unit_test(a_list_of_one_may_be_a_text),
-        cmocka_unit_test(options_win_over_the_file_and_lists_grow_by_repeating),
-        cmocka_unit_test(an_empty_file_is_fine),
-        cmocka_unit_test(options_are_taken_from_a_command_line),
-        cmocka_unit_test(a_command_line_that_is_none_is_told),
-        cmocka_unit_test(every_mistake_of_a_file_is_told_at_once_with_its_place),
-        cmocka_unit_test(numbers_and_durations_keep_their_bounds),
-        cmocka_unit_test(addresses_that_are_none_are_told),
-        cmocka_unit_test(loopback_is_told_from_what_other_machines_reach),
-        cmocka_unit_test(files_that_cannot_be_read_are_told),
-        cmocka_unit_test(a_file_that_is_no_yaml_is_told_with_its_place),
-        cmocka_unit_test(more_mistakes_than_the_message_holds_are_counted),
-        cmocka_unit_test(a_reload_takes_what_is_live_and_names_what_has_to_wait),
-        cmocka_unit_test(a_reload_of_a_broken_file_changes_nothing),
-        cmocka_unit_test(only_loopback_and_unix_sockets_are_open_by_themselves),
-        cmocka_unit_test(tokens_are_needed_as_soon_as_one_exists_and_never_taken_where_all_can_see_them),
-        cmocka_unit_test(the_reference_and_the_help_name_every_setting),
-        cmocka_unit_test(every_allocation_may_fail),
+        TEST(without_file_and_options_all_are_defaults),
+        TEST(a_file_gives_values_of_every_kind),
+        TEST(a_list_of_one_may_be_a_text),
+        TEST(options_win_over_the_file_and_lists_grow_by_repeating),
+        TEST(an_empty_file_is_fine),
+        TEST(options_are_taken_from_a_command_line),
+        TEST(a_command_line_that_is_none_is_told),
+        TEST(every_mistake_of_a_file_is_told_at_once_with_its_place),
+        TEST(numbers_and_durations_keep_their_bounds),
+        TEST(addresses_that_are_none_are_told),
+        TEST(loopback_is_told_from_what_other_machines_reach),
+        TEST(files_that_cannot_be_read_are_told),
+        TEST(a_file_that_is_no_yaml_is_told_with_its_place),
+        TEST(more_mistakes_than_the_message_holds_are_counted),
+        TEST(a_reload_takes_what_is_live_and_names_what_has_to_wait),
+        TEST(a_reload_of_a_broken_file_changes_nothing),
+        TEST(only_loopback_and_unix_sockets_are_open_by_themselves),
+        TEST(tokens_are_needed_as_soon_as_one_exists_and_never_taken_where_all_can_see_them),
+        TEST(the_reference_and_the_help_name_every_setting),
+        TEST(every_allocation_may_fail),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

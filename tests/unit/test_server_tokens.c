@@ -664,6 +664,27 @@ static void a_file_that_breaks_under_a_running_server_is_told_once_and_changes_n
     ss_token_watch_destroy(watch);
 }
 
+static void a_revocation_that_could_not_be_read_at_once_is_read_a_second_later(void **state)
+{
+    (void)state;
+    char text[SS_TOKEN_TEXT_SIZE];
+    struct ss_token_reader *reader = NULL;
+    bool changed;
+    assert_ok(create("a", "admin", text));
+    struct ss_token_watch *watch = watch_file(&reader);
+    assert_ok(ss_token_revoke(directory, "a", &error));
+    ss_fail_allocation_at(1);
+    const enum ss_status status = ss_token_watch_look(watch, NOW_US, false, &changed, &error);
+    ss_fail_allocation_at(0);
+    assert_int_equal(status, SS_OUT_OF_MEMORY);
+    assert_int_equal(read_with(reader, text), SS_TOKEN_VALID);
+    assert_ok(ss_token_watch_look(watch, NOW_US + SS_SECOND_US, false, &changed, &error));
+    assert_true(changed);
+    assert_int_equal(read_with(reader, text), SS_TOKEN_UNKNOWN);
+    ss_token_reader_destroy(reader);
+    ss_token_watch_destroy(watch);
+}
+
 static void a_file_that_goes_away_under_a_running_server_closes_it(void **state)
 {
     (void)state;
@@ -776,6 +797,7 @@ int main(void)
         TEST(every_allocation_may_fail),
         TEST(a_running_server_sees_changes_within_a_second_and_not_more_often),
         TEST(a_file_that_breaks_under_a_running_server_is_told_once_and_changes_nothing),
+        TEST(a_revocation_that_could_not_be_read_at_once_is_read_a_second_later),
         TEST(a_file_that_goes_away_under_a_running_server_closes_it),
         TEST(threads_look_up_while_the_file_changes),
         TEST(a_look_up_costs_less_than_a_microsecond_or_two),
