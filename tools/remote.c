@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/base/number.h"
 
 // ---- The way to it
 
@@ -90,30 +89,43 @@ enum ss_status ss_remote_begin(const struct ss_cli *cli, struct ss_remote *remot
 // ---- What goes wrong on it
 
 // What gRPC says of a connection that does not come about or breaks, and what it means here.
+#define NOTHING_LISTENS "nothing listens there; start it with 'selfsame serve'"
+#define NO_ADDRESS      "its host has no address; check the name"
+#define PLAIN_CLOSED    "the connection was closed; is it a tls: listener, or did the server end?"
+#define TLS_CLOSED \
+    "the connection was closed; does it want a client's certificate (--cert FILE --key FILE), or did it end?"
 static const struct {
-    const char *said, *means;
+    const char *said, *means, *means_with_tls; // the last NULL: the same
 } ways_to_fail[] = {
-    {"Connection refused", "nothing listens there; start it with 'selfsame serve'"},
-    {"No such file or directory", "nothing listens there; start it with 'selfsame serve'"},
-    {"DNS resolution failed", "its host has no address; check the name"},
-    {"Domain name not found", "its host has no address; check the name"},
-    {"CERTIFICATE_VERIFY_FAILED",
-     "its certificate is of no authority that is trusted here; name the authority's with --ca FILE"},
-    {"not in peer certificate", "its certificate is for another name than this; connect to the name it has"},
-    {"wrong version number", "it does not speak TLS there; leave 'tls:' out"},
-    {"Ssl handshake failed", "TLS did not come about; the server may want a client's certificate: --cert FILE --key FILE"},
-    {"failed to connect to all addresses", "it cannot be reached"},
-    {"Socket closed", "the connection was closed; is it a tls: listener, or did the server end?"},
-    {"onnection reset", "the connection was closed; is it a tls: listener, or did the server end?"},
-    {"Broken pipe", "the connection was closed; is it a tls: listener, or did the server end?"},
+    {"Connection refused", NOTHING_LISTENS, NULL},
+    {"No such file or directory", NOTHING_LISTENS, NULL},
+    {"DNS resolution failed", NO_ADDRESS, NULL},
+    {"Domain name not found", NO_ADDRESS, NULL},
+    {"certificate verify failed",
+     "its certificate is of no authority that is trusted here; name the one that signed it with --ca FILE", NULL},
+    {"not in peer certificate", "its certificate is for another name; connect to the name that it has", NULL},
+    {"wrong version number", "it does not speak TLS there; leave 'tls:' out", NULL},
+    {"Socket closed", PLAIN_CLOSED, TLS_CLOSED},
+    {"onnection reset", PLAIN_CLOSED, TLS_CLOSED},
+    {"Broken pipe", PLAIN_CLOSED, TLS_CLOSED},
+    {"handshake failed", "TLS did not come about", NULL},
+    {"failed to connect to all addresses", "it cannot be reached", NULL},
 };
 
-static const char *meaning_of(const struct selfsame_error *failed)
+static const char *meaning_of(const struct ss_remote *remote, const struct selfsame_error *failed)
 {
-    if (getenv("RAW")) fprintf(stderr, "RAW %d %s\n", failed->code, failed->message);
+    const bool is_tls = strncmp(remote->address, "tls:", 4) == 0;
+    if (failed->code == SELFSAME_DEADLINE_EXCEEDED) return "no answer in time; is it overloaded, or cut off?";
+    if (failed->code == SELFSAME_UNAUTHENTICATED && strstr(failed->message, "has no token"))
+        return "it wants a token ('selfsame token create' makes one); give it with --token-file FILE or "
+               "$SELFSAME_TOKEN";
+    if (failed->code == SELFSAME_UNAUTHENTICATED && strstr(failed->message, "'authorization"))
+        return "the token is none; it looks as 'selfsame token create' shows it";
     if (failed->code != SELFSAME_UNAVAILABLE) return NULL;
     for (size_t i = 0; i < sizeof ways_to_fail / sizeof *ways_to_fail; i++)
-        if (strstr(failed->message, ways_to_fail[i].said)) return ways_to_fail[i].means;
+        if (strstr(failed->message, ways_to_fail[i].said))
+            return is_tls && ways_to_fail[i].means_with_tls ? ways_to_fail[i].means_with_tls
+                                                            : ways_to_fail[i].means;
     return NULL;
 }
 
@@ -129,19 +141,13 @@ enum ss_status ss_remote_fail(const struct ss_remote *remote, const struct selfs
                               struct ss_error *error)
 {
     const enum ss_status status = status_of(failed);
-    const char *meaning = meaning_of(failed);
+    const char *meaning = meaning_of(remote, failed);
     if (meaning) return ss_fail(error, status, "server '%s': %s", remote->address, meaning);
     if (failed->code == SELFSAME_UNAUTHENTICATED)
-        return ss_fail(error, status, "server '%s': %s; give one with --token-file FILE or $SELFSAME_TOKEN",
-                       remote->address,
-                       strstr(failed->message, "has no token") ? "it wants a token ('selfsame token create' "
-                                                                 "makes one)"
-                                                               : failed->message);
+        return ss_fail(error, status, "server '%s': %s", remote->address, failed->message);
     if (failed->code == SELFSAME_UNIMPLEMENTED)
         return ss_fail(error, status, "server '%s': it is of another version: %s", remote->address,
                        failed->message);
-    if (failed->code == SELFSAME_DEADLINE_EXCEEDED)
-        return ss_fail(error, status, "server '%s': no answer in time", remote->address);
     return ss_fail(error, status, "%s", failed->message);
 }
 
