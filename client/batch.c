@@ -63,8 +63,7 @@ struct selfsame_column *selfsame_batch_column(struct selfsame_batch *batch, cons
 
 void selfsame_batch_rows(struct selfsame_batch *batch, size_t row_count)
 {
-    batch->rows.error = (struct selfsame_error){0};
-    batch->rows.count = row_count;
+    ss_client_rows_begin(&batch->rows, row_count);
     ss_client_columns_clear(&batch->columns);
 }
 
@@ -113,7 +112,12 @@ enum selfsame_code selfsame_push(struct selfsame_client *client, struct selfsame
     SS_CLIENT_TRY(batch_bytes(batch, error));
     SS_CLIENT_TRY(ss_client_net_call(client->net, SS_CLIENT_PUSH, batch->request.data, batch->request.size,
                                      deadline_ms, &reply, error));
-    SS_CLIENT_TRY(ss_client_receipt_decode(&reply, &made, error));
+    const enum selfsame_code code = ss_client_receipt_decode(&reply, &made, error);
+    if (code != SELFSAME_OK) {
+        if (error)
+            error->retry = batch->producer && code == SELFSAME_RESOURCE_EXHAUSTED; // it may have been kept
+        return code;
+    }
     if (receipt)
         *receipt = made;
     else

@@ -14,7 +14,7 @@ enum selfsame_code ss_client_net_call(struct ss_client_net *net, enum ss_client_
                                       const void *request, size_t size, uint32_t deadline_ms,
                                       struct ss_client_reply *reply, struct selfsame_error *error)
 {
-    if (ss_client_on_lane())
+    if (ss_client_this_lane())
         return ss_client_fail(error, SELFSAME_FAILED_PRECONDITION,
                               "the call: a callback may not wait for one");
     struct ss_client_lane *lane = ss_client_net_lane(net);
@@ -24,6 +24,7 @@ enum selfsame_code ss_client_net_call(struct ss_client_net *net, enum ss_client_
     flight.call = grpc_channel_create_registered_call(lane->channel, NULL, GRPC_PROPAGATE_DEFAULTS, queue,
                                                       lane->methods[method],
                                                       ss_client_net_deadline(net, deadline_ms), NULL);
+    ss_client_unary_init(&unary);
     enum selfsame_code code = ss_client_lane_begin(lane, &flight, 0, error);
     if (code != SELFSAME_OK) {
         grpc_call_unref(flight.call);
@@ -31,7 +32,7 @@ enum selfsame_code ss_client_net_call(struct ss_client_net *net, enum ss_client_
     }
     ss_client_unary_start(&unary, net, flight.call, request, size, &unary);
     (void)grpc_completion_queue_pluck(queue, &unary, gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL);
-    code = ss_client_unary_finish(&unary, net, reply, error);
+    code = ss_client_unary_finish(&unary, lane, reply, error);
     ss_client_queue_give(net->queues, queue);
     ss_client_lane_end(lane, &flight);
     return code;
@@ -60,7 +61,7 @@ static void async_done(struct ss_client_op *op, bool ok)
     struct ss_client_reply reply = {0};
     struct selfsame_error error;
     (void)ok; // a batch with a status always is
-    const enum selfsame_code code = ss_client_unary_finish(&call->unary, call->lane->net, &reply, &error);
+    const enum selfsame_code code = ss_client_unary_finish(&call->unary, call->lane, &reply, &error);
     if (code == SELFSAME_OK)
         call->callback(call->context, &reply, NULL);
     else
@@ -84,6 +85,7 @@ enum selfsame_code ss_client_net_call_async(struct ss_client_net *net, enum ss_c
     call->flight.call = grpc_channel_create_registered_call(lane->channel, NULL, GRPC_PROPAGATE_DEFAULTS,
                                                             lane->queue, lane->methods[method],
                                                             ss_client_net_deadline(net, deadline_ms), NULL);
+    ss_client_unary_init(&call->unary);
     const enum selfsame_code code = ss_client_lane_begin(lane, &call->flight, 1, error);
     if (code != SELFSAME_OK) {
         grpc_call_unref(call->flight.call);

@@ -26,7 +26,8 @@ enum ss_client_method {
 #define SS_CLIENT_METHOD(name, text) name,
     SS_CLIENT_METHODS(SS_CLIENT_METHOD)
 #undef SS_CLIENT_METHOD
-        SS_CLIENT_METHOD_COUNT
+        SS_CLIENT_HEALTH_CHECK, // of grpc.health.v1.Health
+    SS_CLIENT_METHOD_COUNT
 };
 
 // A unary call: `size` bytes of the request in, the answer's bytes out, which the caller releases

@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { ARGS_MAX = 12 };
+enum { ARGS_MAX = 16, CONNECT_MS = 5000, KEEPALIVE_TIMEOUT_MS = 10000 };
 
 enum selfsame_code ss_client_target(const char *address, char **target, struct selfsame_error *error)
 {
@@ -101,10 +101,15 @@ grpc_channel *ss_client_channel(const struct selfsame_options *options, const ch
     add_number(&args, GRPC_ARG_ENABLE_HTTP_PROXY, 0);
     add_number(&args, GRPC_ARG_ENABLE_PER_MESSAGE_COMPRESSION, 0);
     add_number(&args, GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, pause_ms);
-    add_number(&args, GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, pause_ms);
+    add_number(&args, GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, CONNECT_MS); // how long an attempt may take
     add_number(&args, GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, most_ms);
     add_number(&args, GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH,
                options->max_message_bytes ? options->max_message_bytes : 64u << 20);
+    if (options->keepalive_ms) {
+        add_number(&args, GRPC_ARG_KEEPALIVE_TIME_MS, options->keepalive_ms);
+        add_number(&args, GRPC_ARG_KEEPALIVE_TIMEOUT_MS, KEEPALIVE_TIMEOUT_MS);
+        add_number(&args, GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+    }
     if (options->server_name) add_text(&args, GRPC_SSL_TARGET_NAME_OVERRIDE_ARG, options->server_name);
     return grpc_channel_create(target, credentials, &args);
 }

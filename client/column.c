@@ -24,6 +24,12 @@ void ss_client_rows_fail(struct ss_client_rows *rows, enum selfsame_code code, c
     va_end(arguments);
 }
 
+void ss_client_rows_begin(struct ss_client_rows *rows, size_t count)
+{
+    if (!rows->lasts) rows->error = (struct selfsame_error){0};
+    rows->count = count;
+}
+
 static bool fail_memory(const struct selfsame_column *column)
 {
     ss_client_rows_fail(column->rows, SELFSAME_RESOURCE_EXHAUSTED, "column '%s': out of memory",
@@ -101,24 +107,31 @@ static struct selfsame_column *create(struct ss_client_columns *columns, const c
     return column;
 }
 
+static struct selfsame_column *find(struct ss_client_columns *columns, const char *name)
+{
+    for (size_t i = 0; i < columns->count; i++)
+        if (strcmp(columns->list[i]->name, name) == 0) return columns->list[i];
+    return NULL;
+}
+
 struct selfsame_column *ss_client_column(struct ss_client_columns *columns, const char *name,
                                          enum selfsame_type type)
 {
+    struct selfsame_column *column = find(columns, name);
     if (type < SELFSAME_TYPE_BOOL || type > SELFSAME_TYPE_VECTOR || type == SELFSAME_TYPE_LIST) {
         ss_client_rows_fail(columns->rows, SELFSAME_INVALID_ARGUMENT,
                             "column '%s': a request has no columns of type %d", name, (int)type);
-        return NULL;
-    }
-    for (size_t i = 0; i < columns->count; i++) {
-        struct selfsame_column *column = columns->list[i];
-        if (strcmp(column->name, name) != 0) continue;
-        if (column->type == type) return column;
+        column = NULL;
+    } else if (column && column->type != type) {
         ss_client_rows_fail(columns->rows, SELFSAME_INVALID_ARGUMENT,
                             "column '%s': it is of type %s, asked for as %s", name, type_names[column->type],
                             type_names[type]);
-        return NULL;
+        column = NULL;
+    } else if (!column) {
+        column = create(columns, name, type);
     }
-    return create(columns, name, type);
+    if (!column) columns->rows->lasts = true;
+    return column;
 }
 
 void ss_client_columns_clear(struct ss_client_columns *columns)
@@ -127,9 +140,9 @@ void ss_client_columns_clear(struct ss_client_columns *columns)
     for (size_t i = 0; i < columns->count; i++) {
         struct selfsame_column *column = columns->list[i];
         if (!ss_client_column_reserve(column, count)) continue;
+        if (!column->capacity) continue;
         memset(column->status, SELFSAME_STATUS_NULL, column->capacity);
-        if (column->capacity && cell_size(column))
-            memset(column->values.any, 0, column->capacity * cell_size(column));
+        if (cell_size(column)) memset(column->values.any, 0, column->capacity * cell_size(column));
         column->heap.size = 0;
         column->dead = 0;
     }

@@ -10,7 +10,11 @@
 struct ss_client_rows {
     size_t count;
     struct selfsame_error error; // the first of a setter; code OK: none
+    bool lasts;                  // it is of a column that could not be made: new rows do not heal it
 };
+
+// New rows, all null: `count` of them. The columns are cleared by the caller.
+void ss_client_rows_begin(struct ss_client_rows *rows, size_t count);
 
 struct ss_client_columns {
     struct ss_client_rows *rows;

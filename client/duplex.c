@@ -136,7 +136,7 @@ static bool complete(struct ss_client_duplex *duplex, const grpc_event *event, e
 static enum selfsame_code wait_end(struct ss_client_duplex *duplex, enum ss_client_event *event,
                                    struct selfsame_error *error)
 {
-    SS_CLIENT_TRY(ss_client_status(duplex->net, duplex->status, duplex->details, &duplex->trailers, error));
+    SS_CLIENT_TRY(ss_client_status(duplex->lane, duplex->status, duplex->details, &duplex->trailers, error));
     *event = SS_CLIENT_ENDED;
     return SELFSAME_OK;
 }

@@ -79,8 +79,7 @@ void selfsame_lookup_event_present(struct selfsame_lookup *lookup, size_t row, b
 
 void selfsame_lookup_rows(struct selfsame_lookup *lookup, size_t row_count)
 {
-    lookup->rows.error = (struct selfsame_error){0};
-    lookup->rows.count = row_count;
+    ss_client_rows_begin(&lookup->rows, row_count);
     ss_client_columns_clear(&lookup->keys);
     ss_client_columns_clear(&lookup->inputs);
     ss_client_event_clear(&lookup->event);

@@ -17,9 +17,9 @@
 #include <signal.h>
 #include <stdlib.h>
 
-enum { IDLE_POLL_MS = 2, DEADLINE_DEFAULT_MS = 10000 };
+enum { IDLE_POLL_MS = 2, MEND_TURN_MS = 200, RUN_MAX = 32, DEADLINE_DEFAULT_MS = 10000 };
 
-static _Thread_local bool on_lane;
+static _Thread_local struct ss_client_lane *this_lane;
 
 struct ss_client_core {
     atomic_size_t refs;
@@ -46,9 +46,15 @@ void ss_client_core_unref(struct ss_client_core *core)
     grpc_shutdown();
 }
 
-bool ss_client_on_lane(void)
+struct ss_client_lane *ss_client_this_lane(void)
 {
-    return on_lane;
+    return this_lane;
+}
+
+void ss_client_lane_later(struct ss_client_lane *lane, struct ss_client_later *later)
+{
+    later->next = lane->later;
+    lane->later = later;
 }
 
 static gpr_timespec after_ms(int64_t ms)
@@ -70,22 +76,43 @@ static bool wait_for_ops(struct ss_client_lane *lane)
     return has_ops;
 }
 
+static void run_later(struct ss_client_lane *lane)
+{
+    while (lane->later) {
+        struct ss_client_later *later = lane->later;
+        lane->later = later->next;
+        later->run(later);
+    }
+}
+
+// Until when to poll: not at all while something is to be done later, as long as it takes while operations
+// are out.
+static gpr_timespec poll_until(struct ss_client_lane *lane)
+{
+    if (lane->later) return gpr_inf_past(GPR_CLOCK_MONOTONIC);
+    if (atomic_load_explicit(&lane->ops, memory_order_acquire)) return gpr_inf_future(GPR_CLOCK_MONOTONIC);
+    return after_ms(IDLE_POLL_MS);
+}
+
 static void *run_lane(void *context)
 {
     struct ss_client_lane *lane = context;
-    on_lane = true;
+    unsigned run = 0; // since something was done later
+    this_lane = lane;
     for (;;) {
-        const bool has_ops = atomic_load_explicit(&lane->ops, memory_order_acquire) != 0;
-        const gpr_timespec until = has_ops ? gpr_inf_future(GPR_CLOCK_MONOTONIC) : after_ms(IDLE_POLL_MS);
-        const grpc_event event = grpc_completion_queue_next(lane->queue, until, NULL);
-        if (event.type != GRPC_OP_COMPLETE) {
-            if (!wait_for_ops(lane)) break;
-            continue;
+        const grpc_event event = grpc_completion_queue_next(lane->queue, poll_until(lane), NULL);
+        if (event.type == GRPC_OP_COMPLETE) {
+            (void)atomic_load_explicit(&lane->ops, memory_order_acquire);
+            struct ss_client_op *op = event.tag;
+            op->done(op, event.success != 0);
+            atomic_fetch_sub_explicit(&lane->ops, 1, memory_order_acq_rel);
+            if (++run < RUN_MAX) continue;
         }
-        (void)atomic_load_explicit(&lane->ops, memory_order_acquire);
-        struct ss_client_op *op = event.tag;
-        op->done(op, event.success != 0);
-        atomic_fetch_sub_explicit(&lane->ops, 1, memory_order_acq_rel);
+        run = 0;
+        if (lane->later)
+            run_later(lane);
+        else if (event.type != GRPC_OP_COMPLETE && !wait_for_ops(lane))
+            break;
     }
     return NULL;
 }
@@ -149,6 +176,40 @@ void ss_client_lane_more(struct ss_client_lane *lane)
     atomic_fetch_add_explicit(&lane->ops, 1, memory_order_acq_rel);
 }
 
+// The next turn of watching the connection, with one op of the lane's queue. False: it stands.
+static bool watch(struct ss_client_lane *lane)
+{
+    const grpc_connectivity_state state = grpc_channel_check_connectivity_state(lane->channel, 1);
+    if (state == GRPC_CHANNEL_READY) return false;
+    grpc_channel_watch_connectivity_state(lane->channel, state, after_ms(MEND_TURN_MS), lane->queue,
+                                          &lane->mend);
+    return true;
+}
+
+// A turn has ended: the state has changed, or the time is over.
+static void mend_done(struct ss_client_op *op, bool ok)
+{
+    struct ss_client_lane *lane =
+        (struct ss_client_lane *)(void *)((char *)op - offsetof(struct ss_client_lane, mend));
+    (void)ok;
+    pthread_mutex_lock(&lane->lock);
+    lane->mending = !lane->closing && watch(lane);
+    if (lane->mending) ss_client_lane_more(lane);
+    pthread_mutex_unlock(&lane->lock);
+}
+
+void ss_client_lane_mend(struct ss_client_lane *lane)
+{
+    pthread_mutex_lock(&lane->lock);
+    if (!lane->mending && !lane->closing && (lane->has_thread || start_thread(lane))) {
+        atomic_fetch_add_explicit(&lane->ops, 1, memory_order_acq_rel);
+        lane->mending = watch(lane);
+        if (!lane->mending) atomic_fetch_sub_explicit(&lane->ops, 1, memory_order_acq_rel);
+        if (lane->sleeps) pthread_cond_broadcast(&lane->changed);
+    }
+    pthread_mutex_unlock(&lane->lock);
+}
+
 static void close_lane(struct ss_client_lane *lane)
 {
     if (!lane->channel) return;
@@ -186,6 +247,7 @@ static void open_lane(struct ss_client_net *net, struct ss_client_lane *lane,
 #define METHOD_PATH(name, text) SS_CLIENT_SERVICE text,
         SS_CLIENT_METHODS(METHOD_PATH)
 #undef METHOD_PATH
+            "/grpc.health.v1.Health/Check",
     };
     lane->net = net;
     pthread_mutex_init(&lane->lock, NULL);
@@ -194,7 +256,8 @@ static void open_lane(struct ss_client_net *net, struct ss_client_lane *lane,
     lane->channel = ss_client_channel(options, target, credentials);
     for (int i = 0; i < SS_CLIENT_METHOD_COUNT; i++)
         lane->methods[i] = grpc_channel_register_call(lane->channel, methods[i], NULL, NULL);
-    (void)grpc_channel_check_connectivity_state(lane->channel, 1);
+    lane->mend.done = mend_done;
+    ss_client_lane_mend(lane);
 }
 
 static enum selfsame_code open_lanes(struct ss_client_net *net, const struct selfsame_options *options,

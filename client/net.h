@@ -21,6 +21,12 @@ struct ss_client_op {
     void (*done)(struct ss_client_op *op, bool ok);
 };
 
+// Something that a lane's thread does once it has run what had completed: sends that go out together.
+struct ss_client_later {
+    void (*run)(struct ss_client_later *later);
+    struct ss_client_later *next;
+};
+
 // A call that selfsame_close has to cancel.
 struct ss_client_flight {
     grpc_call *call;
@@ -37,7 +43,10 @@ struct ss_client_lane {
     struct ss_client_flight *flights;
     bool closing, has_thread, sleeps;
     pthread_t thread;
-    atomic_size_t ops; // of the queue, that have not been run
+    atomic_size_t ops;             // of the queue, that have not been run
+    struct ss_client_later *later; // of the lane's thread alone
+    struct ss_client_op mend;
+    bool mending;
 };
 
 // grpc_init and grpc_shutdown, counted by all that lives on memory of gRPC: the client and each answer.
@@ -77,8 +86,13 @@ enum selfsame_code ss_client_lane_begin(struct ss_client_lane *lane, struct ss_c
 void ss_client_lane_end(struct ss_client_lane *lane, struct ss_client_flight *flight);
 // One more op is going to be run; only while one of them is.
 void ss_client_lane_more(struct ss_client_lane *lane);
-// Is this thread one of a lane, that is, inside of a callback?
-bool ss_client_on_lane(void);
+// There is no connection: the lane's thread polls until there is one again. Without somebody who polls,
+// nothing connects, and calls that end at once because there is no connection do not poll.
+void ss_client_lane_mend(struct ss_client_lane *lane);
+// The lane whose thread this is, that is, inside of a callback; NULL: none.
+struct ss_client_lane *ss_client_this_lane(void);
+// Runs it soon, once; on the lane's thread only.
+void ss_client_lane_later(struct ss_client_lane *lane, struct ss_client_later *later);
 
 // Completion queues for one blocking call at a time (of GRPC_CQ_PLUCK). NULL: no memory.
 grpc_completion_queue *ss_client_queue_take(struct ss_client_queues *queues);

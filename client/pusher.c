@@ -117,25 +117,26 @@ struct selfsame_column *selfsame_pusher_column(struct selfsame_pusher *pusher, c
     if (!column) return NULL;
     pthread_mutex_lock(&pusher->lock);
     if (!ss_client_column(&pusher->columns, name, type)) column = NULL;
-    if (!column)
+    if (!column) {
         ss_client_rows_fail(&pusher->made_rows, SELFSAME_RESOURCE_EXHAUSTED, "column '%s': out of memory",
                             name);
-    pusher->rows.error = (struct selfsame_error){0};
+        pusher->made_rows.lasts = true; // the columns of both sides must be the same
+    }
+    pusher->rows = (struct ss_client_rows){.count = pusher->rows.count};
     pthread_mutex_unlock(&pusher->lock);
     return column;
 }
 
 void selfsame_pusher_rows(struct selfsame_pusher *pusher, size_t row_count)
 {
-    pusher->made_rows.error = (struct selfsame_error){0};
-    pusher->made_rows.count = row_count;
+    ss_client_rows_begin(&pusher->made_rows, row_count);
     ss_client_columns_clear(&pusher->made);
 }
 
 // With the lock: until there is room. Threads that must not wait are told.
 static enum selfsame_code wait_for_room(struct selfsame_pusher *pusher, struct selfsame_error *error)
 {
-    const bool may_wait = !ss_client_on_lane() && !pthread_equal(pthread_self(), pusher->thread);
+    const bool may_wait = !ss_client_this_lane() && !pthread_equal(pthread_self(), pusher->thread);
     while (pusher->waiting_bytes >= pusher->options.max_waiting_bytes &&
            pusher->stopped.code == SELFSAME_OK) {
         if (!may_wait) {
@@ -194,7 +195,7 @@ enum selfsame_code selfsame_pusher_flush(struct selfsame_pusher *pusher, uint32_
                                          struct selfsame_error *error)
 {
     struct timespec until;
-    if (ss_client_on_lane() || pthread_equal(pthread_self(), pusher->thread))
+    if (ss_client_this_lane() || pthread_equal(pthread_self(), pusher->thread))
         return ss_client_fail(error, SELFSAME_FAILED_PRECONDITION, "the pusher: a callback may not flush");
     ss_client_time_after(timeout_ms, &until);
     pthread_mutex_lock(&pusher->lock);

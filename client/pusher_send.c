@@ -46,7 +46,10 @@ static enum selfsame_code attempt(struct selfsame_pusher *pusher, struct ss_clie
     sealed->attempts++;
     SS_CLIENT_TRY(ss_client_net_call(pusher->net, SS_CLIENT_PUSH, sealed->bytes.data, sealed->bytes.size,
                                      pusher->options.deadline_ms, &reply, error));
-    return ss_client_receipt_decode(&reply, receipt, error);
+    const enum selfsame_code code = ss_client_receipt_decode(&reply, receipt, error);
+    // The server has answered, so it may have kept the batch.
+    if (code != SELFSAME_OK) error->retry = pusher->producer && code == SELFSAME_RESOURCE_EXHAUSTED;
+    return code;
 }
 
 // With the lock, which is given back meanwhile. False: the pusher is being closed.

@@ -4,9 +4,10 @@
 //   Errors     A function that can fail returns an enum selfsame_code and takes a caller-owned `struct
 //   selfsame_error *`
 //              last (NULL is allowed). On failure the outputs are untouched and the inputs stay the caller's.
-//   Setters    return nothing. What is wrong in one (a row that is not there, another type, no memory) is
-//   kept in the
-//              request and is the error of the call that sends it; the first one counts.
+//   Setters    return nothing. What is wrong in one (a row that is not there, another type, no
+//              memory) is kept in the request and is the error of the call that sends it; the first
+//              one counts. New rows (xxx_rows) begin without it; a column that could not be made is
+//              an error for good.
 //   Ownership  xxx_create/open and xxx_destroy/close belong together; destroying NULL does nothing. Strings
 //   and bytes
 //              handed in are copied. What is handed out as a pointer says until when it lives.
@@ -93,6 +94,8 @@ struct selfsame_options {
     uint32_t reconnect_min_ms;  // pause before the second attempt to connect, doubled each time; 0: 100
     uint32_t reconnect_max_ms;  // and at most; 0: 5,000
     uint32_t max_message_bytes; // of an answer; 0: 64 MiB
+    uint32_t keepalive_ms; // asks a silent server that often if it is there, while calls are in flight; 0:
+                           // never. Streams have no deadline: this is how they notice that a machine is gone
 };
 
 static inline void selfsame_options_init(struct selfsame_options *options)

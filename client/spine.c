@@ -67,8 +67,7 @@ void selfsame_spine_event_present(struct selfsame_spine *spine, size_t row, bool
 
 void selfsame_spine_rows(struct selfsame_spine *spine, size_t row_count)
 {
-    spine->rows.error = (struct selfsame_error){0};
-    spine->rows.count = row_count;
+    ss_client_rows_begin(&spine->rows, row_count);
     ss_client_columns_clear(&spine->keys);
     ss_client_columns_clear(&spine->inputs);
     ss_client_columns_clear(&spine->points);

@@ -16,7 +16,7 @@
 
 #include <stdlib.h>
 
-enum { WINDOW_DEFAULT = 64, WINDOW_MAX = 65536 };
+enum { WINDOW_DEFAULT = 64, WINDOW_MAX = 65536, CLOSE_MS = 1000 };
 
 struct slot {
     void *context;
@@ -171,7 +171,7 @@ enum selfsame_code selfsame_stream_open(struct selfsame_client *client,
 // With the lock: a free slot and a call. Waits for them where that is right.
 static enum selfsame_code prepare(struct selfsame_stream *stream, struct selfsame_error *error)
 {
-    const bool may_wait = !ss_client_on_lane();
+    const bool may_wait = !ss_client_this_lane();
     while (!stream->free_count && stream->callback && may_wait && !stream->closing)
         (void)wait_change(stream, NULL);
     if (stream->closing) return ss_client_fail(error, SELFSAME_CANCELLED, "the stream: it is being closed");
@@ -210,7 +210,7 @@ enum selfsame_code selfsame_stream_send(struct selfsame_stream *stream, struct s
     while ((code = prepare(stream, error)) == SELFSAME_OK &&
            !send_now(stream, lookup, context, &code, error)) {
         // The call is at its end. Its thread gives it up soon, and on that thread there is no waiting for it.
-        if (ss_client_on_lane()) {
+        if (ss_client_this_lane()) {
             code = ss_client_fail(error, SELFSAME_UNAVAILABLE, "the stream: the connection was lost");
             break;
         }
@@ -279,9 +279,16 @@ enum selfsame_code selfsame_stream_drain(struct selfsame_stream *stream, uint32_
 
 void selfsame_stream_close(struct selfsame_stream *stream)
 {
+    struct timespec until;
     if (!stream) return;
+    ss_client_time_after(CLOSE_MS, &until);
     pthread_mutex_lock(&stream->lock);
     stream->closing = true;
+    // With nothing in flight the server gets a moment to end the call in good order.
+    if (stream->call && !stream->flying) {
+        ss_client_stream_call_half_close(stream->call);
+        while (stream->call && wait_change(stream, &until)) {}
+    }
     if (stream->call) ss_client_stream_call_cancel(stream->call);
     while (stream->call || stream->undelivered) (void)wait_change(stream, NULL);
     pthread_mutex_unlock(&stream->lock);

@@ -18,6 +18,7 @@ struct out {
 
 struct ss_client_stream_call {
     struct ss_client_op frame, in, out;
+    struct ss_client_later flush;
     struct ss_client_flight flight;
     struct ss_client_lane *lane;
     const struct ss_client_stream_events *events;
@@ -29,6 +30,7 @@ struct ss_client_stream_call {
     pthread_mutex_t lock;
     struct out *first, **last; // waiting to be sent
     bool sending, over;        // over: nothing can be sent any more
+    bool closing;              // a half close is to follow the last message
     unsigned batches;          // that are out
 };
 
@@ -47,7 +49,6 @@ static void start_in(struct ss_client_stream_call *call)
 {
     grpc_op op = {.op = GRPC_OP_RECV_MESSAGE};
     op.data.recv_message.recv_message = &call->received;
-    call->received = NULL;
     start(call, &op, 1, &call->in);
 }
 
@@ -58,6 +59,12 @@ static void start_out(struct ss_client_stream_call *call, grpc_byte_buffer *mess
     op.data.send_message.send_message = message;
     start(call, &op, 1, &call->out);
     grpc_byte_buffer_destroy(message);
+}
+
+static void start_close(struct ss_client_stream_call *call)
+{
+    const grpc_op op = {.op = GRPC_OP_SEND_CLOSE_FROM_CLIENT};
+    start(call, &op, 1, &call->out);
 }
 
 static void start_frame(struct ss_client_stream_call *call)
@@ -96,8 +103,7 @@ static void destroy(struct ss_client_stream_call *call)
 static void end(struct ss_client_stream_call *call)
 {
     struct selfsame_error error;
-    struct ss_client_net *net = call->lane->net;
-    if (ss_client_status(net, call->status, call->details, &call->trailers, &error) == SELFSAME_OK)
+    if (ss_client_status(call->lane, call->status, call->details, &call->trailers, &error) == SELFSAME_OK)
         (void)ss_client_fail(&error, SELFSAME_UNAVAILABLE, "the stream: the server has ended it");
     call->events->ended(call->context, &error);
     ss_client_lane_end(call->lane, &call->flight);
@@ -125,6 +131,7 @@ static void in_done(struct ss_client_op *op, bool ok)
     struct ss_client_stream_call *call = CALL_OF(op, in);
     struct ss_client_reply reply = {0};
     grpc_byte_buffer *received = call->received;
+    call->received = NULL;
     if (!ok || !received) {
         if (received) grpc_byte_buffer_destroy(received);
         batch_done(call, true);
@@ -138,26 +145,39 @@ static void in_done(struct ss_client_op *op, bool ok)
         ss_client_stream_call_cancel(call); // no memory: a message is lost, and with it what it answers
 }
 
-static void out_done(struct ss_client_op *op, bool ok)
+// Takes the next message from the queue and starts it, or the half close behind the last. Without any (or at
+// the call's end) sending is over.
+static void next_out(struct ss_client_stream_call *call, bool is_over)
 {
-    struct ss_client_stream_call *call = CALL_OF(op, out);
     pthread_mutex_lock(&call->lock);
-    struct out *out = ok && !call->over ? call->first : NULL;
+    struct out *out = is_over || call->over ? NULL : call->first;
+    const bool close = !out && call->closing && !is_over && !call->over;
     if (out) {
         call->first = out->next;
         if (!call->first) call->last = &call->first;
-    } else {
-        call->sending = false;
     }
+    call->over = call->over || close;
+    call->sending = out || close;
     const bool more = out && call->first;
+    if (out || close) ss_client_lane_more(call->lane);
     pthread_mutex_unlock(&call->lock);
-    if (!out) {
-        batch_done(call, !ok);
-        return;
-    }
-    ss_client_lane_more(call->lane);
-    start_out(call, out->message, more);
+    if (out)
+        start_out(call, out->message, more);
+    else if (close)
+        start_close(call);
+    else
+        batch_done(call, is_over);
     free(out);
+}
+
+static void out_done(struct ss_client_op *op, bool ok)
+{
+    next_out(CALL_OF(op, out), !ok);
+}
+
+static void flush(struct ss_client_later *later)
+{
+    next_out(CALL_OF(later, flush), false);
 }
 
 // With the lock. False: no memory.
@@ -171,22 +191,40 @@ static bool enqueue(struct ss_client_stream_call *call, grpc_byte_buffer *messag
     return true;
 }
 
+// A callback's messages wait until what has completed was run, so that those of many callbacks go out
+// together.
 bool ss_client_stream_call_send(struct ss_client_stream_call *call, grpc_byte_buffer *message)
 {
+    const bool in_callback = ss_client_this_lane() == call->lane;
     pthread_mutex_lock(&call->lock);
     const bool first = !call->over && !call->sending;
-    const bool taken = first || (!call->over && enqueue(call, message));
-    if (first) {
+    const bool now = first && !in_callback;
+    const bool taken = now || (!call->over && enqueue(call, message));
+    const bool later = first && !now && taken;
+    if (now || later) {
         call->sending = true;
+        call->batches++;
+    }
+    if (now) ss_client_lane_more(call->lane);
+    pthread_mutex_unlock(&call->lock);
+    if (now) start_out(call, message, false);
+    if (later) ss_client_lane_later(call->lane, &call->flush);
+    if (!taken) grpc_byte_buffer_destroy(message);
+    return taken;
+}
+
+void ss_client_stream_call_half_close(struct ss_client_stream_call *call)
+{
+    pthread_mutex_lock(&call->lock);
+    const bool now = !call->over && !call->sending;
+    call->closing = true; // else after the last message
+    if (now) {
+        call->over = call->sending = true;
         call->batches++;
         ss_client_lane_more(call->lane);
     }
     pthread_mutex_unlock(&call->lock);
-    if (first)
-        start_out(call, message, false);
-    else if (!taken)
-        grpc_byte_buffer_destroy(message);
-    return taken;
+    if (now) start_close(call);
 }
 
 void ss_client_stream_call_cancel(struct ss_client_stream_call *call)
@@ -205,6 +243,7 @@ enum selfsame_code ss_client_stream_call_open(struct ss_client_net *net,
     *made = (struct ss_client_stream_call){.frame = {frame_done},
                                            .in = {in_done},
                                            .out = {out_done},
+                                           .flush = {.run = flush},
                                            .lane = lane,
                                            .events = events,
                                            .context = context};

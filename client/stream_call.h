@@ -22,6 +22,8 @@ enum selfsame_code ss_client_stream_call_open(struct ss_client_net *net,
 // Sends a message after those before it; takes the buffer over. False: the call is at its end, and `ended` is
 // going to come or is running. Only until `ended` has returned.
 bool ss_client_stream_call_send(struct ss_client_stream_call *call, grpc_byte_buffer *message);
+// No more messages from here, so that the server ends the call in good order. The same rules.
+void ss_client_stream_call_half_close(struct ss_client_stream_call *call);
 // Only until `ended` has returned.
 void ss_client_stream_call_cancel(struct ss_client_stream_call *call);
 

@@ -20,15 +20,19 @@ grpc_byte_buffer *ss_client_message(const void *bytes, size_t size)
     return buffer;
 }
 
+void ss_client_unary_init(struct ss_client_unary *unary)
+{
+    grpc_metadata_array_init(&unary->headers);
+    grpc_metadata_array_init(&unary->trailers);
+    unary->details = grpc_empty_slice();
+    unary->received = NULL;
+}
+
 void ss_client_unary_start(struct ss_client_unary *unary, struct ss_client_net *net, grpc_call *call,
                            const void *request, size_t size, void *tag)
 {
     grpc_op ops[6] = {0};
     grpc_metadata token;
-    grpc_metadata_array_init(&unary->headers);
-    grpc_metadata_array_init(&unary->trailers);
-    unary->details = grpc_empty_slice();
-    unary->received = NULL;
     grpc_byte_buffer *message = ss_client_message(request, size);
     const size_t tokens = ss_client_token_metadata(net->token, &token);
     ops[0].op = GRPC_OP_SEND_INITIAL_METADATA;
@@ -69,11 +73,12 @@ static int64_t pushback_ms(const grpc_metadata_array *trailers)
     return -1;
 }
 
-enum selfsame_code ss_client_status(struct ss_client_net *net, grpc_status_code status, grpc_slice details,
+enum selfsame_code ss_client_status(struct ss_client_lane *lane, grpc_status_code status, grpc_slice details,
                                     const grpc_metadata_array *trailers, struct selfsame_error *error)
 {
     if (status == GRPC_STATUS_OK) return SELFSAME_OK;
-    if (status == GRPC_STATUS_UNAUTHENTICATED) ss_client_token_refused(net->token);
+    if (status == GRPC_STATUS_UNAUTHENTICATED) ss_client_token_refused(lane->net->token);
+    if (status == GRPC_STATUS_UNAVAILABLE) ss_client_lane_mend(lane);
     return ss_client_fail_status(error, (int)status, GRPC_SLICE_START_PTR(details),
                                  GRPC_SLICE_LENGTH(details), pushback_ms(trailers));
 }
@@ -134,12 +139,14 @@ enum selfsame_code ss_client_message_reply(grpc_byte_buffer *buffer, struct ss_c
     return code;
 }
 
-enum selfsame_code ss_client_unary_finish(struct ss_client_unary *unary, struct ss_client_net *net,
+enum selfsame_code ss_client_unary_finish(struct ss_client_unary *unary, struct ss_client_lane *lane,
                                           struct ss_client_reply *reply, struct selfsame_error *error)
 {
-    enum selfsame_code code = ss_client_status(net, unary->status, unary->details, &unary->trailers, error);
+    enum selfsame_code code = ss_client_status(lane, unary->status, unary->details, &unary->trailers, error);
     if (code == SELFSAME_OK && unary->received) {
-        code = ss_client_message_reply(unary->received, net->core, reply, error);
+        code = ss_client_message_reply(unary->received, lane->net->core, reply, error);
+        if (code != SELFSAME_OK && error)
+            error->retry = false; // it was done, and may not be what can be done twice
     } else {
         if (code == SELFSAME_OK)
             code = ss_client_fail(error, SELFSAME_INTERNAL, "the call: it ended without an answer");

@@ -250,6 +250,16 @@ bool ss_column_repeat(struct ss_type type, struct ss_value value, int32_t length
                       struct ss_column *column)
 {
     if (!ss_column_init(column, type, length ? length : 1, arena)) return false;
+    if (!value.present && !ss_type_is_text(type)) { // what it is already
+        column->length = length;
+        return true;
+    }
+    if (type.id != SS_BOOL && !ss_type_is_text(type)) {
+        for (int32_t row = 0; row < length; row++) column->i64[row] = value.i64; // a double's bits too
+        memset(column->validity, 0xff, ((size_t)length + 7) / 8);
+        column->length = length;
+        return true;
+    }
     for (int32_t row = 0; row < length; row++)
         if (!ss_column_append(column, value, arena)) return false;
     return true;

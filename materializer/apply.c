@@ -1,16 +1,15 @@
 // Apply and rebuild, in steps.
 //
 //   0. index   where a view needs an index by entity that history lacks, it is made beside the log
-//   1. fill    the tables of new and changed views (of a rebuild: of those asked for) are made from history
-//   as
+//   1. fill    the tables of new and changed views (in a rebuild, those asked for) are made from history, as
 //              of the seq that is applied when this begins, beside whatever is live
 //   2. follow  what was committed and applied since is folded into them by seq, until little is left
 //   3. switch  one transaction folds that, lets the new tables take their places, drops those that nothing
 //              reads any more and switches the live definitions
 //
-// Each step is a commit of its own, of bounded work; a store with few events needs but one. Between
-// steps the store is written to and read as if nothing was going on: pushes go into the live tables by the
-// live definitions. Readers in any process see the old tables and the old fingerprint until the switch
+// Each step is a commit of its own, of bounded work; a store with few events needs but one. Between steps the
+// store is written to and read as if nothing was going on: pushes go into the live tables by the live
+// definitions. Readers in any process see the old tables and the old fingerprint until the switch
 // commits, the new ones after, and never wait. A crash or a failure before that leaves everything as it was
 // but for new tables and indexes, which nobody reads and the next open for writing drops. (ss_fill_all, which
 // recovers a store that has lost its online rows, is one transaction.)
@@ -53,6 +52,15 @@ static bool has_view(const struct ss_definitions *definitions, const struct ss_s
 
 // ---- Beginning
 
+// Views of one fingerprint have one table.
+static void add_view(struct ss_applying *applying, const struct ss_view *view)
+{
+    for (size_t i = 0; i < applying->view_count; i++)
+        if (memcmp(&applying->views[i]->fingerprint, &view->fingerprint, sizeof view->fingerprint) == 0)
+            return;
+    applying->views[applying->view_count++] = view;
+}
+
 // Where the fills begin.
 static enum ss_status pin(struct ss_applying *applying, struct ss_error *error)
 {
@@ -85,7 +93,7 @@ static enum ss_status begin(struct ss_materializer *materializer, struct ss_defi
     SS_TRY_GOTO(made->views ? SS_OK : ss_fail_memory(error, "an apply"), out);
     for (size_t i = 0; i < count; i++)
         if (!definitions || !has_view(materializer->definitions, &views[i]->fingerprint))
-            made->views[made->view_count++] = views[i];
+            add_view(made, views[i]);
     SS_TRY_GOTO(ss_drop_unfinished(store->online, error), out);
     if (definitions)
         SS_TRY_GOTO(ss_history_prepare_begin(store->history, definitions, &made->preparing, error), out);

@@ -16,7 +16,6 @@
 
 #include <string.h>
 
-#define FOUND_AT_ONCE    32
 #define STATE_BYTES_KEPT (256 << 10)
 
 static enum ss_status follow_definitions(struct ss_materializer *materializer,
@@ -90,30 +89,32 @@ struct view_lookup {
 
 // Some rows of a view: all are found before the first is read, while the memory they lie in is on its way.
 struct found_rows {
-    struct ss_key keys[FOUND_AT_ONCE];
-    struct ss_bytes rows[FOUND_AT_ONCE]; // data NULL: there is none
+    struct ss_key encoded[SS_ONLINE_FIND_MOST];
+    struct ss_bytes keys[SS_ONLINE_FIND_MOST]; // of `encoded`; empty: a null part
+    struct ss_bytes rows[SS_ONLINE_FIND_MOST]; // data NULL: there is none
 };
 
-static struct ss_bytes key_bytes(const struct ss_key *key)
-{
-    return (struct ss_bytes){(const char *)key->bytes, key->size};
-}
-
-static enum ss_status find_row(const struct ss_pinned *pinned, const struct view_lookup *part, int32_t row,
-                               struct ss_key *key, struct ss_bytes *found, struct ss_error *error)
+static enum ss_status encode_key(const struct view_lookup *part, int32_t row, struct ss_key *key,
+                                 struct ss_error *error)
 {
     const struct ss_entity *entity = part->view->entity;
     struct ss_value parts[SS_MAX_KEYS];
-    *found = (struct ss_bytes){0};
     for (size_t i = 0; i < entity->key_count; i++) parts[i] = ss_column_get(part->keys[i], row);
-    switch (ss_key_encode(entity->key_types, parts, entity->key_count, key)) {
-    case SS_KEY_OK:
-        return ss_online_find(pinned->txn, &part->view->fingerprint, key_bytes(key), found, error);
-    case SS_KEY_NULL_PART: return SS_OK;
-    case SS_KEY_TOO_LONG: break;
-    }
+    if (ss_key_encode(entity->key_types, parts, entity->key_count, key) != SS_KEY_TOO_LONG) return SS_OK;
     return ss_fail(error, SS_INVALID, "entity '%s': the key of row %d is longer than %d bytes when encoded",
                    entity->name, (int)row + 1, SS_KEY_MAX);
+}
+
+static enum ss_status find_rows(const struct ss_pinned *pinned, const struct view_lookup *part, int32_t first,
+                                int32_t count, struct found_rows *found, struct ss_error *error)
+{
+    for (int32_t i = 0; i < count; i++) {
+        struct ss_key *key = &found->encoded[i];
+        SS_TRY(encode_key(part, first + i, key, error));
+        found->keys[i] = (struct ss_bytes){(const char *)key->bytes, key->size};
+    }
+    return ss_online_find(pinned->txn, &part->view->fingerprint, found->keys, (size_t)count, found->rows,
+                          error);
 }
 
 // stored.data NULL: an empty state.
@@ -174,13 +175,12 @@ static bool read_lasts(const struct ss_pinned *pinned, struct view_lookup *part,
 }
 
 static enum ss_status read_row(const struct ss_pinned *pinned, struct view_lookup *part, int32_t row,
-                               const struct ss_key *key, struct ss_bytes found, struct ss_arena *arena,
+                               struct ss_bytes key, struct ss_bytes found, struct ss_arena *arena,
                                struct ss_error *error)
 {
     struct ss_bytes stored = {0};
     if (found.data)
-        SS_TRY(
-            ss_online_open_row(pinned->txn, &part->view->fingerprint, key_bytes(key), found, &stored, error));
+        SS_TRY(ss_online_open_row(pinned->txn, &part->view->fingerprint, key, found, &stored, error));
     if (read_lasts(pinned, part, row, stored))
         return ss_readings_take(&part->readings, stored.data != NULL, arena, error);
     return read_state(pinned, part, row, stored, arena, error);
@@ -198,13 +198,12 @@ static enum ss_status read_rows(const struct ss_pinned *pinned, struct view_look
                                 struct ss_arena *arena, struct ss_error *error)
 {
     struct found_rows found;
-    for (int32_t first = 0; first < length; first += FOUND_AT_ONCE) {
-        const int32_t count = length - first < FOUND_AT_ONCE ? length - first : FOUND_AT_ONCE;
-        for (int32_t i = 0; i < count; i++)
-            SS_TRY(find_row(pinned, part, first + i, &found.keys[i], &found.rows[i], error));
+    for (int32_t first = 0; first < length; first += SS_ONLINE_FIND_MOST) {
+        const int32_t left = length - first, count = left < SS_ONLINE_FIND_MOST ? left : SS_ONLINE_FIND_MOST;
+        SS_TRY(find_rows(pinned, part, first, count, &found, error));
         for (int32_t i = 0; i < count; i++) {
             enum ss_status status =
-                read_row(pinned, part, first + i, &found.keys[i], found.rows[i], arena, error);
+                read_row(pinned, part, first + i, found.keys[i], found.rows[i], arena, error);
             if (status == SS_DAMAGED && part->damaged) {
                 part->damaged[first + i] = true;
                 status = read_empty(pinned, part, first + i, arena, error);
@@ -251,15 +250,19 @@ static bool pass_over(struct view_lookup *part, int32_t length, struct ss_arena 
     return true;
 }
 
-// Does a feature that is asked for read the view?
-static bool is_view_wanted(const struct ss_service *service, size_t view, const bool *wanted)
+// Which views do the features that are asked for read? NULL: out of memory.
+static bool *wanted_views(const struct ss_service *service, const bool *wanted, struct ss_arena *arena)
 {
-    for (size_t f = 0; wanted && f < service->feature_count; f++) {
-        const uint64_t *reads = service->features[f].reads;
-        for (size_t r = 0; wanted[f] && r < service->read_count; r++)
-            if ((reads[r / 64] >> (r % 64) & 1) && (size_t)service->reads[r].view == view) return true;
-    }
-    return !wanted;
+    const size_t words = (service->read_count + 63) / 64;
+    uint64_t *reads = ss_arena_array(arena, words + 1, sizeof *reads);
+    bool *views = ss_arena_array(arena, service->view_count + 1, sizeof *views);
+    if (!reads || !views) return NULL;
+    for (size_t f = 0; f < service->feature_count; f++)
+        for (size_t w = 0; (!wanted || wanted[f]) && w < words; w++)
+            reads[w] |= service->features[f].reads[w];
+    for (size_t r = 0; r < service->read_count; r++)
+        if (reads[r / 64] >> (r % 64) & 1) views[service->reads[r].view] = true;
+    return views;
 }
 
 // Request inputs by position; where the caller gave none, all null.
@@ -286,13 +289,14 @@ static enum ss_status look_up_views(const struct ss_pinned *pinned, const struct
                                     struct view_lookup *parts, struct ss_arena *arena, struct ss_error *error)
 {
     struct ss_events_at_hand events;
-    if (!ss_at_hand_complete(service, lookup->keys, &lookup->at_hand, arena, &events))
+    const bool *is_wanted = wanted_views(service, lookup->wanted, arena);
+    if (!is_wanted || !ss_at_hand_complete(service, lookup->keys, &lookup->at_hand, arena, &events))
         return ss_fail_memory(error, "a lookup");
     for (size_t v = 0; v < service->view_count; v++) {
         parts[v].view = service->views[v];
         if (lookup->damaged) parts[v].damaged = &lookup->damaged[v * (size_t)lookup->length];
         if (lookup->newest_us) parts[v].newest_us = &lookup->newest_us[v * (size_t)lookup->length];
-        if (!is_view_wanted(service, v, lookup->wanted)) {
+        if (!is_wanted[v]) {
             if (!pass_over(&parts[v], lookup->length, arena)) return ss_fail_memory(error, "a lookup");
             continue;
         }

@@ -368,7 +368,7 @@ static void on_requested(void *owner, bool ok)
         ss_call_release(call);
         return;
     }
-    if (!call->shard->is_draining) ss_call_accept(call->shard);
+    if (!call->shard->is_closing) ss_call_accept(call->shard);
     call->begun_us = ss_monotonic_us();
     call->deadline = call->details.deadline;
     wait_for_close(call);

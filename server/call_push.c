@@ -1,8 +1,7 @@
 // Push and PushStream: a message is looked at just far enough to know who may, and waits for the writer.
 //
-// A stream has up to PIPELINE messages that are not answered; it reads on when one is and the client takes
-// answers. Answers go out in the order of the messages: what is refused at once waits for those before it,
-// which the writer answers in their order.
+// A stream has up to PIPELINE messages at the writer; it reads on when one is answered and the client takes
+// answers.
 
 #include <stdlib.h>
 
@@ -54,26 +53,15 @@ static const struct ss_method push_method = {.path = "/selfsame.v1.FeatureStore/
 
 // ---- PushStream
 
-struct slot { // of a message that is not answered
-    bool is_ready;
-    grpc_slice answer;
-};
-
-struct stream {
-    size_t unanswered; // under the call's lock, as is
+struct stream { // under the call's lock
+    size_t at_writer;
     bool is_half_closed;
-    pthread_mutex_t order; // of what follows; held while answers go out. Taken before the call's
-    struct slot slots[PIPELINE];
-    size_t first, count;
 };
 
 static struct stream *stream_of(struct ss_call *call)
 {
-    if (call->state) return call->state;
-    struct stream *stream = calloc(1, sizeof *stream);
-    if (stream) pthread_mutex_init(&stream->order, NULL);
-    call->state = stream;
-    return stream;
+    if (!call->state) call->state = calloc(1, sizeof(struct stream));
+    return call->state;
 }
 
 // Reads on, or ends, when it is time.
@@ -82,80 +70,34 @@ static void go_on(struct ss_call *call)
     struct stream *stream = call->state;
     pthread_mutex_lock(&call->lock);
     const bool reads = !stream->is_half_closed && !call->is_reading && !call->is_gone &&
-                       !call->is_finishing && stream->unanswered + call->waiting < PIPELINE;
+                       !call->is_finishing && stream->at_writer + call->waiting < PIPELINE;
     if (reads) call->is_reading = true;
-    const bool ends = stream->is_half_closed && stream->unanswered == 0;
+    const bool ends = stream->is_half_closed && stream->at_writer == 0;
     pthread_mutex_unlock(&call->lock);
     if (reads) ss_call_read(call);
     if (ends) ss_call_finish(call);
 }
 
-static grpc_slice answer_slice(const struct ss_call *call, uint64_t id, struct ss_bytes answer,
-                               const struct ss_error *error)
+static void send_answer(struct ss_call *call, uint64_t id, struct ss_bytes answer,
+                        const struct ss_error *error)
 {
     struct ss_arena arena = {0};
     if (!answer.data)
         answer = ss_wire_error_message(11, id, error,
                                        ss_serving_settings(call->shard->serving)->retry_after_us, &arena);
-    const grpc_slice slice = grpc_slice_from_copied_buffer(answer.data, answer.size);
+    ss_call_send(call, grpc_slice_from_copied_buffer(answer.data, answer.size));
     ss_arena_release(&arena);
-    return slice;
 }
 
-// Answers the slot's message, in its turn.
-static void put_answer(struct ss_call *call, struct stream *stream, struct slot *slot, grpc_slice answer)
-{
-    size_t sent = 0;
-    slot->is_ready = true;
-    slot->answer = answer;
-    while (stream->count && stream->slots[stream->first].is_ready) {
-        ss_call_send(call, stream->slots[stream->first].answer);
-        stream->slots[stream->first] = (struct slot){0};
-        stream->first = (stream->first + 1) % PIPELINE;
-        stream->count--;
-        sent++;
-    }
-    pthread_mutex_lock(&call->lock);
-    stream->unanswered -= sent;
-    pthread_mutex_unlock(&call->lock);
-}
-
-static struct slot *slot_at(struct stream *stream, size_t place)
-{
-    return &stream->slots[(stream->first + place) % PIPELINE];
-}
-
-// By the writer, which has the messages in their order: it is the first that has no answer yet.
 static void stream_pushed(struct ss_call *call, uint64_t id, struct ss_bytes answer,
                           const struct ss_error *error)
 {
     struct stream *stream = call->state;
-    size_t place = 0;
-    pthread_mutex_lock(&stream->order);
-    while (slot_at(stream, place)->is_ready) place++;
-    put_answer(call, stream, slot_at(stream, place), answer_slice(call, id, answer, error));
-    pthread_mutex_unlock(&stream->order);
-    go_on(call);
-}
-
-static void refuse(struct ss_call *call, uint64_t id, const struct ss_error *error)
-{
-    struct stream *stream = call->state;
-    pthread_mutex_lock(&stream->order);
-    put_answer(call, stream, slot_at(stream, stream->count - 1),
-               answer_slice(call, id, (struct ss_bytes){0}, error));
-    pthread_mutex_unlock(&stream->order);
-}
-
-static void take_slot(struct ss_call *call, struct stream *stream)
-{
-    pthread_mutex_lock(&stream->order);
-    stream->count++;
+    send_answer(call, id, answer, error);
     pthread_mutex_lock(&call->lock);
-    call->is_reading = false;
-    stream->unanswered++;
+    stream->at_writer--;
     pthread_mutex_unlock(&call->lock);
-    pthread_mutex_unlock(&stream->order);
+    go_on(call);
 }
 
 static void on_stream_message(struct ss_call *call, struct ss_bytes bytes, grpc_slice slice)
@@ -168,11 +110,14 @@ static void on_stream_message(struct ss_call *call, struct ss_bytes bytes, grpc_
         ss_call_fail(call, &error);
         return;
     }
-    take_slot(call, stream);
+    pthread_mutex_lock(&call->lock);
+    call->is_reading = false;
+    stream->at_writer++;
+    pthread_mutex_unlock(&call->lock);
     enum ss_status status = check(call, bytes, &id, &error);
     if (status == SS_OK)
         status = ss_writer_push(call->shard->serving->writer, call, slice, stream_pushed, &error);
-    if (status != SS_OK) refuse(call, id, &error);
+    if (status != SS_OK) ss_writer_refuse(call->shard->serving->writer, call, id, stream_pushed, &error);
     go_on(call);
 }
 
@@ -197,10 +142,7 @@ static void on_sent(struct ss_call *call)
 
 static void released(struct ss_call *call)
 {
-    struct stream *stream = call->state;
-    if (!stream) return;
-    pthread_mutex_destroy(&stream->order);
-    free(stream);
+    free(call->state);
 }
 
 static const struct ss_method push_stream_method = {.path = "/selfsame.v1.FeatureStore/PushStream",

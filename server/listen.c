@@ -10,7 +10,9 @@
 #include <openssl/ssl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #define PEM_MAX (1 << 20)
@@ -98,9 +100,9 @@ static grpc_ssl_certificate_config_reload_status fetch(void *context,
     const enum ss_status status = read_pems(ss_serving_settings(certificates->serving), &pems, NULL);
     if (status == SS_OK) {
         grpc_ssl_pem_key_cert_pair pair = {pems.key, pems.certificate};
-        // gRPC aborts where there are no roots, also where no client's certificate is asked for.
-        const char *roots = pems.client_ca ? pems.client_ca : pems.certificate;
-        *config = grpc_ssl_server_certificate_config_create(roots, &pair, 1);
+        // gRPC 1.51 asserts that there are roots, also where it asks for no certificate: any will do then.
+        *config = grpc_ssl_server_certificate_config_create(
+            pems.client_ca ? pems.client_ca : pems.certificate, &pair, 1);
         certificates->generation = generation;
     }
     ss_arena_release(&pems.arena);
@@ -125,8 +127,20 @@ static enum ss_status tls_credentials(struct ss_serving *serving, size_t shard,
     return SS_OK;
 }
 
+static bool is_listened_on(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    const int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (probe < 0) return false;
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+    const bool answers =
+        connect(probe, (const struct sockaddr *)&address, sizeof address) == 0 || errno == EAGAIN;
+    close(probe);
+    return answers;
+}
+
 // A socket of a server that was killed is in the way of the next one; one that somebody listens on is not
-// removed (the store's lock has made sure that it is not one of ours).
+// removed.
 static enum ss_status clear_socket(const struct ss_listener *listener, struct ss_error *error)
 {
     const char *path = listener->address + strlen("unix:");
@@ -135,6 +149,8 @@ static enum ss_status clear_socket(const struct ss_listener *listener, struct ss
     if (!S_ISSOCK(info.st_mode))
         return ss_fail(error, SS_INVALID, "listen '%s': there is a file of that name that is no socket",
                        listener->text);
+    if (is_listened_on(path))
+        return ss_fail(error, SS_IO, "listen '%s': another process listens on it", listener->text);
     if (unlink(path) != 0)
         return ss_fail(error, SS_IO, "listen '%s': the old socket cannot be removed: %s", listener->text,
                        strerror(errno));

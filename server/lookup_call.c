@@ -266,7 +266,7 @@ static void on_get(void *owner, bool ok)
         give_back(call);
         return;
     }
-    if (!shard->is_draining) ss_lookup_accept_get(shard);
+    if (!shard->is_closing) ss_lookup_accept_get(shard);
     call->begun_us = ss_monotonic_us();
     enum ss_status status = admit(shard, &error);
     grpc_byte_buffer *incoming = call->incoming;
@@ -406,7 +406,7 @@ static void on_stream(void *owner, bool ok)
         give_back(call);
         return;
     }
-    if (!call->shard->is_draining) ss_lookup_accept_stream(call->shard);
+    if (!call->shard->is_closing) ss_lookup_accept_stream(call->shard);
     open_stream(call);
 }
 

@@ -4,7 +4,8 @@
 //   in order),
 //           then the writer, the workers and the shards begin; whoever is told "listening" can call
 //   run     this thread waits for signals, and looks now and then whether tokens changed
-//   stop    no new calls; what waits for the writer is committed and answered, training tables end within
+//   stop    new calls are UNAVAILABLE; what waits for the writer is committed and answered, training tables
+//   end within
 //           drain_timeout; then what is left is cut, and the store is closed cleanly
 
 #include "server/serve.h"
@@ -346,7 +347,6 @@ static void stop(struct service *service)
     struct ss_serving *serving = &service->serving;
     struct ss_error error;
     atomic_store(&serving->is_stopping, true);
-    for (size_t i = 0; i < service->shard_count; i++) ss_shard_drain(service->shards[i]);
     if (serving->writer && serving->admin && serving->training)
         wait_while(service, is_busy, live(service)->drain_timeout_us);
     ss_writer_finish(serving->writer);

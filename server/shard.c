@@ -13,11 +13,11 @@
 #define WAITING_GETS  64 // calls that are asked for ahead (measured: more is slower, fewer too)
 #define WAITING_OTHER 8
 
-static void on_shut_down(void *owner, bool ok)
+static void on_closed(void *owner, bool ok)
 {
     struct ss_shard *shard = owner;
     (void)ok;
-    shard->is_shut_down = true;
+    shard->is_closed = true;
 }
 
 #define SWEEP_US 1000000
@@ -49,7 +49,7 @@ static void *run(void *context)
         const struct ss_event_tag *tag = event.tag;
         tag->happened(tag->owner, event.success != 0);
         ss_shard_expect_no_more(shard);
-        if (shard->is_shut_down && atomic_load(&shard->expected) == 0)
+        if (shard->is_closed && atomic_load(&shard->expected) == 0)
             grpc_completion_queue_shutdown(shard->queue);
     }
     ss_observe_thread_end();
@@ -92,7 +92,7 @@ enum ss_status ss_shard_open(struct ss_serving *serving, size_t index, int *port
     made->serving = serving;
     made->index = index;
     pthread_mutex_init(&made->lock, NULL);
-    made->shut_down = (struct ss_event_tag){on_shut_down, made};
+    made->closed = (struct ss_event_tag){on_closed, made};
     made->queue = grpc_completion_queue_create_for_next(NULL);
     made->server = create_server(ss_serving_settings(serving));
     grpc_server_register_completion_queue(made->server, made->queue, NULL);
@@ -120,13 +120,6 @@ enum ss_status ss_shard_run(struct ss_shard *shard, struct ss_error *error)
         return ss_fail(error, SS_IO, "a shard's thread could not be started");
     shard->is_running = true;
     return SS_OK;
-}
-
-void ss_shard_drain(struct ss_shard *shard)
-{
-    atomic_store(&shard->is_draining, true);
-    ss_shard_expect(shard);
-    grpc_server_shutdown_and_notify(shard->server, shard->queue, &shard->shut_down);
 }
 
 #define END_AT_ONCE 64
@@ -160,8 +153,12 @@ void ss_shard_end_calls(struct ss_shard *shard, const struct ss_error *error)
 void ss_shard_close(struct ss_shard *shard)
 {
     if (!shard) return;
-    if (!atomic_load(&shard->is_draining)) ss_shard_drain(shard);
+    atomic_store(&shard->is_closing, true);
+    // A call that comes in after the shutdown would end with CANCELLED, as if its client had wanted that;
+    // with the connections gone it is UNAVAILABLE.
     grpc_server_cancel_all_calls(shard->server);
+    ss_shard_expect(shard);
+    grpc_server_shutdown_and_notify(shard->server, shard->queue, &shard->closed);
     if (shard->is_running)
         pthread_join(shard->thread, NULL);
     else

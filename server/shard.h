@@ -24,9 +24,9 @@ struct ss_shard {
     struct ss_arena arena; // of the lookup at hand
     pthread_t thread;
     bool is_running;
-    atomic_bool is_draining; // nothing more is accepted
-    struct ss_event_tag shut_down;
-    bool is_shut_down;      // the server has ended; the thread's own
+    atomic_bool is_closing; // nothing more is accepted
+    struct ss_event_tag closed;
+    bool is_closed;         // nobody starts anything on a call any more; the thread's own
     atomic_size_t expected; // events that are still to come; without any, the queue may end
     // The calls that live: under the lock, since workers end some.
     pthread_mutex_t lock;
@@ -51,8 +51,6 @@ static inline void ss_shard_expect_no_more(struct ss_shard *shard)
 enum ss_status ss_shard_open(struct ss_serving *serving, size_t index, int *ports, struct ss_shard **shard,
                              struct ss_error *error);
 enum ss_status ss_shard_run(struct ss_shard *shard, struct ss_error *error);
-// Accepts no more calls; those that are there may end. Any thread.
-void ss_shard_drain(struct ss_shard *shard);
 // Ends the calls that live: once what they have to say is out, as far as they take it. Any thread.
 void ss_shard_end_calls(struct ss_shard *shard, const struct ss_error *error);
 // Cuts what is still there, and ends the thread; then closes. NULL is fine.

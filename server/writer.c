@@ -19,12 +19,12 @@ struct waiting {
     struct ss_call *call;
     grpc_slice message;
     size_t size;
-    void (*done)(struct ss_call *call, uint64_t id, struct ss_bytes answer, const struct ss_error *error);
+    ss_push_done *done;
+    uint64_t id;
+    enum ss_status status; // not SS_OK: it is refused
+    struct ss_error error;
     // Once taken:
     struct ss_wire_push push;
-    uint64_t id;
-    enum ss_status status;
-    struct ss_error error;
     struct ss_push_outcome outcome;
 };
 
@@ -44,40 +44,67 @@ struct ss_writer {
 
 // ---- The queue
 
-enum ss_status ss_writer_push(struct ss_writer *writer, struct ss_call *call, grpc_slice message,
-                              void (*done)(struct ss_call *call, uint64_t id, struct ss_bytes answer,
-                                           const struct ss_error *error),
-                              struct ss_error *error)
+// Under the lock.
+static void enqueue(struct ss_writer *writer, struct waiting *waiting)
 {
-    const struct ss_settings *settings = ss_serving_settings(writer->serving);
+    ss_call_hold(waiting->call);
+    if (writer->last)
+        writer->last->next = waiting;
+    else
+        writer->first = waiting;
+    writer->last = waiting;
+    writer->waiting_count++;
+    writer->waiting_bytes += waiting->size;
+    pthread_cond_signal(&writer->changed);
+}
+
+// Under the lock.
+static enum ss_status check_room(const struct ss_writer *writer, size_t size, struct ss_error *error)
+{
+    const uint64_t most = ss_serving_settings(writer->serving)->push_queue_bytes;
+    if (writer->is_stopping || atomic_load(&writer->serving->is_stopping))
+        return ss_fail(error, SS_STOPPING, "the server is stopping");
+    if (!writer->waiting_count || writer->waiting_bytes + size <= most) return SS_OK;
+    return ss_fail(error, SS_BUSY,
+                   "%llu bytes of pushes wait for their commit; the limit is %llu (push_queue_bytes)",
+                   (unsigned long long)writer->waiting_bytes, (unsigned long long)most);
+}
+
+enum ss_status ss_writer_push(struct ss_writer *writer, struct ss_call *call, grpc_slice message,
+                              ss_push_done *done, struct ss_error *error)
+{
     struct waiting *waiting = calloc(1, sizeof *waiting);
     if (!waiting) return ss_fail_memory(error, "a push");
-    *waiting = (struct waiting){.call = call, .size = GRPC_SLICE_LENGTH(message), .done = done};
+    *waiting = (struct waiting){
+        .call = call, .message = grpc_slice_ref(message), .size = GRPC_SLICE_LENGTH(message), .done = done};
     pthread_mutex_lock(&writer->lock);
-    const bool is_stopping = writer->is_stopping || atomic_load(&writer->serving->is_stopping);
-    const bool is_full =
-        writer->waiting_count && writer->waiting_bytes + waiting->size > settings->push_queue_bytes;
-    if (!is_full && !is_stopping) {
-        waiting->message = grpc_slice_ref(message);
-        ss_call_hold(call);
-        if (writer->last)
-            writer->last->next = waiting;
-        else
-            writer->first = waiting;
-        writer->last = waiting;
-        writer->waiting_count++;
-        writer->waiting_bytes += waiting->size;
-        pthread_cond_signal(&writer->changed);
-    }
+    const enum ss_status status = check_room(writer, waiting->size, error);
+    if (status == SS_OK) enqueue(writer, waiting);
     pthread_mutex_unlock(&writer->lock);
-    if (!is_full && !is_stopping) return SS_OK;
+    if (status == SS_OK) return SS_OK;
+    grpc_slice_unref(waiting->message);
     free(waiting);
-    return is_stopping ? ss_fail(error, SS_STOPPING, "the server is stopping")
-                       : ss_fail(error, SS_BUSY,
-                                 "%llu bytes of pushes wait for their commit; the limit is %llu "
-                                 "(push_queue_bytes)",
-                                 (unsigned long long)writer->waiting_bytes,
-                                 (unsigned long long)settings->push_queue_bytes);
+    return status;
+}
+
+void ss_writer_refuse(struct ss_writer *writer, struct ss_call *call, uint64_t id, ss_push_done *done,
+                      const struct ss_error *error)
+{
+    struct waiting *waiting = calloc(1, sizeof *waiting);
+    if (waiting)
+        *waiting = (struct waiting){.call = call,
+                                    .message = grpc_empty_slice(),
+                                    .done = done,
+                                    .id = id,
+                                    .status = error->status,
+                                    .error = *error};
+    pthread_mutex_lock(&writer->lock);
+    const bool is_stopping = writer->is_stopping;
+    if (waiting && !is_stopping) enqueue(writer, waiting);
+    pthread_mutex_unlock(&writer->lock);
+    if (waiting && !is_stopping) return;
+    free(waiting);
+    ss_call_fail(call, error); // no turn comes any more
 }
 
 void ss_writer_do(struct ss_writer *writer, struct ss_writer_task *task)
@@ -134,7 +161,7 @@ static enum ss_status read_push(struct ss_writer *writer, struct waiting *waitin
     if (ss_call_is_gone(waiting->call))
         return ss_fail(error, SS_CANCELLED, "the call was cancelled before its push was begun");
     if (!definitions)
-        return ss_fail(error, SS_VERSION,
+        return ss_fail(error, SS_INVALID,
                        "no definitions were applied to the store yet; 'selfsame apply' does");
     return ss_wire_push_read(definitions, bytes, (size_t)ss_serving_settings(writer->serving)->max_columns,
                              arena, &waiting->push, error);
@@ -160,6 +187,7 @@ static void commit(struct ss_writer *writer, struct waiting *group, size_t count
     size_t taken = 0;
     uint64_t rows = 0;
     for (struct waiting *waiting = group; waiting; waiting = waiting->next) {
+        if (waiting->status != SS_OK) continue;
         waiting->status = pushes && outcomes ? read_push(writer, waiting, arena, &waiting->error)
                                              : ss_fail_memory(&waiting->error, "a commit");
         if (waiting->status != SS_OK) continue;
@@ -224,9 +252,10 @@ static void *run(void *context)
         writer->is_busy = true;
         pthread_mutex_unlock(&writer->lock);
         if (group) run_group(writer, group, count, &arena);
-        if (writer->current && writer->current->step(writer->current, writer->materializer))
-            writer->current = NULL;
+        struct ss_writer_task *task = writer->current; // changed by this thread alone
+        const bool is_over = task && task->step(task, writer->materializer);
         pthread_mutex_lock(&writer->lock);
+        if (is_over) writer->current = NULL;
         writer->is_busy = false;
     }
     pthread_mutex_unlock(&writer->lock);

@@ -17,10 +17,13 @@ void ss_writer_close(struct ss_writer *writer);
 
 // A push waits for its turn: `done` is called on the writer's thread with the answer's bytes or (bytes empty)
 // the error. Takes a reference to the slice and to the call. SS_BUSY: too much waits already.
+typedef void ss_push_done(struct ss_call *call, uint64_t id, struct ss_bytes answer,
+                          const struct ss_error *error);
 enum ss_status ss_writer_push(struct ss_writer *writer, struct ss_call *call, grpc_slice message,
-                              void (*done)(struct ss_call *call, uint64_t id, struct ss_bytes answer,
-                                           const struct ss_error *error),
-                              struct ss_error *error);
+                              ss_push_done *done, struct ss_error *error);
+// The answer to a push that is refused, when its turn comes: after those of pushes before it.
+void ss_writer_refuse(struct ss_writer *writer, struct ss_call *call, uint64_t id, ss_push_done *done,
+                      const struct ss_error *error);
 
 // Work on the store that is no push: `step` is called again and again, between commits, until it says that it
 // is done.

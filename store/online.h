@@ -80,10 +80,13 @@ const char *ss_online_table_name(const struct ss_sha256 *fingerprint, char name[
 // in hex.
 enum ss_status ss_online_get(struct ss_online_txn *txn, const struct ss_sha256 *fingerprint,
                              struct ss_bytes key, struct ss_bytes *state, struct ss_error *error);
-// Its two halves, so that many rows can be found before the first is read: find looks for the row and has its
-// bytes fetched; open (not for row.data NULL) checks them.
+// Its two halves, so that many rows can be found before the first is read: find looks for up to
+// SS_ONLINE_FIND_MOST rows at once and has their bytes fetched (a key of size 0 has none); open (not for
+// row.data NULL) checks them.
+#define SS_ONLINE_FIND_MOST 64
 enum ss_status ss_online_find(struct ss_online_txn *txn, const struct ss_sha256 *fingerprint,
-                              struct ss_bytes key, struct ss_bytes *row, struct ss_error *error);
+                              const struct ss_bytes *keys, size_t count, struct ss_bytes *rows,
+                              struct ss_error *error);
 enum ss_status ss_online_open_row(struct ss_online_txn *txn, const struct ss_sha256 *fingerprint,
                                   struct ss_bytes key, struct ss_bytes row, struct ss_bytes *state,
                                   struct ss_error *error);

@@ -155,6 +155,7 @@ static enum ss_status open_meta(struct online_environment *environment, struct s
     int code = mdb_txn_begin(environment->env, NULL, MDB_RDONLY, &txn);
     if (code == 0) {
         code = mdb_dbi_open(txn, "meta", 0, &environment->meta);
+        if (code == 0) code = mdb_dbi_open(txn, NULL, 0, &environment->main);
         if (code == 0)
             code = mdb_txn_commit(txn);
         else

@@ -12,6 +12,7 @@
 #define MAX_DATABASES 1024
 #define MAX_SLOTS     (MAX_DATABASES - 8)
 #define NAME_SIZE     17
+#define WALKS_KEPT    4
 
 struct online_table {
     char name[NAME_SIZE];
@@ -36,7 +37,7 @@ struct online_environment {
     ino_t inode;
     char *directory;
     MDB_env *env;
-    MDB_dbi meta;
+    MDB_dbi meta, main;      // main: the table of tables
     pthread_mutex_t opening; // held while handles are opened and while a change of tables is committed
     pthread_mutex_t lock;    // of what follows
     struct online_map *map;
@@ -51,6 +52,16 @@ struct ss_online {
     const _Atomic uint64_t *times_made; // ss_online_options
 };
 
+// Where a walk through LMDB's pages starts (online_lmdb_walk.c).
+struct online_walk {
+    size_t snapshot_id; // of which; 0: of none
+    uint32_t slot;      // of the table
+    size_t page_bytes;
+    uint64_t last_page;
+    const uint8_t *base; // page 0
+    const uint8_t *root; // NULL: no walk
+};
+
 struct ss_online_txn {
     struct ss_online_txn *next; // among the idle
     struct online_environment *environment;
@@ -60,9 +71,10 @@ struct ss_online_txn {
     size_t map_capacity;
     struct ss_applied applied;
     uint64_t generation;
-    size_t snapshot_id;     // that these two are of; 0: of none yet
-    uint64_t times_made;    // when the file was last looked at,
-    uint32_t unlooked_left; // and so many snapshots may go without
+    size_t snapshot_id;                   // that these two are of; 0: of none yet
+    uint64_t times_made;                  // when the file was last looked at,
+    uint32_t unlooked_left;               // and so many snapshots may go without
+    struct online_walk walks[WALKS_KEPT]; // by slot
     bool applied_changed, tables_changed;
     bool uses_new; // which tables are meant
 };
@@ -81,6 +93,10 @@ void ss_online_release_map(struct online_environment *environment, struct online
 void ss_online_share_map(struct online_environment *environment, struct online_map *map);
 // Gives a write transaction a map of its own: that one's tables, with room for `capacity`. False: no memory.
 bool ss_online_grow_map(struct ss_online_txn *txn, const struct online_map *from, size_t capacity);
+void ss_online_slot_name(uint32_t slot, char name[NAME_SIZE]);
+// online_lmdb_walk.c: rows[i] is that of keys[i], or data NULL: it is for mdb_get to say.
+void ss_online_walk(struct ss_online_txn *txn, const struct online_table *table, const struct ss_bytes *keys,
+                    size_t count, struct ss_bytes *rows);
 enum ss_status ss_online_require_table(const struct ss_online_txn *txn, const struct ss_sha256 *fingerprint,
                                        struct online_table **table, struct ss_error *error);
 

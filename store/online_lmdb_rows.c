@@ -70,25 +70,35 @@ static MDB_val key_value(struct ss_bytes key)
 }
 
 // Asks for the cache lines of a row, of a long one the first.
-static void fetch(const MDB_val *row)
+static void fetch(struct ss_bytes row)
 {
-    const char *bytes = row->mv_data;
-    const size_t size = row->mv_size < FETCH_BYTES ? row->mv_size : FETCH_BYTES;
-    for (size_t at = 0; at < size; at += CACHE_LINE) __builtin_prefetch(bytes + at);
+    const size_t size = row.size < FETCH_BYTES ? row.size : FETCH_BYTES;
+    for (size_t at = 0; at < size; at += CACHE_LINE) __builtin_prefetch(row.data + at);
+}
+
+static enum ss_status get_row(const struct ss_online_txn *txn, const struct online_table *table,
+                              struct ss_bytes key, struct ss_bytes *row, struct ss_error *error)
+{
+    MDB_val name = key_value(key), found;
+    *row = (struct ss_bytes){NULL, 0};
+    if (key.size == 0) return SS_OK;
+    const int code = mdb_get(txn->txn, table->dbi, &name, &found);
+    if (code == 0) *row = (struct ss_bytes){found.mv_data, found.mv_size};
+    if (code == 0 || code == MDB_NOTFOUND) return SS_OK;
+    return ss_online_fail(txn->environment->directory, code, "reading a row", error);
 }
 
 enum ss_status ss_online_find(struct ss_online_txn *txn, const struct ss_sha256 *fingerprint,
-                              struct ss_bytes key, struct ss_bytes *row, struct ss_error *error)
+                              const struct ss_bytes *keys, size_t count, struct ss_bytes *rows,
+                              struct ss_error *error)
 {
     struct online_table *table;
-    MDB_val name = key_value(key), found;
     SS_TRY(ss_online_require_table(txn, fingerprint, &table, error));
-    const int code = mdb_get(txn->txn, table->dbi, &name, &found);
-    *row = (struct ss_bytes){NULL, 0};
-    if (code == MDB_NOTFOUND) return SS_OK;
-    if (code != 0) return ss_online_fail(txn->environment->directory, code, "reading a row", error);
-    *row = (struct ss_bytes){found.mv_data, found.mv_size};
-    fetch(&found);
+    ss_online_walk(txn, table, keys, count, rows);
+    for (size_t i = 0; i < count; i++) {
+        if (!rows[i].data) SS_TRY(get_row(txn, table, keys[i], &rows[i], error));
+        fetch(rows[i]);
+    }
     return SS_OK;
 }
 
@@ -104,9 +114,11 @@ enum ss_status ss_online_open_row(struct ss_online_txn *txn, const struct ss_sha
 enum ss_status ss_online_get(struct ss_online_txn *txn, const struct ss_sha256 *fingerprint,
                              struct ss_bytes key, struct ss_bytes *state, struct ss_error *error)
 {
+    struct online_table *table;
     struct ss_bytes row;
-    SS_TRY(ss_online_find(txn, fingerprint, key, &row, error));
-    if (row.data) return ss_online_open_row(txn, fingerprint, key, row, state, error);
+    SS_TRY(ss_online_require_table(txn, fingerprint, &table, error));
+    SS_TRY(get_row(txn, table, key, &row, error));
+    if (row.data) return open_row(txn, table, fingerprint, key, row, state, error);
     *state = row;
     return SS_OK;
 }

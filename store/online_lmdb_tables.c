@@ -70,7 +70,7 @@ static struct online_map *create_map(size_t capacity)
     return calloc(1, sizeof(struct online_map) + capacity * sizeof(struct online_table));
 }
 
-static void slot_name(uint32_t slot, char name[NAME_SIZE])
+void ss_online_slot_name(uint32_t slot, char name[NAME_SIZE])
 {
     snprintf(name, NAME_SIZE, "slot%u", slot);
 }
@@ -83,7 +83,7 @@ static int open_slot(struct online_environment *environment, MDB_txn *txn, uint3
     if (slot >= MAX_SLOTS) return MDB_CORRUPTED;
     *dbi = environment->slots[slot];
     if (*dbi != 0) return 0;
-    slot_name(slot, name);
+    ss_online_slot_name(slot, name);
     return mdb_dbi_open(txn, name, flags, dbi);
 }
 

@@ -17,6 +17,7 @@
 
 struct ss_cli {
     const char *directory; // of the store
+    bool has_directory;    // --dir or $SELFSAME_DIR named it
     const char *server;    // NULL: the command works on the folder; else it asks this server (remote.h)
     const char *token_file, *ca_file, *cert_file, *key_file; // for the server; NULL: not given
     bool json;

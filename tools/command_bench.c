@@ -1,43 +1,16 @@
 // bench ingest: events through history and online rows, as a producer would push them, with fsync.
 //
-// A fresh store under the current folder, removed at the end. 30 days of events in the order of their
-// arrival: 99 of 100 arrive 0 to 2 s late, one a day late; few entities have most of them. The events are
-// the same in every run. Timed are ss_push and the close at the end: a short run would otherwise leave the
-// checkpoint of history to nobody. Sizes are those after it.
+// A fresh store under the current folder, removed at the end. Timed are ss_push and the close at the end: a
+// short run would otherwise leave the checkpoint of history to nobody. Sizes are those after it.
 
-#include <errno.h>
-#include <ftw.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "engine/base/number.h"
-#include "materializer/apply.h"
 #include "materializer/push.h"
-#include "tools/cli.h"
-
-#define START_US (INT64_C(1767225600) * SS_SECOND_US) // 2026-01-01T00:00:00Z
-#define SPAN_US  (30 * SS_DAY_US)
-
-static const char definitions_head[] =
-    "entities:\n"
-    "  user: {user_id: int64}\n"
-    "sources:\n"
-    "  payments:\n"
-    "    columns: {user_id: int64, amount: decimal(2), score: float64, paid_at: timestamp, received_at: "
-    "timestamp}\n"
-    "    event_time: paid_at\n"
-    "    arrival: received_at\n"
-    "views:\n"
-    "  spend:\n"
-    "    entity: user\n"
-    "    source: payments\n"
-    "    features:\n";
-static const char *const windows[] = {"1h", "1d", "7d", "30d"};
-static const char *const aggregates[] = {"count", "sum", "mean", "stddev", "min", "max"};
-enum { COLUMN_USER, COLUMN_AMOUNT, COLUMN_SCORE, COLUMN_PAID_AT, COLUMN_RECEIVED_AT, COLUMNS };
+#include "tools/bench_measure.h"
+#include "tools/bench_payments.h"
 
 struct bench {
     struct ss_cli *cli;
@@ -45,8 +18,8 @@ struct bench {
     char directory[32];
     struct ss_materializer *materializer;
     struct ss_arena arena;
-    struct ss_column columns[COLUMNS];
-    uint64_t random;
+    struct ss_column columns[SS_PAYMENTS_COLUMNS];
+    struct ss_payments payments;
     double *batch_seconds;
     size_t batch_count;
     double seconds;       // of all batches
@@ -58,82 +31,33 @@ struct bench {
 
 // ---- Events
 
-static uint64_t next_random(struct bench *bench) // splitmix64
-{
-    uint64_t x = bench->random += UINT64_C(0x9e3779b97f4a7c15);
-    x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    x = (x ^ (x >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return x ^ (x >> 31);
-}
-
-static double next_unit(struct bench *bench) // [0, 1)
-{
-    return (double)(next_random(bench) >> 11) * 0x1p-53;
-}
-
 static bool add_event(struct bench *bench, int64_t index)
 {
-    const double u = next_unit(bench), cents = next_unit(bench),
-                 share = (double)index / (double)bench->event_count;
-    const int64_t arrival_us = START_US + (int64_t)(share * (double)SPAN_US);
-    const bool is_late = next_random(bench) % 100 == 0;
-    const int64_t late_us = is_late ? SS_DAY_US : (int64_t)(next_random(bench) % (2 * SS_SECOND_US));
-    const struct ss_value row[COLUMNS] = {
-        [COLUMN_USER] = {.present = true, .i64 = (int64_t)(u * u * u * (double)bench->entity_count)},
-        [COLUMN_AMOUNT] = {.present = true, .i64 = 100 + (int64_t)(cents * cents * 50000)},
-        [COLUMN_SCORE] = {.present = true, .f64 = next_unit(bench)},
-        [COLUMN_PAID_AT] = {.present = true, .i64 = arrival_us - late_us},
-        [COLUMN_RECEIVED_AT] = {.present = true, .i64 = arrival_us},
+    const struct ss_payment payment = ss_payments_next(&bench->payments, index, 0);
+    const struct ss_value row[SS_PAYMENTS_COLUMNS] = {
+        [SS_PAYMENTS_USER] = {.present = true, .i64 = payment.user},
+        [SS_PAYMENTS_AMOUNT] = {.present = true, .i64 = payment.cents},
+        [SS_PAYMENTS_SCORE] = {.present = true, .f64 = payment.score},
+        [SS_PAYMENTS_PAID_AT] = {.present = true, .i64 = payment.paid_us},
+        [SS_PAYMENTS_RECEIVED_AT] = {.present = true, .i64 = payment.received_us},
     };
-    for (int i = 0; i < COLUMNS; i++)
+    for (int i = 0; i < SS_PAYMENTS_COLUMNS; i++)
         if (!ss_column_append(&bench->columns[i], row[i], &bench->arena)) return false;
     return true;
 }
 
 // ---- The store
 
-static int remove_entry(const char *path, const struct stat *info, int kind, struct FTW *place)
-{
-    (void)info, (void)kind, (void)place;
-    return remove(path);
-}
-
-static enum ss_status compile(struct ss_definitions **definitions, struct ss_error *error)
-{
-    struct ss_buffer text = {0}, report = {0};
-    const struct ss_zone_loader no_zones = {0};
-    size_t error_count;
-    ss_buffer_text(&text, definitions_head);
-    for (size_t w = 0; w < sizeof windows / sizeof *windows; w++)
-        for (size_t a = 0; a < sizeof aggregates / sizeof *aggregates; a++)
-            ss_buffer_format(&text, "      %s_%s: %s(%s) over %s\n", aggregates[a], windows[w], aggregates[a],
-                             a == 0 ? "" : "amount", windows[w]);
-    const struct ss_file file = {"bench.yaml", {(const char *)text.data, text.size}};
-    enum ss_status status = SS_OUT_OF_MEMORY;
-    if (text.failed)
-        ss_fail_memory(error, "the definitions");
-    else
-        status = ss_definitions_compile(&file, 1, &no_zones, definitions, &report, &error_count, error);
-    if (status == SS_FOUND)
-        status = ss_fail(error, SS_INVALID, "bench: %.*s", (int)report.size, (const char *)report.data);
-    ss_buffer_release(&report);
-    ss_buffer_release(&text);
-    return status;
-}
-
 static enum ss_status open_store(struct bench *bench, struct ss_error *error)
 {
-    struct ss_definitions *definitions = NULL;
-    strcpy(bench->directory, "selfsame-bench-XXXXXX");
-    if (!mkdtemp(bench->directory)) {
-        bench->directory[0] = 0;
-        return ss_fail(error, SS_IO, "bench: cannot make a folder here: %s", strerror(errno));
-    }
+    struct ss_buffer text = {0};
+    SS_TRY(ss_bench_make_folder(bench->directory, error));
     SS_TRY(ss_store_create(bench->directory, SS_CLOCK_REPLAY, NULL, error));
     SS_TRY(ss_materializer_open(bench->directory, SS_STORE_WRITE, NULL, &bench->materializer, error));
-    SS_TRY(compile(&definitions, error));
-    const enum ss_status status = ss_apply(bench->materializer, definitions, error);
-    if (status != SS_OK) ss_definitions_destroy(definitions);
+    ss_payments_definitions(&text);
+    const enum ss_status status = ss_bench_apply(bench->materializer, &text, error);
+    ss_buffer_release(&text);
+    bench->payments = ss_payments_begin(bench->entity_count, bench->event_count);
     return status;
 }
 
@@ -142,17 +66,10 @@ static void remove_store(struct bench *bench)
     ss_materializer_close(bench->materializer);
     ss_arena_release(&bench->arena);
     free(bench->batch_seconds);
-    if (bench->directory[0]) nftw(bench->directory, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    ss_bench_remove_folder(bench->directory);
 }
 
 // ---- The run
-
-static double monotonic_seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-}
 
 static void show_progress(struct bench *bench, int64_t done)
 {
@@ -168,13 +85,13 @@ static enum ss_status push_batch(struct bench *bench, int64_t first, int32_t len
 {
     const struct ss_source *source = &bench->materializer->definitions->sources[0];
     struct ss_push_result result;
-    for (int i = 0; i < COLUMNS; i++) ss_column_clear(&bench->columns[i]);
+    for (int i = 0; i < SS_PAYMENTS_COLUMNS; i++) ss_column_clear(&bench->columns[i]);
     for (int32_t i = 0; i < length; i++)
         if (!add_event(bench, first + i)) return ss_fail_memory(error, "a batch of events");
     const struct ss_push push = {.source = source, .length = length, .columns = bench->columns};
-    const double start = monotonic_seconds();
+    const int64_t start_ns = ss_bench_now_ns();
     SS_TRY(ss_push(bench->materializer, &push, &result, error));
-    const double seconds = monotonic_seconds() - start;
+    const double seconds = (double)(ss_bench_now_ns() - start_ns) * 1e-9;
     SS_ASSERT(result.accepted == (uint64_t)length);
     bench->batch_seconds[bench->batch_count++] = seconds;
     bench->seconds += seconds;
@@ -188,7 +105,7 @@ static enum ss_status push_all(struct bench *bench, struct ss_error *error)
     const int64_t batches = (bench->event_count + bench->batch_rows - 1) / bench->batch_rows;
     bench->batch_seconds = calloc((size_t)batches, sizeof *bench->batch_seconds);
     bool ok = bench->batch_seconds != NULL;
-    for (int i = 0; i < COLUMNS && ok; i++)
+    for (int i = 0; i < SS_PAYMENTS_COLUMNS && ok; i++)
         ok = ss_column_init(&bench->columns[i], source->columns[i].type, (int32_t)bench->batch_rows,
                             &bench->arena);
     if (!ok) return ss_fail_memory(error, "a batch of events");
@@ -213,9 +130,9 @@ static enum ss_status read_online_size(struct bench *bench, struct ss_error *err
 static enum ss_status close_and_read_sizes(struct bench *bench, struct ss_error *error)
 {
     SS_TRY(read_online_size(bench, error));
-    const double start = monotonic_seconds();
+    const int64_t start_ns = ss_bench_now_ns();
     ss_materializer_close(bench->materializer);
-    bench->close_seconds = monotonic_seconds() - start;
+    bench->close_seconds = (double)(ss_bench_now_ns() - start_ns) * 1e-9;
     bench->materializer = NULL;
     SS_TRY(ss_materializer_open(bench->directory, SS_STORE_HISTORY, NULL, &bench->materializer, error));
     return ss_history_stats(bench->materializer->store->history, &bench->history, error);
@@ -303,15 +220,7 @@ static int bench_ingest(struct bench *bench)
     return status == SS_OK ? SS_EXIT_OK : ss_cli_fail(&error);
 }
 
-static bool take_count(const char *text, int64_t greatest, int64_t *count)
-{
-    int64_t number;
-    if (!ss_int64_parse(ss_bytes_of(text), &number) || number < 1 || number > greatest) return false;
-    *count = number;
-    return true;
-}
-
-int ss_command_bench(struct ss_cli *cli, int argc, char **argv)
+static int run_ingest(struct ss_cli *cli, int argc, char **argv)
 {
     static const struct option options[] = {{"events", required_argument, NULL, 'e'},
                                             {"entities", required_argument, NULL, 'n'},
@@ -322,14 +231,24 @@ int ss_command_bench(struct ss_cli *cli, int argc, char **argv)
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
         bool ok = true;
         switch (option) {
-        case 'e': ok = take_count(optarg, INT64_C(1) << 40, &bench.event_count); break;
-        case 'n': ok = take_count(optarg, INT64_C(1) << 40, &bench.entity_count); break;
-        case 'b': ok = take_count(optarg, 10000000, &bench.batch_rows); break;
+        case 'e': ok = ss_bench_take_count(optarg, INT64_C(1) << 40, &bench.event_count); break;
+        case 'n': ok = ss_bench_take_count(optarg, INT64_C(1) << 40, &bench.entity_count); break;
+        case 'b': ok = ss_bench_take_count(optarg, 10000000, &bench.batch_rows); break;
         default: return ss_cli_usage(cli, "unknown option");
         }
         if (!ok) return ss_cli_usage(cli, "expected a number from 1 on, got '%s'", optarg);
     }
-    if (optind + 1 != argc || strcmp(argv[optind], "ingest") != 0)
-        return ss_cli_usage(cli, "expected: bench ingest");
+    if (optind != argc) return ss_cli_usage(cli, "there is more than options");
     return bench_ingest(&bench);
+}
+
+int ss_command_bench(struct ss_cli *cli, int argc, char **argv)
+{
+    static const struct {
+        const char *name;
+        int (*run)(struct ss_cli *cli, int argc, char **argv);
+    } kinds[] = {{"ingest", run_ingest}, {"serve", ss_bench_serve}, {"push", ss_bench_push}};
+    for (size_t i = 0; argc > 1 && i < sizeof kinds / sizeof *kinds; i++)
+        if (strcmp(argv[1], kinds[i].name) == 0) return kinds[i].run(cli, argc - 1, argv + 1);
+    return ss_cli_usage(cli, "expected: bench ingest, bench serve or bench push");
 }

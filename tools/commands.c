@@ -197,12 +197,37 @@ static const struct ss_command commands[] = {
      "  selfsame token create scorer --allow read:fraud_v1 --allow push:payments --expires 90d\n"
      "  selfsame token create training --allow 'train:*'\n"
      "  selfsame token revoke scorer\n"},
-    {"bench", ss_command_bench, "bench ingest [--events N] [--entities N] [--batch N]", "measure",
+    {"bench", ss_command_bench, "bench ingest|serve|push [OPTIONS]", "measure",
      "  bench ingest   events of a payment-like source with 24 window features into a fresh store below the "
      "current\n"
-     "                 folder, with fsync: events per second through history and online rows\n\n"
+     "                 folder, with fsync: events per second through history and online rows\n"
+     "    --events N --entities N --batch N\n\n"
+     "  bench serve    lookups of random keys: calls and rows per second, latencies, CPU per call of server "
+     "and "
+     "client\n"
+     "    --server ADDR       that server (--token-file FILE; --server-pid PID: whose CPU to count); else "
+     "one of its "
+     "own\n"
+     "                        over a fresh store of 20 features\n"
+     "    --in-process        no server: --dir, or a fresh store, is read in this process\n"
+     "    --in-flight N       calls at once (64; in process: threads, 1)\n"
+     "    --rate R            instead: so many calls a second at random times; latencies count from when a "
+     "call was "
+     "due\n"
+     "    --stream            on --streams N streams (1) instead of a call each;  --health: health checks "
+     "instead\n"
+     "    --entities-per-call N (1)  --connections N (1)  --seconds S (3)  --warm-up S (0.3)\n"
+     "    --service S --key K --key-type string|int64 --prefix TEXT --entities N\n"
+     "                        keys are TEXT000000000000 up to N, or numbers (bench, user_id, string, user:, "
+     "100,000)\n\n"
+     "  bench push     the events of bench ingest through a server: events and commits per second\n"
+     "    --server ADDR --token-file FILE --server-pid PID   as above\n"
+     "    --batch N (10,000)  --events N  --entities N  --connections N (1)  --in-flight N each (2)\n"
+     "    --rate R            so many events a second;  --live: they happen now\n\n"
      "examples:\n"
-     "  selfsame bench ingest --events 1000000\n",
+     "  selfsame bench ingest --events 1000000\n"
+     "  selfsame bench serve --in-flight 64 --seconds 5\n"
+     "  selfsame bench push --connections 64 --in-flight 1 --batch 1 --events 50000\n",
      .store = SS_ON_NONE},
     {"completion", ss_command_completion, "completion bash|man", "print a completion script, or the man page",
      "examples:\n"

@@ -96,40 +96,31 @@ static const char *option_value(char **argv, int left, const char *name, int *ta
     return argv[0][size] == 0 && left > 1 ? argv[1] : NULL;
 }
 
-static bool is_global(const char *argument, bool *takes_value)
-{
-    static const char *const names[] = {"--dir",        "--now", "--server", "--token-file", "--ca",
-                                        "--cert", "--key"};
-    *takes_value = false;
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        *takes_value = *takes_value || strcmp(argument, names[i]) == 0;
-    return *takes_value || strcmp(argument, "--json") == 0;
-}
-
 // Takes one global option, if that is what argv begins with. Returns how many of argv it is, or -1 after
-// printing an error.
-static int take_global(struct ss_cli *cli, char **argv, int left)
+// printing an error. Options about a server are left to a command that has its own.
+static int take_global(struct ss_cli *cli, char **argv, int left, bool has_own)
 {
+    const char *now = NULL;
     struct {
         const char *name, **value;
-    } const texts[] = {{"--dir", &cli->directory},        {"--server", &cli->server},
-                       {"--token-file", &cli->token_file}, {"--ca", &cli->ca_file},
-                       {"--cert", &cli->cert_file},        {"--key", &cli->key_file}};
-    int taken = 0;
-    bool takes_value;
-    const char *now = option_value(argv, left, "--now", &taken);
-    if (now) return parse_now(cli, now) ? taken : -1;
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-        const char *value = option_value(argv, left, texts[i].name, &taken);
-        if (!value) continue;
-        *texts[i].value = value;
-        return taken;
+    } const texts[] = {{"--dir", &cli->directory},         {"--now", &now},
+                       {"--server", &cli->server},         {"--token-file", &cli->token_file},
+                       {"--ca", &cli->ca_file},            {"--cert", &cli->cert_file},
+                       {"--key", &cli->key_file}};
+    const size_t count = has_own ? 2 : sizeof texts / sizeof *texts;
+    if (strcmp(argv[0], "--json") == 0) {
+        cli->json = true;
+        return 1;
     }
-    if (!is_global(argv[0], &takes_value)) return 0;
-    cli->json = cli->json || !takes_value;
-    if (!takes_value) return 1;
-    fprintf(stderr, "selfsame: %s needs a value\n", argv[0]);
-    return -1;
+    for (size_t i = 0; i < count; i++) {
+        int taken;
+        const char *value = option_value(argv, left, texts[i].name, &taken);
+        if (!value && strcmp(argv[0], texts[i].name) != 0) continue;
+        if (!value) fprintf(stderr, "selfsame: %s needs a value\n", argv[0]);
+        *texts[i].value = value;
+        return !value || (now && !parse_now(cli, now)) ? -1 : taken;
+    }
+    return 0;
 }
 
 // Takes the global options out of argv, wherever they stand before "--". Returns the new argc, or -1 after
@@ -142,7 +133,8 @@ static int take_globals(struct ss_cli *cli, int argc, char **argv)
             while (i < argc) argv[kept++] = argv[i++];
             break;
         }
-        const int taken = take_global(cli, argv + i, argc - i);
+        const struct ss_command *command = kept > 1 ? find_command(argv[1]) : NULL;
+        const int taken = take_global(cli, argv + i, argc - i, command && command->store == SS_ON_NONE);
         if (taken < 0) return -1;
         if (taken == 0) argv[kept++] = argv[i];
         i += taken ? taken : 1;
@@ -170,7 +162,9 @@ static int choose_store(struct ss_cli *cli)
         return ss_cli_usage(cli, "works on a store's folder only, not on server '%s'; %s", cli->server,
                             is_given ? "leave --server out, on the machine that has the folder"
                                      : "add --dir DIR (it is $SELFSAME_SERVER that names the server)");
-    if (!cli->directory) cli->directory = environment("SELFSAME_DIR", "selfsame-store");
+    if (!cli->directory) cli->directory = environment("SELFSAME_DIR", NULL);
+    cli->has_directory = cli->directory != NULL;
+    if (!cli->directory) cli->directory = "selfsame-store";
     return 0;
 }
 

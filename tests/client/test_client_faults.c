@@ -288,6 +288,27 @@ static void a_server_that_comes_back_is_found_again(void **state)
     fake_stop(&second);
 }
 
+// Calls that fail at once do not poll, so somebody else has to, or the connection is not made before gRPC
+// looks after it by itself, every 5 s.
+static void a_server_that_comes_back_is_found_by_calls_that_fail_at_once(void **state)
+{
+    (void)state;
+    struct selfsame_error error;
+    struct fake first = fake_start("127.0.0.1:0", (char *)NULL);
+    struct selfsame_client *loyal = fake_connect(&first);
+    fake_kill(&first);
+    for (int i = 0; i < 10; i++) {
+        assert_int_equal(ask(loyal, "echo", 5000, &error), SELFSAME_UNAVAILABLE);
+        usleep(50000);
+    }
+    struct fake second = fake_start(first.address, (char *)NULL);
+    const int64_t begun = now_ms();
+    while (ask(loyal, "echo", 5000, &error) != SELFSAME_OK && now_ms() - begun < 20000) usleep(50000);
+    assert_in_range(now_ms() - begun, 0, 2500);
+    selfsame_close(loyal);
+    fake_stop(&second);
+}
+
 // ---- Close and callbacks
 
 static atomic_int answers, cancelled, others;
@@ -461,6 +482,7 @@ int main(void)
         cmocka_unit_test(tls_checks_the_server_and_shows_who_we_are),
         cmocka_unit_test(nobody_there_is_unavailable_at_once),
         cmocka_unit_test(a_server_that_comes_back_is_found_again),
+        cmocka_unit_test(a_server_that_comes_back_is_found_by_calls_that_fail_at_once),
         cmocka_unit_test(a_close_cancels_what_is_in_flight),
         cmocka_unit_test(a_blocking_call_keeps_no_other_waiting),
         cmocka_unit_test(a_blocking_call_in_a_callback_is_refused),

@@ -115,6 +115,17 @@ class ServiceTest(harness.StoreTest):
             self.fail(f"the server did not start: {server.text()}")
         return server
 
+    def serve_fails(self, *arguments, **options):
+        """A server that does not start: its message."""
+        process = self.start("serve", *arguments, stdin=subprocess.DEVNULL, **options)
+        try:
+            out, err = process.communicate(timeout=PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            self.fail(f"the server started: {arguments}: {process.communicate()}")
+        self.assertEqual((process.returncode, out), (2, b""), err)
+        return err.decode()
+
     def end(self, server, status=0):
         """SIGTERM, and the exit."""
         if server.process.poll() is None:

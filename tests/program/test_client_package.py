@@ -2,6 +2,7 @@
 selfsame_* comes out of it; the examples work. Needs the environment variable SELFSAME_BUILD (the build's folder)."""
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -58,12 +59,31 @@ class Package(unittest.TestCase):
 
     def test_every_function_of_the_header_is_in_the_library(self):
         header = (self.prefix / "include/selfsame.h").read_text()
-        import re
         declared = set(re.findall(r"SELFSAME_API[^;(]*?\b(selfsame_\w+)\(", header)) - {"selfsame_open"}  # in another library
         defined = {line.split()[-1].split("@")[0] for line in run("nm", "-D", "--defined-only", self.lib / "libselfsame.so").splitlines()}
         self.assertGreater(len(declared), 80)
         self.assertEqual(declared - defined, set())
         self.assertEqual({name for name in defined if name.startswith("selfsame_")} - declared, set())
+
+    def test_the_embedded_library_has_the_same_names_and_opens_folders(self):
+        shared = run("nm", "-D", "--defined-only", self.lib / "libselfsame_embedded.so").splitlines()
+        static = run("nm", "-g", "--defined-only", self.lib / "libselfsame_embedded.a").splitlines()
+        for lines in (shared, static):
+            names = [line.split()[-1].split("@")[0] for line in lines if len(line.split()) == 3]
+            self.assertIn("selfsame_open", names)
+            self.assertIn("selfsame_connect", names)
+            self.assertEqual([name for name in names if not name.startswith(("selfsame_", "SELFSAME_"))], [])
+        source = self.folder / "embedded.c"
+        source.write_text('#include <selfsame.h>\n#include <stdio.h>\nint main(void) { struct selfsame_client *client;\n'
+                          'puts(selfsame_code_name(selfsame_open("/nowhere", &client, NULL))); return 0; }\n')
+        for static in (False, True):
+            libs = run("pkg-config", "--define-prefix", "--libs", *(["--static"] if static else []), "selfsame_embedded",
+                       env=self.environment).split()
+            if static:
+                libs = [str(self.lib / "libselfsame_embedded.a")] + [flag for flag in libs if flag != "-lselfsame_embedded"]
+            program = self.folder / f"embedded{static}"
+            self.compile("cc", "-std=c11", *CFLAGS, *self.flags("--cflags"), source, "-o", program, *libs)
+            self.assertEqual(run(program, env=self.environment), "NOT_FOUND\n")
 
     def test_the_header_is_c11_and_cpp(self):
         for language, compiler in (("c", os.environ.get("CC", "cc")), ("c++", os.environ.get("CXX", "c++"))):
@@ -76,6 +96,16 @@ class Package(unittest.TestCase):
             standard = "-std=c11" if language == "c" else "-std=c++11"
             self.compile(compiler, standard, *CFLAGS, *self.flags("--cflags"), source, "-o", self.folder / "header", *self.flags("--libs"))
             run(self.folder / "header", env=self.environment)
+
+    def test_the_code_of_the_documentation_compiles(self):
+        text = (ROOT / "docs/CLIENT.md").read_text()
+        blocks = re.findall(r"```c\n(.*?)```", text, flags=re.S)
+        self.assertGreater(len(blocks), 2)
+        for block in blocks:
+            source = self.folder / "block.c"
+            own = "" if "struct selfsame_client *client;" in block else "struct selfsame_client *client"
+            source.write_text(f"#include <selfsame.h>\n#include <stdio.h>\nvoid block({own or 'void'});\nvoid block({own or 'void'})\n{{\n{block}}}\n")
+            self.compile("cc", "-std=c11", "-fsyntax-only", "-Wall", "-Wextra", "-Werror", "-Wno-unused-but-set-variable", *self.flags("--cflags"), source)
 
     def build_by_pkg_config(self, name, static):
         program = self.folder / f"{name}{'-static' if static else ''}"
@@ -108,13 +138,13 @@ class Package(unittest.TestCase):
                                 stdout=subprocess.PIPE, text=True)
         self.addCleanup(fake.communicate, "")
         address = "127.0.0.1:" + fake.stdout.readline().split()[1]
-        python = run(PYTHON, ROOT / "examples/client/lookup.py", address, "echo", "user_id", "u1", env=dict(os.environ, PYTHONPATH=str(stubs)))
+        python = run(PYTHON, ROOT / "examples/client/lookup.py", address, "u1", "7", env=dict(os.environ, PYTHONPATH=str(stubs)))
         self.assertEqual(python.split(), ["f0", "0.0", "f1", "0.125"])
         for program in lookups:
-            out = run(program, address, "echo", "user_id", "u1", env=self.environment)
+            out = run(program, address, "u1", "7", env=self.environment)
             self.assertEqual(out.split(), ["f0", "0", "f1", "0.125"], program)
         for program in pushes:
-            out = run(program, address, "payments", "u1", "25000", env=self.environment)
+            out = run(program, address, "u1", "7", "25000", env=self.environment)
             self.assertEqual(out.splitlines(), ["batch 1: 10000 of 10000 rows accepted", "batch 2: 10000 of 10000 rows accepted",
                                                 "batch 3: 5000 of 5000 rows accepted"], program)
 
