@@ -16,8 +16,8 @@ struct ss_ingest_map {  // --map COLUMN=HEADER
 // Where the batches of a load go.
 struct ss_ingest_target {
     void *context;
-    size_t ahead;                // batches that may be on their way at once, from 1 to SS_INGEST_AHEAD_MAX
-    uint64_t batch_bytes;        // a batch ends when its columns have so many. 0: they may be as large as they get
+    size_t ahead;         // batches that may be on their way at once, from 1 to SS_INGEST_AHEAD_MAX
+    uint64_t batch_bytes; // a batch ends when its columns have so many. 0: they may be as large as they get
     const char *spool_directory; // where a stream is kept while it is loaded
     // ss_history_producer
     enum ss_status (*producer)(void *context, const struct ss_source *source, const char *producer,

@@ -26,9 +26,9 @@ struct ss_load {
     struct ss_csv_batch batch;
     char id[SS_LOAD_ID_SIZE]; // the producer, when the file is its own
     const char *producer;
-    uint64_t number;     // of the next batch
+    uint64_t number;      // of the next batch
     uint64_t sent_before; // batches that an earlier load of the file got acknowledged
-    uint64_t done_bytes; // of passes that ended
+    uint64_t done_bytes;  // of passes that ended
     uint64_t total_bytes;
     bool has_deletes;
     bool is_bulk; // and may be: see ss_ingest

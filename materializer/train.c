@@ -269,10 +269,8 @@ enum ss_status ss_train(struct ss_materializer *materializer, const struct ss_tr
     struct ss_train_result filled = {0};
     struct ss_spine_rows rows = {0};
     const struct ss_train_values here = {materializer, begin_here, join_here};
-    struct run run = {.train = train,
-                      .values = train->values ? train->values : &here,
-                      .result = &filled,
-                      .rows = &rows};
+    struct run run = {
+        .train = train, .values = train->values ? train->values : &here, .result = &filled, .rows = &rows};
     enum ss_status status;
     SS_TRY(check_request(train, error));
     SS_TRY(ss_require_service(materializer, train->service, &run.service, error));

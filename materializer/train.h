@@ -9,8 +9,8 @@
 // Where the values of a table come from.
 struct ss_train_values {
     void *context;
-    // Takes the spine, but for its newest_s: that is *newest_seq, the s of every row that has none of its own.
-    // *read_at_us: where the store's clock stands.
+    // Takes the spine, but for its newest_s: that is *newest_seq, the s of every row that has none of its
+    // own. *read_at_us: where the store's clock stands.
     enum ss_status (*begin)(void *context, const struct ss_service *service, const struct ss_spine *spine,
                             uint64_t *newest_seq, int64_t *read_at_us, struct ss_error *error);
     // The rows, as ss_point_in_time gives them.

@@ -342,9 +342,8 @@ int ss_command_apply(struct ss_cli *cli, int argc, char **argv)
         yes = true;
     }
     if (optind == argc) return ss_cli_usage(cli, "which definitions?");
-    const enum ss_status status =
-        cli->server ? apply_there(cli, argv + optind, argc - optind, yes, &error)
-                    : apply_here(cli, argv + optind, argc - optind, yes, &error);
+    const enum ss_status status = cli->server ? apply_there(cli, argv + optind, argc - optind, yes, &error)
+                                              : apply_here(cli, argv + optind, argc - optind, yes, &error);
     if (status == SS_CANCELLED && !error.message[0]) {
         fputs("nothing was changed\n", stderr);
         return SS_EXIT_ERROR;

@@ -29,8 +29,8 @@ struct get {
     bool has_at;
     int64_t at_us;
     struct ss_arena arena;
-    struct ss_remote remote; // --server; client NULL: none
-    struct ss_pinned pinned; // else
+    struct ss_remote remote;         // --server; client NULL: none
+    struct ss_pinned pinned;         // else
     struct ss_wire_read_point point; // of the last lookup
     struct point *points;            // of a server, which pins one for each call, a call apiece
     size_t point_count;
@@ -214,8 +214,7 @@ static enum ss_status look_up_rows(struct get *get, const struct ss_column *keys
             ok = ss_column_append(&inputs[i], request[i], &get->arena);
     }
     if (!ok) return ss_fail_memory(error, "a lookup");
-    struct ss_lookup lookup = {
-        .length = length, .keys = keys, .request = inputs, .wanted = get->wanted};
+    struct ss_lookup lookup = {.length = length, .keys = keys, .request = inputs, .wanted = get->wanted};
     SS_TRY(ss_with_event(service, get->event, get->event_count, length, &get->arena, &lookup.at_hand, error));
     SS_TRY(look_up(get, &lookup, &answer, error));
     for (int32_t row = 0; row < length; row++) {
@@ -281,7 +280,8 @@ static void start_output(struct get *get)
 static bool has_many_points(const struct get *get)
 {
     for (size_t i = 1; i < get->point_count; i++)
-        if (get->points[i].at.t_us != get->points[0].at.t_us || get->points[i].at.seq != get->points[0].at.seq)
+        if (get->points[i].at.t_us != get->points[0].at.t_us ||
+            get->points[i].at.seq != get->points[0].at.seq)
             return true;
     return false;
 }
@@ -296,10 +296,11 @@ static void add_point(struct json_object *object, const struct ss_wire_read_poin
 static void tell_points(struct get *get)
 {
     if (!has_many_points(get)) return;
-    fprintf(stderr,
-            "note: %lld rows are more than the server reads at once: they were read in %zu calls, each at its "
-            "own t and seq; the last is shown, --json tells each row's\n",
-            (long long)get->row_count, get->point_count);
+    fprintf(
+        stderr,
+        "note: %lld rows are more than the server reads at once: they were read in %zu calls, each at its "
+        "own t and seq; the last is shown, --json tells each row's\n",
+        (long long)get->row_count, get->point_count);
     int64_t row = 0;
     for (size_t i = 0; get->rows && i < get->point_count; i++)
         for (; row < get->points[i].end_row; row++)
@@ -356,8 +357,8 @@ static enum ss_status run_here(struct get *get, struct ss_error *error)
     struct ss_materializer *materializer = NULL;
     enum ss_status status = ss_cli_open(get->cli, SS_STORE_READ, &materializer, error);
     if (status == SS_OK) status = ss_pin(materializer, get->has_at, get->at_us, &get->pinned, error);
-    get->point = (struct ss_wire_read_point){get->pinned.t_us, get->pinned.applied.seq,
-                                             get->pinned.is_preview};
+    get->point =
+        (struct ss_wire_read_point){get->pinned.t_us, get->pinned.applied.seq, get->pinned.is_preview};
     if (status == SS_OK) status = get_rows(get, materializer, error);
     ss_unpin(&get->pinned);
     ss_materializer_close(materializer);

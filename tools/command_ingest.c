@@ -264,8 +264,9 @@ static int take_arguments(const struct ss_cli *cli, struct arguments *arguments,
     if (!ingest->producer != !ingest->number)
         return ss_cli_usage(cli, "--producer ID and --batch N go together");
     if (cli->server && ingest->bulk)
-        return ss_cli_usage(cli, "--bulk works on the store's folder; leave it out, and server '%s' gets the "
-                                 "same rows",
+        return ss_cli_usage(cli,
+                            "--bulk works on the store's folder; leave it out, and server '%s' gets the "
+                            "same rows",
                             cli->server);
     if (arguments->threads && !ingest->bulk) return ss_cli_usage(cli, "--threads goes with --bulk");
     if (ingest->producer && ingest->again)

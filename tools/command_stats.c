@@ -10,7 +10,7 @@ struct view_totals {
 };
 
 struct totals {
-    const char *store; // its folder, or the server's address
+    const char *store;                        // its folder, or the server's address
     const struct ss_definitions *definitions; // NULL: none were applied yet
     struct ss_history_stats history;
     uint64_t newest_seq, applied_seq;

@@ -227,8 +227,8 @@ static int train(struct ss_cli *cli, struct ss_train *request)
     clock_gettime(CLOCK_MONOTONIC, &progress.start);
     request->progress = show_progress;
     request->progress_context = &progress;
-    const enum ss_status status = cli->server ? train_there(cli, request, &result, &error)
-                                              : train_here(cli, request, &result, &error);
+    const enum ss_status status =
+        cli->server ? train_there(cli, request, &result, &error) : train_here(cli, request, &result, &error);
     if (progress.shown) fputs("\r\033[K", stderr);
     if (status != SS_OK) return ss_cli_fail(&error);
     print_summary(request, &result, seconds_since(&progress.start));

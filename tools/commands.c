@@ -255,7 +255,8 @@ static void print_bash(void)
         "        [[ \" $commands \" == *\" ${COMP_WORDS[i]} \"* ]] && { command=${COMP_WORDS[i]}; break; }\n"
         "    done\n"
         "    if [[ -z $command ]]; then\n"
-        "        COMPREPLY=($(compgen -W \"$commands --dir --server --token-file --ca --cert --key --json --now --help --version\" -- \"$word\"))\n"
+        "        COMPREPLY=($(compgen -W \"$commands --dir --server --token-file --ca --cert --key --json "
+        "--now --help --version\" -- \"$word\"))\n"
         "    elif [[ $word == -* ]]; then\n"
         "        COMPREPLY=($(compgen -W \"$(selfsame \"$command\" --help | grep -oE -- '--?[a-z][a-z-]*' | "
         "sort "
@@ -284,23 +285,27 @@ static void print_roff(const char *text)
 
 static void print_man(void)
 {
-    puts(".TH SELFSAME 1 \"\" \"selfsame " SS_VERSION_TEXT
-         "\" \"User Commands\"\n"
-         ".SH NAME\nselfsame \\- a feature store: training and serving see the selfsame bits\n"
-         ".SH SYNOPSIS\n.B selfsame\n[\\-\\-dir DIR | \\-\\-server ADDR] [\\-\\-json] [\\-\\-now TIME] COMMAND ...\n"
-         ".SH OPTIONS\n"
-         ".TP\n.B \\-\\-dir DIR\nthe store; the default is $SELFSAME_DIR, else ./selfsame\\-store\n"
-         ".TP\n.B \\-\\-server ADDR\nask this server instead of opening a folder: HOST:PORT, tls:HOST:PORT or "
-         "unix:/PATH; the default is $SELFSAME_SERVER. For get, train, ingest, plan, apply, rebuild and stats, "
-         "with the same results\n"
-         ".TP\n.B \\-\\-token\\-file FILE\nthe token for the server, in the first line; the default is what "
-         "$SELFSAME_TOKEN holds\n"
-         ".TP\n.B \\-\\-ca FILE\nof tls:, PEM of who signed the server's certificate; the default is the "
-         "system's authorities\n"
-         ".TP\n.B \\-\\-cert FILE, \\-\\-key FILE\nof tls:, PEM of the client's own certificate and of its key\n"
-         ".TP\n.B \\-\\-json\nresults as JSON\n"
-         ".TP\n.B \\-\\-now TIME\nmove a replay clock forward to TIME first\n"
-         ".SH COMMANDS");
+    puts(
+        ".TH SELFSAME 1 \"\" \"selfsame " SS_VERSION_TEXT
+        "\" \"User Commands\"\n"
+        ".SH NAME\nselfsame \\- a feature store: training and serving see the selfsame bits\n"
+        ".SH SYNOPSIS\n.B selfsame\n[\\-\\-dir DIR | \\-\\-server ADDR] [\\-\\-json] [\\-\\-now TIME] "
+        "COMMAND ...\n"
+        ".SH OPTIONS\n"
+        ".TP\n.B \\-\\-dir DIR\nthe store; the default is $SELFSAME_DIR, else ./selfsame\\-store\n"
+        ".TP\n.B \\-\\-server ADDR\nask this server instead of opening a folder: HOST:PORT, tls:HOST:PORT or "
+        "unix:/PATH; the default is $SELFSAME_SERVER. For get, train, ingest, plan, apply, rebuild and "
+        "stats, "
+        "with the same results\n"
+        ".TP\n.B \\-\\-token\\-file FILE\nthe token for the server, in the first line; the default is what "
+        "$SELFSAME_TOKEN holds\n"
+        ".TP\n.B \\-\\-ca FILE\nof tls:, PEM of who signed the server's certificate; the default is the "
+        "system's authorities\n"
+        ".TP\n.B \\-\\-cert FILE, \\-\\-key FILE\nof tls:, PEM of the client's own certificate and of its "
+        "key\n"
+        ".TP\n.B \\-\\-json\nresults as JSON\n"
+        ".TP\n.B \\-\\-now TIME\nmove a replay clock forward to TIME first\n"
+        ".SH COMMANDS");
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
         printf(".SS ");
         print_roff(commands[i].usage);

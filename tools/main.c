@@ -23,7 +23,8 @@ static void print_help(FILE *out)
         "  --server ADDR       ask this server instead (default $SELFSAME_SERVER): HOST:PORT, tls:HOST:PORT, "
         "unix:/PATH\n"
         "  --token-file FILE   the token for it, in the first line (default: $SELFSAME_TOKEN is the token)\n"
-        "  --ca FILE           of tls:, who signed the server's certificate; default: the system's authorities\n"
+        "  --ca FILE           of tls:, who signed the server's certificate; default: the system's "
+        "authorities\n"
         "  --cert FILE --key FILE   of tls:, the client's own certificate and its key\n"
         "  --json              results as JSON\n"
         "  --now TIME          move a replay clock forward to TIME first\n"
@@ -103,9 +104,9 @@ static int take_global(struct ss_cli *cli, char **argv, int left, bool has_own)
     const char *now = NULL;
     struct {
         const char *name, **value;
-    } const texts[] = {{"--dir", &cli->directory},         {"--now", &now},
-                       {"--server", &cli->server},         {"--token-file", &cli->token_file},
-                       {"--ca", &cli->ca_file},            {"--cert", &cli->cert_file},
+    } const texts[] = {{"--dir", &cli->directory}, {"--now", &now},
+                       {"--server", &cli->server}, {"--token-file", &cli->token_file},
+                       {"--ca", &cli->ca_file},    {"--cert", &cli->cert_file},
                        {"--key", &cli->key_file}};
     const size_t count = has_own ? 2 : sizeof texts / sizeof *texts;
     if (strcmp(argv[0], "--json") == 0) {
@@ -157,7 +158,8 @@ static int choose_store(struct ss_cli *cli)
     const bool is_any = cli->command->store == SS_ON_NONE;
     if (!is_any && is_given && cli->directory) return ss_cli_usage(cli, "--dir or --server, not both");
     if (!is_any && !cli->directory && !is_given) cli->server = environment("SELFSAME_SERVER", NULL);
-    if (cli->server && !*cli->server) return ss_cli_usage(cli, "--server: expected HOST:PORT, tls:HOST:PORT or unix:/PATH");
+    if (cli->server && !*cli->server)
+        return ss_cli_usage(cli, "--server: expected HOST:PORT, tls:HOST:PORT or unix:/PATH");
     if (cli->server && cli->command->store == SS_ON_FOLDER)
         return ss_cli_usage(cli, "works on a store's folder only, not on server '%s'; %s", cli->server,
                             is_given ? "leave --server out, on the machine that has the folder"

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-
 // ---- The way to it
 
 static bool is_loopback(const char *address)
@@ -53,7 +52,8 @@ enum ss_status ss_remote_open(const struct ss_cli *cli, struct ss_remote *remote
     const char *token = getenv("SELFSAME_TOKEN");
     *remote = (struct ss_remote){.address = cli->server};
     if (cli->has_now)
-        return ss_fail(error, SS_INVALID, "--now moves the clock of a store's folder; leave it out with --server");
+        return ss_fail(error, SS_INVALID,
+                       "--now moves the clock of a store's folder; leave it out with --server");
     selfsame_options_init(&options);
     options.tls = strncmp(cli->server, "tls:", 4) == 0;
     options.address = cli->server + (options.tls ? 4 : 0);
@@ -92,8 +92,9 @@ enum ss_status ss_remote_begin(const struct ss_cli *cli, struct ss_remote *remot
 #define NOTHING_LISTENS "nothing listens there; start it with 'selfsame serve'"
 #define NO_ADDRESS      "its host has no address; check the name"
 #define PLAIN_CLOSED    "the connection was closed; is it a tls: listener, or did the server end?"
-#define TLS_CLOSED \
-    "the connection was closed; does it want a client's certificate (--cert FILE --key FILE), or did it end?"
+#define TLS_CLOSED                                                                                        \
+    "the connection was closed; does it want a client's certificate (--cert FILE --key FILE), or did it " \
+    "end?"
 static const struct {
     const char *said, *means, *means_with_tls; // the last NULL: the same
 } ways_to_fail[] = {
@@ -102,7 +103,8 @@ static const struct {
     {"DNS resolution failed", NO_ADDRESS, NULL},
     {"Domain name not found", NO_ADDRESS, NULL},
     {"certificate verify failed",
-     "its certificate is of no authority that is trusted here; name the one that signed it with --ca FILE", NULL},
+     "its certificate is of no authority that is trusted here; name the one that signed it with --ca FILE",
+     NULL},
     {"not in peer certificate", "its certificate is for another name; connect to the name that it has", NULL},
     {"wrong version number", "it does not speak TLS there; leave 'tls:' out", NULL},
     {"Socket closed", PLAIN_CLOSED, TLS_CLOSED},
@@ -165,10 +167,9 @@ enum ss_status ss_remote_call(struct ss_remote *remote, enum ss_client_method me
 {
     struct selfsame_error failed;
     const bool is_whole = !request->failed;
-    const enum selfsame_code code =
-        is_whole ? ss_client_call(remote->client, method, request->data, request->size, deadline_ms, reply,
-                                  &failed)
-                 : SELFSAME_OK;
+    const enum selfsame_code code = is_whole ? ss_client_call(remote->client, method, request->data,
+                                                              request->size, deadline_ms, reply, &failed)
+                                             : SELFSAME_OK;
     ss_buffer_release(request);
     if (!is_whole) return ss_fail_memory(error, "a request");
     return code == SELFSAME_OK ? SS_OK : ss_remote_fail(remote, &failed, error);
@@ -193,11 +194,11 @@ static enum ss_status check_fingerprint(const struct ss_remote *remote, const st
     char there[SS_SHA256_TEXT_SIZE], here[SS_SHA256_TEXT_SIZE];
     const struct ss_sha256 *ours = &remote->definitions->fingerprint;
     if (memcmp(ours, &live->fingerprint, sizeof *ours) == 0) return SS_OK;
-    return ss_fail(error, SS_VERSION,
-                   "server '%s': its definitions have the fingerprint %s, and here they compile to %s: the two "
-                   "selfsame are of different versions; this one is " SS_VERSION_TEXT,
-                   remote->address, ss_sha256_format(&live->fingerprint, there),
-                   ss_sha256_format(ours, here));
+    return ss_fail(
+        error, SS_VERSION,
+        "server '%s': its definitions have the fingerprint %s, and here they compile to %s: the two "
+        "selfsame are of different versions; this one is " SS_VERSION_TEXT,
+        remote->address, ss_sha256_format(&live->fingerprint, there), ss_sha256_format(ours, here));
 }
 
 static enum ss_status compile(struct ss_remote *remote, struct ss_wire_live *live, struct ss_error *error)
@@ -208,11 +209,12 @@ static enum ss_status compile(struct ss_remote *remote, struct ss_wire_live *liv
     enum ss_status status = ss_definitions_compile(live->files, live->file_count, &zones,
                                                    &remote->definitions, &report, &error_count, error);
     if (status == SS_FOUND)
-        status = ss_fail(error, SS_VERSION,
-                         "server '%s': its definitions do not compile here: the two selfsame are of different "
-                         "versions; this one is " SS_VERSION_TEXT "\n%.*s",
-                         remote->address, (int)(report.size > 600 ? 600 : report.size),
-                         report.size ? (const char *)report.data : "");
+        status =
+            ss_fail(error, SS_VERSION,
+                    "server '%s': its definitions do not compile here: the two selfsame are of different "
+                    "versions; this one is " SS_VERSION_TEXT "\n%.*s",
+                    remote->address, (int)(report.size > 600 ? 600 : report.size),
+                    report.size ? (const char *)report.data : "");
     ss_buffer_release(&report);
     return status == SS_OK ? check_fingerprint(remote, live, error) : status;
 }

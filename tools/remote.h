@@ -1,11 +1,11 @@
 // A server in the place of a store's folder: --server.
 //
-// A command keeps its own reading and printing. The definitions come from the server and are compiled here, so
-// that services and sources are the same structs; only where values come from, or rows go to, is another:
+// A command keeps its own reading and printing. The definitions come from the server and are compiled here,
+// so that services and sources are the same structs; only where values come from, or rows go to, is another:
 // ss_remote_lookup for get, ss_remote_train_values for train, ss_remote_ingest for ingest.
 //
-// What the server says is wrong is said in its words, which are those of the same command on a folder. What is
-// wrong with the way to it begins with "server 'ADDR': ".
+// What the server says is wrong is said in its words, which are those of the same command on a folder. What
+// is wrong with the way to it begins with "server 'ADDR': ".
 #ifndef SS_TOOLS_REMOTE_H
 #define SS_TOOLS_REMOTE_H
 

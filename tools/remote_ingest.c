@@ -1,7 +1,7 @@
 // Batches of a load to a server: one stream, AHEAD of them on their way.
 //
-// A batch is kept until its answer is here. When the connection is lost or the server is busy, a new stream is
-// opened and all that were not answered are sent again, in order: the producer's numbers make that safe. A
+// A batch is kept until its answer is here. When the connection is lost or the server is busy, a new stream
+// is opened and all that were not answered are sent again, in order: the producer's numbers make that safe. A
 // batch whose answer was lost is acknowledged as one that came before, with counts of 0. That goes on until
 // nothing was answered for PATIENCE_MS.
 
@@ -13,14 +13,14 @@
 
 #include "wire/request_write.h"
 
-#define AHEAD       4
-#define PATIENCE_MS 30000
-#define PAUSE_MS    100 // before the second attempt; doubled up to PAUSE_MAX_MS
+#define AHEAD        4
+#define PATIENCE_MS  30000
+#define PAUSE_MS     100 // before the second attempt; doubled up to PAUSE_MAX_MS
 #define PAUSE_MAX_MS 2000
 
 struct ss_remote_ingest {
     struct ss_remote *remote;
-    struct ss_client_duplex *stream; // NULL: none is open
+    struct ss_client_duplex *stream;  // NULL: none is open
     struct ss_buffer messages[AHEAD]; // not answered yet, the oldest first
     size_t count;
     size_t sent; // of them, on this stream
@@ -79,7 +79,8 @@ static enum selfsame_code hear(struct ss_remote_ingest *ingest, struct selfsame_
     ss_client_reply_release(&reply);
     *failed = (struct selfsame_error){.code = SELFSAME_INTERNAL};
     snprintf(failed->message, sizeof failed->message, "server '%s': %s", ingest->remote->address,
-             event == SS_CLIENT_ENDED ? "it ended the stream of pushes" : "it answered more than it was sent");
+             event == SS_CLIENT_ENDED ? "it ended the stream of pushes"
+                                      : "it answered more than it was sent");
     return failed->code;
 }
 

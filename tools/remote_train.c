@@ -56,7 +56,8 @@ static enum ss_status send_spine(struct ss_remote_train *train, const struct ss_
     if (status != SS_OK) return status;
     for (int64_t first = 0; first < spine->length; first += CHUNK_ROWS) {
         const int64_t left = spine->length - first;
-        SS_TRY(send_chunk(train, service, spine, first, left < CHUNK_ROWS ? (int32_t)left : CHUNK_ROWS, error));
+        SS_TRY(
+            send_chunk(train, service, spine, first, left < CHUNK_ROWS ? (int32_t)left : CHUNK_ROWS, error));
     }
     if (ss_client_duplex_half_close(train->call, &failed) == SELFSAME_OK) return SS_OK;
     return ss_remote_fail(train->remote, &failed, error);
@@ -104,9 +105,9 @@ static enum ss_status check_rows(const struct ss_spine *spine, int64_t expected,
     const int64_t left = spine->length - expected;
     const int32_t due = left < SS_BATCH_ROWS ? (int32_t)left : SS_BATCH_ROWS;
     if (first == expected && length == due) return SS_OK;
-    return ss_fail(error, SS_INVALID, "it sent rows %lld to %lld of the training table where %lld to %lld were due",
-                   (long long)first, (long long)first + length, (long long)expected,
-                   (long long)expected + due);
+    return ss_fail(
+        error, SS_INVALID, "it sent rows %lld to %lld of the training table where %lld to %lld were due",
+        (long long)first, (long long)first + length, (long long)expected, (long long)expected + due);
 }
 
 static enum ss_status take_rows(const struct ss_remote_train *train, struct ss_bytes message,

@@ -113,8 +113,7 @@ enum ss_status ss_wire_get_read(struct ss_bytes message, const struct ss_service
     if (rows != (uint64_t)lookup->length)
         return ss_fail(error, SS_INVALID, "the answer has %llu rows where %d were asked for",
                        (unsigned long long)rows, (int)lookup->length);
-    SS_TRY(
-        read_features(message, 7, service, lookup->wanted, lookup->length, arena, answer, error));
+    SS_TRY(read_features(message, 7, service, lookup->wanted, lookup->length, arena, answer, error));
     *point = (struct ss_wire_read_point){(int64_t)number_of(message, 2), number_of(message, 3),
                                          number_of(message, 5) != 0};
     return SS_OK;

@@ -60,7 +60,7 @@ enum ss_status ss_wire_live_read(struct ss_bytes message, struct ss_arena *arena
 struct ss_wire_plan {
     struct ss_planned *planned;
     size_t count;
-    uint64_t error_count; // more than 0: they do not compile,
+    uint64_t error_count;   // more than 0: they do not compile,
     struct ss_bytes report; // and why
 };
 enum ss_status ss_wire_plan_read(struct ss_bytes message, struct ss_arena *arena, struct ss_wire_plan *plan,

@@ -218,7 +218,7 @@ struct read {
     struct ss_wire_refusals *refusals;
     struct ss_arena *arena;
     struct ss_column *out;
-    struct ss_buffer scratch; // a list or a vector
+    struct ss_buffer scratch;  // a list or a vector
     unsigned char last_status; // the greatest that a row may have
 };
 
@@ -591,12 +591,8 @@ enum ss_status ss_wire_feature_read(const struct ss_wire_column *column, struct 
                                     struct ss_arena *arena, struct ss_column *read, uint8_t **statuses,
                                     struct ss_error *error)
 {
-    struct read reading = {.what = "feature",
-                           .column = column,
-                           .want = want,
-                           .rows = rows,
-                           .arena = arena,
-                           .last_status = 3};
+    struct read reading = {
+        .what = "feature", .column = column, .want = want, .rows = rows, .arena = arena, .last_status = 3};
     uint8_t *made = ss_arena_alloc(arena, (size_t)rows + 1);
     if (!made) return ss_fail_memory(error, "an answer");
     SS_TRY(make_column(&reading, read, error));

@@ -71,9 +71,9 @@ static enum ss_status take_push_field(const struct ss_field *field, struct readi
                                       struct ss_error *error)
 {
     static const uint8_t types[] = {
-        [PUSH_ID] = SS_WIRE_VARINT,      [PUSH_SOURCE] = SS_WIRE_BYTES,   [PUSH_COLUMNS] = SS_WIRE_BYTES,
-        [PUSH_ARRIVAL] = SS_WIRE_VARINT, [PUSH_PRODUCER] = SS_WIRE_BYTES, [PUSH_BATCH] = SS_WIRE_VARINT,
-        [PUSH_STRICT] = SS_WIRE_VARINT,  [PUSH_ORIGIN] = SS_WIRE_BYTES,   [PUSH_LINES] = SS_WIRE_BYTES,
+        [PUSH_ID] = SS_WIRE_VARINT,      [PUSH_SOURCE] = SS_WIRE_BYTES,      [PUSH_COLUMNS] = SS_WIRE_BYTES,
+        [PUSH_ARRIVAL] = SS_WIRE_VARINT, [PUSH_PRODUCER] = SS_WIRE_BYTES,    [PUSH_BATCH] = SS_WIRE_VARINT,
+        [PUSH_STRICT] = SS_WIRE_VARINT,  [PUSH_ORIGIN] = SS_WIRE_BYTES,      [PUSH_LINES] = SS_WIRE_BYTES,
         [PUSH_UNPARSED] = SS_WIRE_BYTES, [PUSH_CONTENT_HASH] = SS_WIRE_BYTES};
     struct ss_push *push = &reading->out->push;
     if (field->number >= sizeof types) return SS_OK;
