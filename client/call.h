@@ -20,7 +20,8 @@
     X(SS_CLIENT_LIST, "List")                           \
     X(SS_CLIENT_DESCRIBE, "Describe")                   \
     X(SS_CLIENT_REBUILD, "Rebuild")                     \
-    X(SS_CLIENT_STATS, "Stats")
+    X(SS_CLIENT_STATS, "Stats")                         \
+    X(SS_CLIENT_QUARANTINE, "Quarantine")
 
 enum ss_client_method {
 #define SS_CLIENT_METHOD(name, text) name,

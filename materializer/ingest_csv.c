@@ -67,10 +67,13 @@ static enum ss_status explain_failure(const struct ss_load *load, const struct s
 static void add_result(struct ss_load *load, const struct ss_push_result *pushed, uint64_t rows)
 {
     struct ss_ingest_result *result = &load->result;
+    const uint64_t number = load->ingest->producer ? load->ingest->number : result->batches + 1;
+    const bool is_known = number <= load->sent_before;
     result->rows += rows;
     result->batches++;
-    result->repeated_batches += pushed->repeated;
-    result->already_loaded = pushed->repeated && load->ingest->producer;
+    result->repeated_batches += pushed->repeated && is_known;
+    result->uncounted_batches += pushed->repeated && !is_known;
+    result->already_loaded = pushed->repeated && is_known && load->ingest->producer;
     result->accepted += pushed->accepted;
     result->duplicate += pushed->duplicate;
     result->conflicting += pushed->conflicting;
@@ -150,12 +153,13 @@ enum ss_status ss_load_push_end(struct ss_load *load, struct ss_error *error)
     const struct ss_sha256 hash = ss_load_end_mark();
     struct ss_push push = {0};
     SS_TRY(settle_down_to(load, 0, error));
-    const uint64_t batches = load->result.batches, repeated = load->result.repeated_batches;
     if (load->ingest->producer) return SS_OK;
+    const struct ss_ingest_result of_rows = load->result;
     SS_TRY(ss_load_push(load, &push, &hash, error));
     SS_TRY(settle_down_to(load, 0, error));
-    load->result.batches = batches; // of rows
-    load->result.repeated_batches = repeated;
+    load->result.batches = of_rows.batches;
+    load->result.repeated_batches = of_rows.repeated_batches;
+    load->result.uncounted_batches = of_rows.uncounted_batches;
     return SS_OK;
 }
 

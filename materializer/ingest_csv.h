@@ -56,15 +56,16 @@ struct ss_ingest_result {
     uint64_t rows; // read and pushed, bad ones too
     uint64_t accepted, duplicate, conflicting, quarantined, warned;
     uint64_t batches,
-        repeated_batches;   // repeated: acknowledged by an earlier load that did not come to its end
-    bool already_loaded;    // nothing changed: `again` would load it once more
-    uint64_t seq;           // of the newest commit afterwards
-    char first_reason[256]; // of the first violation
-    char not_visible[256];  // "": all of it is visible. Else why the last batch cannot be seen online yet
-    size_t ignored_count;   // columns of the file that the source does not have
-    char ignored[200];      // their names, as many as fit
-    bool bulk;              // it was loaded so
-    double history_seconds; // until all of it was durable
+        repeated_batches;       // repeated: acknowledged by an earlier load that did not come to its end
+    uint64_t uncounted_batches; // kept by this load, which did not hear what became of their rows
+    bool already_loaded;        // nothing changed: `again` would load it once more
+    uint64_t seq;               // of the newest commit afterwards
+    char first_reason[256];     // of the first violation
+    char not_visible[256];      // "": all of it is visible. Else why the last batch cannot be seen online yet
+    size_t ignored_count;       // columns of the file that the source does not have
+    char ignored[200];          // their names, as many as fit
+    bool bulk;                  // it was loaded so
+    double history_seconds;     // until all of it was durable
     double seconds;
 };
 

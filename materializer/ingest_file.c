@@ -130,7 +130,9 @@ enum ss_status ss_load_choose_producer(struct ss_load *load, struct ss_error *er
     SS_TRY(hash_file(load, &hash, error));
     load->producer = load->ingest->producer;
     load->number = load->ingest->number;
-    if (load->producer) return SS_OK;
+    if (load->producer)
+        return load->target->producer(load->target->context, load->source, load->producer, load->number,
+                                      &load->sent_before, &complete, &hash, error);
     load->producer = load->id;
     load->number = 1;
     for (unsigned n = 1;; n++) {

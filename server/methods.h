@@ -11,6 +11,7 @@ extern const struct ss_method *const ss_method_push, *const ss_method_push_strea
 extern const struct ss_method *const ss_method_training;
 extern const struct ss_method *const ss_method_plan, *const ss_method_apply, *const ss_method_rebuild;
 extern const struct ss_method *const ss_method_list, *const ss_method_describe, *const ss_method_stats;
+extern const struct ss_method *const ss_method_quarantine;
 extern const struct ss_method *const ss_method_health_check, *const ss_method_health_watch;
 extern const struct ss_method *const ss_method_reflection, *const ss_method_reflection_alpha;
 

@@ -29,6 +29,7 @@
     X(DESCRIBE, "Describe")                   \
     X(REBUILD, "Rebuild")                     \
     X(STATS, "Stats")                         \
+    X(QUARANTINE, "Quarantine")               \
     X(HEALTH_CHECK, "Health.Check")           \
     X(HEALTH_WATCH, "Health.Watch")           \
     X(REFLECTION, "Reflection")

@@ -96,6 +96,12 @@ static void print_notes(const struct ss_ingest *ingest, const struct ss_ingest_r
                 result->ignored);
     if (result->repeated_batches && !result->already_loaded)
         fprintf(stderr, "note: an earlier load of this file was interrupted; it was resumed\n");
+    if (result->uncounted_batches)
+        fprintf(
+            stderr,
+            "note: the answers to %llu batches were lost with the connection: their rows are kept, but not "
+            "counted here\n",
+            (unsigned long long)result->uncounted_batches);
     if (result->not_visible[0])
         fprintf(stderr, "selfsame: the rows are kept, but cannot be seen online yet: %s\n",
                 result->not_visible);

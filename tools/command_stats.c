@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "tools/remote.h"
+#include "wire/request_write.h"
 
 struct view_totals {
     uint64_t entities, bytes;
@@ -237,20 +238,67 @@ static enum ss_status each_quarantined(void *context, const struct ss_quarantine
     return SS_OK;
 }
 
+static void begin_list(const struct ss_cli *cli, struct quarantined *list)
+{
+    *list = (struct quarantined){.json = cli->json ? json_object_new_array() : NULL};
+    if (!cli->json)
+        ss_table_init(&list->table, 5, (const char *const[]){"source", "where", "column", "value", "reason"});
+}
+
+static void print_list(struct quarantined *list)
+{
+    if (list->json)
+        ss_cli_print_json(list->json);
+    else
+        ss_table_print(&list->table, stdout);
+}
+
 static enum ss_status show_quarantine(const struct ss_cli *cli, struct ss_materializer *materializer,
                                       const char *source, struct ss_error *error)
 {
-    struct quarantined list = {.json = cli->json ? json_object_new_array() : NULL};
+    struct quarantined list;
     const struct ss_source *known;
     if (source) SS_TRY(ss_require_source(materializer, source, &known, error));
-    if (!cli->json)
-        ss_table_init(&list.table, 5, (const char *const[]){"source", "where", "column", "value", "reason"});
+    begin_list(cli, &list);
     const enum ss_status status =
         ss_history_each_quarantined(materializer->store->history, source, each_quarantined, &list, error);
-    if (cli->json)
-        ss_cli_print_json(list.json);
-    else
-        ss_table_print(&list.table, stdout);
+    print_list(&list);
+    return status;
+}
+
+// A part of the list, from row *first on; then *first is the row behind it.
+static enum ss_status take_part(struct ss_remote *remote, const char *source, struct quarantined *list,
+                                uint64_t *first, bool *is_last, struct ss_error *error)
+{
+    struct ss_buffer request = {0};
+    struct ss_client_reply reply = {0};
+    struct ss_arena arena = {0};
+    struct ss_wire_quarantine part;
+    struct ss_error why;
+    ss_wire_quarantine_write(source, *first, &request);
+    SS_TRY(ss_remote_call(remote, SS_CLIENT_QUARANTINE, &request, SS_REMOTE_PATIENT, &reply, error));
+    enum ss_status status = ss_wire_quarantine_read(ss_remote_bytes(&reply), &arena, &part, &why);
+    if (status != SS_OK) status = ss_remote_misread(remote, &why, error);
+    for (size_t i = 0; status == SS_OK && i < part.count; i++) status = each_quarantined(list, &part.rows[i]);
+    if (status == SS_OK) *first += part.count;
+    if (status == SS_OK) *is_last = part.is_last || part.count == 0;
+    ss_arena_release(&arena);
+    ss_client_reply_release(&reply);
+    return status;
+}
+
+static enum ss_status show_quarantine_there(const struct ss_cli *cli, struct ss_remote *remote,
+                                            const char *source, struct ss_error *error)
+{
+    struct quarantined list;
+    const struct ss_source *known;
+    enum ss_status status = SS_OK;
+    uint64_t first = 0;
+    bool is_last = false;
+    if (source) SS_TRY(ss_require_source(&remote->names, source, &known, error));
+    begin_list(cli, &list);
+    while (status == SS_OK && !is_last) status = take_part(remote, source, &list, &first, &is_last, error);
+    print_list(&list);
     return status;
 }
 
@@ -280,14 +328,19 @@ static enum ss_status stats_here(const struct ss_cli *cli, bool quarantine, cons
     return status;
 }
 
-static enum ss_status stats_there(const struct ss_cli *cli, struct ss_error *error)
+static enum ss_status stats_there(const struct ss_cli *cli, bool quarantine, const char *source,
+                                  struct ss_error *error)
 {
     struct ss_remote remote;
     struct ss_arena arena = {0};
     struct totals totals;
     enum ss_status status = ss_remote_begin(cli, &remote, error);
-    if (status == SS_OK) status = gather_there(&remote, &totals, &arena, error);
-    if (status == SS_OK) show_totals(cli, &totals);
+    if (status == SS_OK && quarantine) {
+        status = show_quarantine_there(cli, &remote, source, error);
+    } else if (status == SS_OK) {
+        status = gather_there(&remote, &totals, &arena, error);
+        if (status == SS_OK) show_totals(cli, &totals);
+    }
     ss_arena_release(&arena);
     ss_remote_close(&remote);
     return status;
@@ -305,11 +358,8 @@ int ss_command_stats(struct ss_cli *cli, int argc, char **argv)
     }
     if (optind < argc && (!quarantine || optind + 1 < argc))
         return ss_cli_usage(cli, "unexpected '%s'", argv[optind]);
-    if (cli->server && quarantine)
-        return ss_cli_usage(cli, "--quarantine reads the store's folder, not server '%s': add --dir DIR",
-                            cli->server);
     const char *source = optind < argc ? argv[optind] : NULL;
-    const enum ss_status status =
-        cli->server ? stats_there(cli, &error) : stats_here(cli, quarantine, source, &error);
+    const enum ss_status status = cli->server ? stats_there(cli, quarantine, source, &error)
+                                              : stats_here(cli, quarantine, source, &error);
     return status == SS_OK ? SS_EXIT_OK : ss_cli_fail(&error);
 }

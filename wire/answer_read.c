@@ -271,3 +271,30 @@ enum ss_status ss_wire_stats_read(struct ss_bytes bytes, struct ss_arena *arena,
             (struct ss_wire_view_stats){part_of(part, 1), number_of(part, 3), number_of(part, 4)};
     return SS_OK;
 }
+
+// ---- Quarantine
+
+static bool read_quarantined(struct ss_bytes bytes, struct ss_arena *arena, struct ss_quarantine_row *row)
+{
+    row->line = number_of(bytes, 3);
+    row->value = part_of(bytes, 5);
+    return copy_name(part_of(bytes, 1), arena, &row->source) &&
+           copy_name(part_of(bytes, 2), arena, &row->file) &&
+           copy_name(part_of(bytes, 4), arena, &row->column) &&
+           copy_name(part_of(bytes, 6), arena, &row->reason);
+}
+
+enum ss_status ss_wire_quarantine_read(struct ss_bytes bytes, struct ss_arena *arena,
+                                       struct ss_wire_quarantine *quarantine, struct ss_error *error)
+{
+    struct ss_message message = ss_message_of(bytes);
+    struct ss_bytes part;
+    SS_TRY(check(bytes, "QuarantineResponse", error));
+    *quarantine = (struct ss_wire_quarantine){.is_last = number_of(bytes, 2) != 0};
+    quarantine->rows = ss_arena_array(arena, count_of(bytes, 1) + 1, sizeof *quarantine->rows);
+    if (!quarantine->rows) return ss_fail_memory(error, "rows in quarantine");
+    while (next_part(&message, 1, &part))
+        if (!read_quarantined(part, arena, &quarantine->rows[quarantine->count++]))
+            return ss_fail_memory(error, "rows in quarantine");
+    return SS_OK;
+}

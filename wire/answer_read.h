@@ -82,4 +82,12 @@ struct ss_wire_stats {
 enum ss_status ss_wire_stats_read(struct ss_bytes message, struct ss_arena *arena,
                                   struct ss_wire_stats *stats, struct ss_error *error);
 
+struct ss_wire_quarantine {
+    struct ss_quarantine_row *rows;
+    size_t count;
+    bool is_last;
+};
+enum ss_status ss_wire_quarantine_read(struct ss_bytes message, struct ss_arena *arena,
+                                       struct ss_wire_quarantine *quarantine, struct ss_error *error);
+
 #endif

@@ -184,6 +184,12 @@ void ss_wire_producer_write(const char *source, const char *producer, uint64_t n
     add_number(message, 3, number);
 }
 
+void ss_wire_quarantine_write(const char *source, uint64_t first, struct ss_buffer *message)
+{
+    add_text(message, 1, source);
+    add_number(message, 2, first);
+}
+
 // ---- Training tables
 
 void ss_wire_training_start_write(const struct ss_service *service, const struct ss_spine *spine,

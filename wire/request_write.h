@@ -15,6 +15,7 @@ bool ss_wire_get_write(const struct ss_service *service, const struct ss_lookup 
 bool ss_wire_push_write(const struct ss_push *push, struct ss_arena *arena, struct ss_buffer *message);
 void ss_wire_producer_write(const char *source, const char *producer, uint64_t number,
                             struct ss_buffer *message);
+void ss_wire_quarantine_write(const char *source /* NULL: all */, uint64_t first, struct ss_buffer *message);
 void ss_wire_training_start_write(const struct ss_service *service, const struct ss_spine *spine,
                                   struct ss_buffer *message);
 // Rows [first, first + length) of the spine.
