@@ -71,11 +71,12 @@ static enum ss_status check_right(struct ss_call *call, struct ss_bytes bytes, s
     struct ss_message message = ss_message_of(bytes);
     struct ss_field field;
     const char *name = "";
-    while (method->is_of_field_1 && name && ss_message_next(&message, &field))
-        if (field.number == 1 && field.type == SS_WIRE_BYTES) name = ss_wire_name(field.bytes, &arena);
-    const enum ss_status status =
-        name ? ss_caller_may(call->shard, call->call, &call->metadata, method->right, name, error)
-             : ss_fail_memory(error, "a call");
+    enum ss_status status = SS_OK;
+    while (method->is_of_field_1 && status == SS_OK && ss_message_next(&message, &field))
+        if (field.number == 1 && field.type == SS_WIRE_BYTES)
+            status = ss_wire_text("name", field.bytes, &arena, &name, error);
+    if (status == SS_OK)
+        status = ss_caller_may(call->shard, call->call, &call->metadata, method->right, name, error);
     ss_arena_release(&arena);
     return status;
 }

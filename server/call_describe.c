@@ -53,9 +53,9 @@ static enum ss_status take_names(const struct ss_admin_request *request, const c
     while (ss_message_next(&message, &field)) {
         if (field.number > 2) continue;
         if (field.type != SS_WIRE_BYTES) return ss_wire_malformed("request", error);
-        const char *name = ss_wire_name(field.bytes, request->arena);
-        if (!name) return ss_fail_memory(error, "a request");
-        *(field.number == 1 ? first : second) = name;
+        const bool is_first = field.number == 1;
+        SS_TRY(ss_wire_text(is_first ? "kind" : "name", field.bytes, request->arena,
+                            is_first ? first : second, error));
     }
     return message.failed ? ss_wire_malformed("request", error) : SS_OK;
 }

@@ -19,10 +19,11 @@ static enum ss_status take_question(const struct ss_admin_request *request, stru
         if (field.number > 3) continue;
         if (field.type != (field.number == 3 ? SS_WIRE_VARINT : SS_WIRE_BYTES))
             return ss_wire_malformed("ProducerRequest", error);
-        if (field.number == 1) question->source = ss_wire_name(field.bytes, request->arena);
-        if (field.number == 2) question->producer = ss_wire_name(field.bytes, request->arena);
+        if (field.number == 1)
+            SS_TRY(ss_wire_text("source", field.bytes, request->arena, &question->source, error));
+        if (field.number == 2)
+            SS_TRY(ss_wire_text("producer", field.bytes, request->arena, &question->producer, error));
         if (field.number == 3) question->batch = field.value;
-        if (!question->source || !question->producer) return ss_fail_memory(error, "a request");
     }
     if (message.failed) return ss_wire_malformed("ProducerRequest", error);
     return question->producer[0] ? SS_OK : ss_fail(error, SS_INVALID, "the request names no producer");

@@ -76,8 +76,7 @@ static enum ss_status take_question(const struct ss_admin_request *request, cons
         if (field.type != (field.number == 1 ? SS_WIRE_BYTES : SS_WIRE_VARINT))
             return ss_wire_malformed("QuarantineRequest", error);
         if (field.number == 2) *first = field.value;
-        if (field.number == 1) *source = ss_wire_name(field.bytes, request->arena);
-        if (!*source) return ss_fail_memory(error, "a request");
+        if (field.number == 1) SS_TRY(ss_wire_text("source", field.bytes, request->arena, source, error));
     }
     return message.failed ? ss_wire_malformed("QuarantineRequest", error) : SS_OK;
 }

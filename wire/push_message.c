@@ -30,13 +30,6 @@ static enum ss_status malformed(struct ss_error *error)
     return ss_wire_malformed("PushRequest", error);
 }
 
-static enum ss_status take_name(struct ss_bytes text, struct ss_arena *arena, const char **name,
-                                struct ss_error *error)
-{
-    *name = ss_wire_name(text, arena);
-    return *name ? SS_OK : ss_fail_memory(error, "a push");
-}
-
 enum ss_status ss_wire_push_peek(struct ss_bytes bytes, struct ss_arena *arena,
                                  struct ss_wire_push_head *head, struct ss_error *error)
 {
@@ -47,7 +40,7 @@ enum ss_status ss_wire_push_peek(struct ss_bytes bytes, struct ss_arena *arena,
         if (field.number == PUSH_ID) head->id = field.value;
         if (field.number != PUSH_SOURCE) continue;
         if (field.type != SS_WIRE_BYTES) return malformed(error);
-        SS_TRY(take_name(field.bytes, arena, &head->source, error));
+        SS_TRY(ss_wire_text("source", field.bytes, arena, &head->source, error));
     }
     return message.failed ? malformed(error) : SS_OK;
 }
@@ -82,12 +75,13 @@ static enum ss_status take_push_field(const struct ss_field *field, struct readi
         return malformed(error);
     switch (field->number) {
     case PUSH_ID: reading->out->id = field->value; break;
-    case PUSH_SOURCE: return take_name(field->bytes, reading->arena, &reading->source_name, error);
+    case PUSH_SOURCE:
+        return ss_wire_text("source", field->bytes, reading->arena, &reading->source_name, error);
     case PUSH_ARRIVAL: reading->arrival = field->value; break;
-    case PUSH_PRODUCER: return take_name(field->bytes, reading->arena, &push->producer, error);
+    case PUSH_PRODUCER: return ss_wire_text("producer", field->bytes, reading->arena, &push->producer, error);
     case PUSH_BATCH: push->number = field->value; break;
     case PUSH_STRICT: push->strict = field->value != 0; break;
-    case PUSH_ORIGIN: return take_name(field->bytes, reading->arena, &reading->origin, error);
+    case PUSH_ORIGIN: return ss_wire_text("origin", field->bytes, reading->arena, &reading->origin, error);
     case PUSH_UNPARSED: reading->unparsed_count++; break;
     case PUSH_CONTENT_HASH: reading->content_hash = field->bytes; break;
     default: break;
@@ -199,9 +193,11 @@ static enum ss_status read_unparsed(struct ss_bytes body, const struct reading *
         if (field.number == 2 && field.type == SS_WIRE_VARINT) row->line = field.value;
         if (field.number < 3 || field.number > 5) continue;
         if (field.type != SS_WIRE_BYTES) return malformed(error);
-        if (field.number == 3) SS_TRY(take_name(field.bytes, reading->arena, &row->column, error));
+        if (field.number == 3)
+            SS_TRY(ss_wire_text("column", field.bytes, reading->arena, &row->column, error));
         if (field.number == 4) row->value = field.bytes;
-        if (field.number == 5) SS_TRY(take_name(field.bytes, reading->arena, &row->reason, error));
+        if (field.number == 5)
+            SS_TRY(ss_wire_text("reason", field.bytes, reading->arena, &row->reason, error));
     }
     return message.failed ? malformed(error) : SS_OK;
 }
@@ -487,6 +483,7 @@ struct ss_bytes ss_wire_push_answer(const struct ss_wire_push *push, const struc
     at = ss_put_fixed64_field(at, 8, result->seq);
     for (size_t i = 0; i < count; i++) at = put_refused(at, &refused[i]);
     at = ss_put_bytes_field(at, 10, result->not_visible, not_visible);
+    ss_wire_mend_text((char *)at - not_visible, not_visible);
     (void)ss_put_bytes_field(at, 12, result->first_reason, first_reason);
     return (struct ss_bytes){(const char *)bytes, size};
 }

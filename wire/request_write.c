@@ -37,9 +37,12 @@ static void add_bytes(struct ss_buffer *message, uint32_t number, const void *da
     if (size) add_part(message, number, data, size);
 }
 
+// A file's name may be no UTF-8, which a text of a message has to be.
 static void add_text(struct ss_buffer *message, uint32_t number, const char *text)
 {
-    if (text) add_bytes(message, number, text, strlen(text));
+    const size_t size = text ? strlen(text) : 0;
+    add_bytes(message, number, text, size);
+    if (size && !message->failed) ss_wire_mend_text((char *)message->data + message->size - size, size);
 }
 
 // Appends a message that was written apart, and releases it.
@@ -229,6 +232,6 @@ void ss_wire_files_write(const struct ss_file *files, size_t count, struct ss_bu
 
 void ss_wire_rebuild_write(const char *const *views, size_t count, bool all, struct ss_buffer *message)
 {
-    for (size_t i = 0; i < count; i++) add_part(message, 1, views[i], strlen(views[i]));
+    for (size_t i = 0; i < count; i++) add_text(message, 1, views[i]);
     add_number(message, 2, all);
 }
