@@ -6,8 +6,8 @@
 // column.
 //
 // Invariants of a decoded column: I1 status is NULL or has `rows` bytes, each an enum selfsame_status.
-//   I2 cells has `rows` values of the type. I3 offsets, where the type has them, point inside of cells or
-//   elements.
+//                                 I2 cells has `rows` values of the type.
+//                                 I3 offsets, where the type has them, point inside of cells or elements.
 #include "client/error.h"
 #include "client/proto_read.h"
 #include "client/values.h"

@@ -92,10 +92,11 @@ static enum ss_status compile(const struct ss_admin_request *request, struct com
         if (status == SS_OK) ss_wire_mend_text(compiled->report, report.size); // it quotes what was sent
     } else if (status == SS_OK &&
                compiled->definitions->source_count + compiled->definitions->entity_count == 0) {
-        status = ss_fail(error, SS_INVALID,
-                         "the definitions define nothing: an apply of them would drop everything");
+        status = ss_fail(error, SS_INVALID, "%s: defines nothing; an apply of it would drop everything",
+                         count ? files[0].path : "the request");
     } else if (status == SS_OK) {
-        status = list_changes(request, compiled, error);
+        status = ss_history_check(request->reader->store->history, compiled->definitions, error);
+        if (status == SS_OK) status = list_changes(request, compiled, error);
     }
     ss_buffer_release(&report);
     if (status == SS_OK) return SS_OK;

@@ -20,6 +20,7 @@
 
 #include "server/access.h"
 #include "server/call.h"
+#include "server/deadlock_check.h"
 #include "server/listen.h"
 #include "server/log.h"
 #include "server/metrics_http.h"
@@ -407,6 +408,7 @@ enum ss_status ss_serve(const char *directory, const char *version, const struct
     pthread_sigmask(SIG_BLOCK, &service->signals, NULL); // before there are threads, which inherit it
     signal(SIGPIPE, SIG_IGN);
     raise_file_limit();
+    ss_deadlock_check_off();
     grpc_init();
     const enum ss_status status = start(service, error);
     if (status == SS_OK) run(service);

@@ -28,6 +28,8 @@ packages='
     grpc-proto       # the health and reflection services of gRPC
     libmicrohttpd-dev # metrics over HTTP
     libsystemd-dev   # tells systemd when the service is ready
+    redis-server     # what tests/bench/serving.sh measures beside
+    redis-tools      # its redis-benchmark
     python3-grpcio   # tests: a client that is not ours
     python3-grpc-tools # its stubs
     libcmocka-dev    # unit tests

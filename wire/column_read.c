@@ -218,7 +218,8 @@ struct read {
     struct ss_wire_refusals *refusals;
     struct ss_arena *arena;
     struct ss_column *out;
-    struct ss_buffer scratch; // a list or a vector
+    struct ss_buffer scratch;  // a list or a vector
+    unsigned char last_status; // the greatest that a row may have
 };
 
 static enum ss_status wrong_type(const struct read *read, const char *got, struct ss_error *error)
@@ -551,7 +552,7 @@ static enum ss_status check_rows(const struct read *read, uint32_t field, struct
     if (column->status.size && column->status.size != (size_t)read->rows)
         return wrong_count(read, (int64_t)column->status.size, error);
     for (size_t i = 0; i < column->status.size; i++)
-        if ((unsigned char)column->status.data[i] > 1)
+        if ((unsigned char)column->status.data[i] > read->last_status)
             return ss_fail(error, SS_INVALID,
                            "%s '%.*s', row %zu: its status is %d; expected 0 (present) or 1 (null)",
                            read->what, NAME(column), i, (unsigned char)column->status.data[i]);
@@ -578,24 +579,45 @@ static enum ss_status read_column(struct read *read, struct ss_error *error)
     return SS_OK;
 }
 
+// `read` has what is wanted of the column.
+static enum ss_status make_column(struct read *read, struct ss_column *column, struct ss_error *error)
+{
+    struct ss_column made;
+    if (!ss_column_init(&made, read->want, read->rows ? read->rows : 1, read->arena))
+        return ss_fail_memory(error, "a column of a request");
+    read->out = &made;
+    const enum ss_status status = read_column(read, error);
+    ss_buffer_release(&read->scratch);
+    if (status == SS_OK) *column = made;
+    return status;
+}
+
 enum ss_status ss_wire_column_read(const char *what, const struct ss_wire_column *column, struct ss_type want,
                                    int32_t rows, struct ss_wire_refusals *refusals, struct ss_arena *arena,
                                    struct ss_column *read, struct ss_error *error)
 {
-    struct ss_column made;
     struct read reading = {.what = what,
                            .column = column,
                            .want = want,
                            .rows = rows,
                            .refusals = refusals,
                            .arena = arena,
-                           .out = &made};
-    if (!ss_column_init(&made, want, rows ? rows : 1, arena))
-        return ss_fail_memory(error, "a column of a request");
-    const enum ss_status status = read_column(&reading, error);
-    ss_buffer_release(&reading.scratch);
-    if (status == SS_OK) *read = made;
-    return status;
+                           .last_status = 1};
+    return make_column(&reading, read, error);
+}
+
+enum ss_status ss_wire_feature_read(const struct ss_wire_column *column, struct ss_type want, int32_t rows,
+                                    struct ss_arena *arena, struct ss_column *read, uint8_t **statuses,
+                                    struct ss_error *error)
+{
+    struct read reading = {
+        .what = "feature", .column = column, .want = want, .rows = rows, .arena = arena, .last_status = 3};
+    uint8_t *made = ss_arena_alloc(arena, (size_t)rows + 1);
+    if (!made) return ss_fail_memory(error, "an answer");
+    SS_TRY(make_column(&reading, read, error));
+    if (column->status.size) memcpy(made, column->status.data, (size_t)rows);
+    *statuses = made;
+    return SS_OK;
 }
 
 // ---- The columns of a message

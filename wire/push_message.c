@@ -4,7 +4,7 @@
 // with the value and the reason, and the other rows go on. The columns that remain are the push.
 //
 // A producer's batch is known by the SHA-256 of what it means: the source, the arrival, every column's name,
-// type and cells. How a sender packs them is no part of it.
+// type and cells. How a sender packs them is no part of it. A sender may give another hash itself.
 
 #include "wire/push_message.h"
 
@@ -21,7 +21,8 @@ enum push_field {
     PUSH_STRICT,
     PUSH_ORIGIN,
     PUSH_LINES,
-    PUSH_UNPARSED
+    PUSH_UNPARSED,
+    PUSH_CONTENT_HASH
 };
 
 static enum ss_status malformed(struct ss_error *error)
@@ -53,6 +54,7 @@ struct reading {
     struct ss_wire_refusals *refusals;
     const char *source_name, *origin;
     uint64_t arrival;
+    struct ss_bytes content_hash;
     size_t unparsed_count, line_count;
     uint64_t *lines;
     int32_t rows;
@@ -62,10 +64,10 @@ static enum ss_status take_push_field(const struct ss_field *field, struct readi
                                       struct ss_error *error)
 {
     static const uint8_t types[] = {
-        [PUSH_ID] = SS_WIRE_VARINT,      [PUSH_SOURCE] = SS_WIRE_BYTES,   [PUSH_COLUMNS] = SS_WIRE_BYTES,
-        [PUSH_ARRIVAL] = SS_WIRE_VARINT, [PUSH_PRODUCER] = SS_WIRE_BYTES, [PUSH_BATCH] = SS_WIRE_VARINT,
-        [PUSH_STRICT] = SS_WIRE_VARINT,  [PUSH_ORIGIN] = SS_WIRE_BYTES,   [PUSH_LINES] = SS_WIRE_BYTES,
-        [PUSH_UNPARSED] = SS_WIRE_BYTES};
+        [PUSH_ID] = SS_WIRE_VARINT,      [PUSH_SOURCE] = SS_WIRE_BYTES,      [PUSH_COLUMNS] = SS_WIRE_BYTES,
+        [PUSH_ARRIVAL] = SS_WIRE_VARINT, [PUSH_PRODUCER] = SS_WIRE_BYTES,    [PUSH_BATCH] = SS_WIRE_VARINT,
+        [PUSH_STRICT] = SS_WIRE_VARINT,  [PUSH_ORIGIN] = SS_WIRE_BYTES,      [PUSH_LINES] = SS_WIRE_BYTES,
+        [PUSH_UNPARSED] = SS_WIRE_BYTES, [PUSH_CONTENT_HASH] = SS_WIRE_BYTES};
     struct ss_push *push = &reading->out->push;
     if (field->number >= sizeof types) return SS_OK;
     if (field->type != types[field->number] &&
@@ -81,6 +83,7 @@ static enum ss_status take_push_field(const struct ss_field *field, struct readi
     case PUSH_STRICT: push->strict = field->value != 0; break;
     case PUSH_ORIGIN: return ss_wire_text("origin", field->bytes, reading->arena, &reading->origin, error);
     case PUSH_UNPARSED: reading->unparsed_count++; break;
+    case PUSH_CONTENT_HASH: reading->content_hash = field->bytes; break;
     default: break;
     }
     return SS_OK;
@@ -101,6 +104,9 @@ static enum ss_status check_head(struct reading *reading, struct ss_error *error
             error, SS_INVALID,
             "source '%s': a producer and a batch number (from 1 on) go together; got '%s' and %llu",
             reading->source_name, push->producer ? push->producer : "", (unsigned long long)push->number);
+    if (reading->content_hash.size && reading->content_hash.size != sizeof push->hash)
+        return ss_fail(error, SS_INVALID, "source '%s': a content_hash has %zu bytes, got %zu",
+                       reading->source_name, sizeof push->hash, reading->content_hash.size);
     if (push->producer && strncmp(push->producer, "file:", 5) == 0 && !reading->origin)
         return ss_fail(error, SS_INVALID, "producer '%s': names that start with 'file:' are for files",
                        push->producer);
@@ -304,9 +310,13 @@ static void hash_column(struct ss_hasher *hasher, const struct ss_column *column
 
 static enum ss_status hash_batch(const struct reading *reading, struct ss_push *push, struct ss_error *error)
 {
-    struct ss_hasher *hasher = push->producer ? ss_hasher_create() : NULL;
     const uint8_t flags = (uint8_t)(push->live | push->strict << 1);
     if (!push->producer) return SS_OK;
+    if (reading->content_hash.size) {
+        memcpy(&push->hash, reading->content_hash.data, sizeof push->hash);
+        return SS_OK;
+    }
+    struct ss_hasher *hasher = ss_hasher_create();
     if (!hasher) return ss_fail_memory(error, "the hash of a push");
     hash_text(hasher, ss_bytes_of(reading->source->name));
     ss_hasher_add(hasher, &flags, 1);
@@ -460,7 +470,9 @@ struct ss_bytes ss_wire_push_answer(const struct ss_wire_push *push, const struc
         push->id,       result->accepted, result->duplicate, result->conflicting, result->quarantined,
         result->warned, result->repeated};
     const size_t count = list_refused(push, result, refused), not_visible = strlen(result->not_visible);
-    size_t size = SS_FIXED64_FIELD_SIZE + ss_bytes_field_size(not_visible);
+    const size_t first_reason = strlen(result->first_reason);
+    size_t size =
+        SS_FIXED64_FIELD_SIZE + ss_bytes_field_size(not_visible) + ss_bytes_field_size(first_reason);
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) size += ss_number_field_size(numbers[i]);
     for (size_t i = 0; i < count; i++)
         size += 1 + ss_varint_size(refused_size(&refused[i])) + refused_size(&refused[i]);
@@ -472,5 +484,6 @@ struct ss_bytes ss_wire_push_answer(const struct ss_wire_push *push, const struc
     for (size_t i = 0; i < count; i++) at = put_refused(at, &refused[i]);
     at = ss_put_bytes_field(at, 10, result->not_visible, not_visible);
     ss_wire_mend_text((char *)at - not_visible, not_visible);
+    (void)ss_put_bytes_field(at, 12, result->first_reason, first_reason);
     return (struct ss_bytes){(const char *)bytes, size};
 }
