@@ -94,9 +94,10 @@ struct ss_client_lane *ss_client_this_lane(void);
 // Runs it soon, once; on the lane's thread only.
 void ss_client_lane_later(struct ss_client_lane *lane, struct ss_client_later *later);
 
-// Completion queues for one blocking call at a time (of GRPC_CQ_PLUCK). NULL: no memory.
+// Completion queues for one blocking call at a time (of GRPC_CQ_PLUCK).
 grpc_completion_queue *ss_client_queue_take(struct ss_client_queues *queues);
 void ss_client_queue_give(struct ss_client_queues *queues, grpc_completion_queue *queue);
+void ss_client_queue_destroy(grpc_completion_queue *queue); // one that was taken and is not given back
 struct ss_client_queues *ss_client_queues_create(void);
 void ss_client_queues_destroy(struct ss_client_queues *queues);
 
