@@ -279,7 +279,9 @@ class Deaf(Limits):
         for n in range(50):
             self.assertEqual(self.visits(client, 1), 1, "others are served meanwhile")
         self.assertLess(self.memory(server) - before, 400 << 20)
+        started = time.monotonic()
         self.wait_until(lambda: Cancelled.gauge(self, server, "selfsame_in_flight") == 0, "nobody reads, for ever")
+        self.assertLess(time.monotonic() - started, 15, "send_timeout ended them, and not the connection's own")
         self.assertEqual(len(list(client.GetTrainingTable(iter(table_requests(1)), timeout=service.PATIENCE))), 2)
         for one in deaf:
             one.close()
