@@ -9,6 +9,8 @@
 #include "server/worker.h"
 #include "wire/training.h"
 
+#define MEMORY_TIMES 16 // of the greatest spine: what one may take. Inputs left out take memory too
+
 struct training {
     struct ss_worker_job job;
     struct ss_call *call;
@@ -173,9 +175,10 @@ static void run(struct ss_worker_job *waiting, struct ss_materializer *reader)
     struct training *training = (struct training *)waiting;
     struct ss_call *call = training->call;
     struct sending sending = {.call = call};
-    struct ss_arena arena = {0};
+    struct ss_arena arena;
     struct ss_error error;
     struct ss_pinned pinned = {0};
+    ss_arena_init(&arena, MEMORY_TIMES * (size_t)ss_serving_settings(call->shard->serving)->max_spine_bytes);
     enum ss_status status = SS_OK;
     if (ss_call_is_gone(call))
         status = ss_fail(&error, SS_CANCELLED, "the call was cancelled before its table was begun");

@@ -157,8 +157,29 @@ static bool is_needed(const struct ss_definitions *definitions, const struct ss_
     return false;
 }
 
-static enum ss_status read_columns(struct reading *reading, const struct ss_definitions *definitions,
-                                   struct ss_column *columns, struct ss_error *error)
+// Before any column takes memory for the rows that a few bytes may claim.
+static enum ss_status check_needed(const struct reading *reading, const struct ss_definitions *definitions,
+                                   struct ss_error *error)
+{
+    const struct ss_source *source = reading->source;
+    for (size_t c = 0; c < source->column_count; c++) {
+        const struct ss_wire_column *column;
+        const char *name = source->columns[c].name;
+        int64_t rows = 0;
+        if (!is_needed(definitions, source, (int)c, reading->out->push.live)) continue;
+        SS_TRY(ss_wire_column_find("column", reading->columns, reading->column_count, name, &column, error));
+        if (!column)
+            return ss_fail(error, SS_INVALID, "source '%s': its column '%s' is missing from the push",
+                           source->name, name);
+        SS_TRY(ss_wire_column_rows("column", column, &rows, error));
+        if (rows != reading->rows)
+            return ss_fail(error, SS_INVALID, "column '%s': expected %d rows as the others have, got %lld",
+                           name, (int)reading->rows, (long long)rows);
+    }
+    return SS_OK;
+}
+
+static enum ss_status read_columns(struct reading *reading, struct ss_column *columns, struct ss_error *error)
 {
     const struct ss_source *source = reading->source;
     for (size_t c = 0; c < source->column_count; c++) {
@@ -168,9 +189,6 @@ static enum ss_status read_columns(struct reading *reading, const struct ss_defi
         if (column)
             SS_TRY(ss_wire_column_read("column", column, source->columns[c].type, reading->rows,
                                        reading->refusals, reading->arena, &columns[c], error));
-        else if (is_needed(definitions, source, (int)c, reading->out->push.live))
-            return ss_fail(error, SS_INVALID, "source '%s': its column '%s' is missing from the push",
-                           source->name, name);
         else if (!ss_column_repeat(source->columns[c].type, (struct ss_value){0}, reading->rows,
                                    reading->arena, &columns[c]))
             return ss_fail_memory(error, "a push");
@@ -361,7 +379,10 @@ static enum ss_status read_rows(struct reading *reading, const struct ss_definit
     if (!columns || !reading->refusals) return ss_fail_memory(error, "a push");
     reading->refusals->refused = ss_arena_array(reading->arena, (size_t)reading->rows + 1, sizeof(bool));
     if (!reading->refusals->refused) return ss_fail_memory(error, "a push");
-    if (reading->rows || !reading->unparsed_count) SS_TRY(read_columns(reading, definitions, columns, error));
+    if (reading->rows || !reading->unparsed_count) {
+        SS_TRY(check_needed(reading, definitions, error));
+        SS_TRY(read_columns(reading, columns, error));
+    }
     for (size_t c = 0; c < reading->source->column_count && !columns[c].validity; c++)
         if (!ss_column_init(&columns[c], reading->source->columns[c].type, 1, reading->arena))
             return ss_fail_memory(error, "a push");

@@ -202,6 +202,10 @@ class Definitions(service.ServiceTest):
         self.assertEqual(len(self.client.List(pb.ListRequest()).items), 0)
         self.assertIn("defines nothing", self.fails(CODE.INVALID_ARGUMENT, self.client.Apply, pb.ApplyRequest()))
 
+    def test_the_fuzzers_definitions_are_these(self):
+        """Otherwise run tests/fuzz/make_wire_corpus.py."""
+        self.assertEqual((harness.ROOT / "tests/fuzz/wire.yaml").read_text(), every_type.DEFINITIONS)
+
     def test_list_and_describe_tell_of_every_definition(self):
         self.client.Apply(pb.ApplyRequest(files=[pb.File(name="every.yaml", text=every_type.DEFINITIONS)]))
         items = {(item.kind, item.name): item for item in self.client.List(pb.ListRequest()).items}
