@@ -28,7 +28,8 @@ enum selfsame_code ss_client_net_call(struct ss_client_net *net, enum ss_client_
     enum selfsame_code code = ss_client_lane_begin(lane, &flight, 0, error);
     if (code != SELFSAME_OK) {
         grpc_call_unref(flight.call);
-        return code; // the queue stays with the call: the client is going away
+        ss_client_queue_destroy(queue); // the client is going away, and its pool with it
+        return code;
     }
     ss_client_unary_start(&unary, net, flight.call, request, size, &unary);
     (void)grpc_completion_queue_pluck(queue, &unary, gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL);

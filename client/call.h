@@ -13,13 +13,15 @@
     X(SS_CLIENT_STREAM_FEATURES, "StreamFeatures")      \
     X(SS_CLIENT_PUSH, "Push")                           \
     X(SS_CLIENT_PUSH_STREAM, "PushStream")              \
+    X(SS_CLIENT_PRODUCER, "Producer")                   \
     X(SS_CLIENT_GET_TRAINING_TABLE, "GetTrainingTable") \
     X(SS_CLIENT_PLAN, "Plan")                           \
     X(SS_CLIENT_APPLY, "Apply")                         \
     X(SS_CLIENT_LIST, "List")                           \
     X(SS_CLIENT_DESCRIBE, "Describe")                   \
     X(SS_CLIENT_REBUILD, "Rebuild")                     \
-    X(SS_CLIENT_STATS, "Stats")
+    X(SS_CLIENT_STATS, "Stats")                         \
+    X(SS_CLIENT_QUARANTINE, "Quarantine")
 
 enum ss_client_method {
 #define SS_CLIENT_METHOD(name, text) name,

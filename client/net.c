@@ -176,14 +176,16 @@ void ss_client_lane_more(struct ss_client_lane *lane)
     atomic_fetch_add_explicit(&lane->ops, 1, memory_order_acq_rel);
 }
 
-// The next turn of watching the connection, with one op of the lane's queue. False: it stands.
-static bool watch(struct ss_client_lane *lane)
+// With the lock. The next turn of watching the connection, which is one op of the lane's queue; none when it
+// stands.
+static void watch(struct ss_client_lane *lane)
 {
     const grpc_connectivity_state state = grpc_channel_check_connectivity_state(lane->channel, 1);
-    if (state == GRPC_CHANNEL_READY) return false;
+    lane->mending = !lane->closing && state != GRPC_CHANNEL_READY;
+    if (!lane->mending) return;
+    ss_client_lane_more(lane);
     grpc_channel_watch_connectivity_state(lane->channel, state, after_ms(MEND_TURN_MS), lane->queue,
                                           &lane->mend);
-    return true;
 }
 
 // A turn has ended: the state has changed, or the time is over.
@@ -193,8 +195,7 @@ static void mend_done(struct ss_client_op *op, bool ok)
         (struct ss_client_lane *)(void *)((char *)op - offsetof(struct ss_client_lane, mend));
     (void)ok;
     pthread_mutex_lock(&lane->lock);
-    lane->mending = !lane->closing && watch(lane);
-    if (lane->mending) ss_client_lane_more(lane);
+    watch(lane);
     pthread_mutex_unlock(&lane->lock);
 }
 
@@ -202,9 +203,7 @@ void ss_client_lane_mend(struct ss_client_lane *lane)
 {
     pthread_mutex_lock(&lane->lock);
     if (!lane->mending && !lane->closing && (lane->has_thread || start_thread(lane))) {
-        atomic_fetch_add_explicit(&lane->ops, 1, memory_order_acq_rel);
-        lane->mending = watch(lane);
-        if (!lane->mending) atomic_fetch_sub_explicit(&lane->ops, 1, memory_order_acq_rel);
+        watch(lane);
         if (lane->sleeps) pthread_cond_broadcast(&lane->changed);
     }
     pthread_mutex_unlock(&lane->lock);

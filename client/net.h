@@ -1,9 +1,9 @@
 // The client's connections over gRPC C core: for the files that make calls on them.
 //
-// A lane is one channel, that is one TCP connection. Its thread runs completions of callbacks and streams: it
-// is started by the first of them, and sleeps while there are none, because a thread that polls would take
-// the answers of blocking calls from the threads that wait for them, and hand them on (measured: net.c).
-// Blocking calls poll for themselves, each on a completion queue of its own from a pool.
+// A lane is one channel, that is one TCP connection. Its thread looks after the connection until it stands,
+// runs completions of callbacks and streams, and sleeps while there are none: a thread that polls would take
+// the answers of blocking calls from the threads that wait for them, and hand them on (docs/CLIENT.md has the
+// figures). Blocking calls poll for themselves, each on a completion queue of its own from a pool.
 #ifndef SS_CLIENT_NET_H
 #define SS_CLIENT_NET_H
 
@@ -84,7 +84,7 @@ enum selfsame_code ss_client_lane_begin(struct ss_client_lane *lane, struct ss_c
                                         size_t ops, struct selfsame_error *error);
 // Unrefs the call. After it the client may be gone.
 void ss_client_lane_end(struct ss_client_lane *lane, struct ss_client_flight *flight);
-// One more op is going to be run; only while one of them is.
+// One more op is going to be run: with the lane's lock, or while one of them is out.
 void ss_client_lane_more(struct ss_client_lane *lane);
 // There is no connection: the lane's thread polls until there is one again. Without somebody who polls,
 // nothing connects, and calls that end at once because there is no connection do not poll.
@@ -94,9 +94,10 @@ struct ss_client_lane *ss_client_this_lane(void);
 // Runs it soon, once; on the lane's thread only.
 void ss_client_lane_later(struct ss_client_lane *lane, struct ss_client_later *later);
 
-// Completion queues for one blocking call at a time (of GRPC_CQ_PLUCK). NULL: no memory.
+// Completion queues for one blocking call at a time (of GRPC_CQ_PLUCK).
 grpc_completion_queue *ss_client_queue_take(struct ss_client_queues *queues);
 void ss_client_queue_give(struct ss_client_queues *queues, grpc_completion_queue *queue);
+void ss_client_queue_destroy(grpc_completion_queue *queue); // one that was taken and is not given back
 struct ss_client_queues *ss_client_queues_create(void);
 void ss_client_queues_destroy(struct ss_client_queues *queues);
 

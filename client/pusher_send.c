@@ -1,14 +1,13 @@
 // Pushers, the side of their thread: batches are sent in order, one at a time, until each has ended.
 //
-//   sealed -> sent -> acknowledged                      the next
-//              |-- try again helps: a pause, the same bytes again
-//              |-- final, with a producer              it and all behind it are given back; the pusher has
-//              stopped
-//              '-- final, without one                  it is given back; the next
+//   sealed -> sent -> acknowledged                  the next
+//              |-- trying again helps               a pause, the same bytes again
+//              |-- final, with a producer           it and all behind it are given back; it has stopped
+//              '-- final, without one               it is given back; the next
 //
-// Invariants: I1 the bytes of a batch never change. I2 with a producer, batch n+1 is first sent after n was
-// acknowledged.
-//   I3 every row that was added is in exactly one callback, in order.
+// Invariants: I1 the bytes of a batch never change.
+//             I2 with a producer, batch n+1 is first sent after n was acknowledged.
+//             I3 every row that was added is in exactly one callback, in order.
 #include "client/error.h"
 #include "client/net_calls.h"
 #include "client/pusher.h"

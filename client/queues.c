@@ -19,7 +19,7 @@ struct ss_client_queues *ss_client_queues_create(void)
     return queues;
 }
 
-static void destroy_queue(grpc_completion_queue *queue)
+void ss_client_queue_destroy(grpc_completion_queue *queue)
 {
     grpc_completion_queue_shutdown(queue);
     while (grpc_completion_queue_pluck(queue, NULL, gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL).type !=
@@ -30,7 +30,7 @@ static void destroy_queue(grpc_completion_queue *queue)
 void ss_client_queues_destroy(struct ss_client_queues *queues)
 {
     if (!queues) return;
-    for (size_t i = 0; i < queues->count; i++) destroy_queue(queues->kept[i]);
+    for (size_t i = 0; i < queues->count; i++) ss_client_queue_destroy(queues->kept[i]);
     pthread_mutex_destroy(&queues->lock);
     free(queues);
 }
@@ -50,5 +50,5 @@ void ss_client_queue_give(struct ss_client_queues *queues, grpc_completion_queue
     const bool kept = queues->count < KEPT_MAX;
     if (kept) queues->kept[queues->count++] = queue;
     pthread_mutex_unlock(&queues->lock);
-    if (!kept) destroy_queue(queue);
+    if (!kept) ss_client_queue_destroy(queue);
 }

@@ -1,24 +1,21 @@
 // libselfsame: the C client of the feature store Selfsame. docs/CLIENT.md is a session that works.
 //
 // What holds everywhere:
-//   Errors     A function that can fail returns an enum selfsame_code and takes a caller-owned `struct
-//   selfsame_error *`
-//              last (NULL is allowed). On failure the outputs are untouched and the inputs stay the caller's.
-//   Setters    return nothing. What is wrong in one (a row that is not there, another type, no
-//              memory) is kept in the request and is the error of the call that sends it; the first
-//              one counts. New rows (xxx_rows) begin without it; a column that could not be made is
-//              an error for good.
+//   Errors     A function that can fail returns an enum selfsame_code and takes a caller-owned
+//              `struct selfsame_error *` last (NULL is allowed). On failure the outputs are untouched and
+//              the inputs stay the caller's.
+//   Setters    return nothing. What is wrong in one (a row that is not there, another type, no memory) is
+//              kept in the request and is the error of the call that sends it; the first one counts. New
+//              rows (xxx_rows) begin without it; a column that could not be made is an error for good.
 //   Ownership  xxx_create/open and xxx_destroy/close belong together; destroying NULL does nothing. Strings
-//   and bytes
-//              handed in are copied. What is handed out as a pointer says until when it lives.
+//              and bytes handed in are copied. What is handed out as a pointer says until when it lives.
 //   Threads    One `selfsame_client` may be used by any number of threads at once. Any other object: one
-//   thread at a
-//              time. An answer, once there, may be read by many.
-//   Callbacks  run on a thread of the library, one at a time per connection. They must not block (no blocking
-//   form, no
-//              close) and may start further calls. Every callback that was promised comes exactly once.
+//              thread at a time (streams say more). An answer, once there, may be read by many.
+//   Callbacks  run on a thread of the library, one at a time per connection. They must not block (no
+//              blocking form, no close) and may start further calls. Every callback that was promised comes
+//              exactly once.
 //   Units      times are int64 microseconds since 1970-01-01 UTC (..._us); waits are milliseconds (..._ms).
-//   Text       `struct selfsame_bytes` is not terminated: printf("%.*s", (int)b.size, (const char *)b.data).
+//   Text       `struct selfsame_bytes` is not terminated: printf("%.*s", (int)b.size, (char *)b.data).
 #ifndef SELFSAME_H
 #define SELFSAME_H
 
@@ -174,8 +171,8 @@ SELFSAME_API struct selfsame_lookup *selfsame_lookup_create(const char *service)
 SELFSAME_API void selfsame_lookup_destroy(struct selfsame_lookup *lookup);
 // Ask for this feature; those asked for come in this order. Without any: all, in the service's order.
 SELFSAME_API void selfsame_lookup_feature(struct selfsame_lookup *lookup, const char *name);
-// A key or a request input. Never NULL to the setters' mind: they take NULL, which means no memory, and do
-// nothing.
+// A key or a request input; the same column when it is asked for again. NULL, which setters take and ignore:
+// it could not be made, which is the error of the call that sends the lookup.
 SELFSAME_API struct selfsame_column *selfsame_lookup_key(struct selfsame_lookup *lookup, const char *name,
                                                          enum selfsame_type type);
 SELFSAME_API struct selfsame_column *selfsame_lookup_input(struct selfsame_lookup *lookup, const char *name,

@@ -4,9 +4,10 @@
 // answer that nobody waits for finds no slot. A slot is free again when its answer goes to the callback, or
 // is taken by selfsame_stream_next.
 //
-// Invariants (under the lock): I1 free_count + flying + ready is the window. I2 a slot flies only while there
-// is a call.
-//   I3 undelivered counts callbacks that run. I4 `call` is NULL or a call whose `ended` has not returned.
+// Invariants, under the lock: I1 free_count + flying + ready is the window.
+//                             I2 a slot flies only while there is a call.
+//                             I3 undelivered counts callbacks that run.
+//                             I4 `call` is NULL or a call whose `ended` has not returned.
 #include "client/answer.h"
 #include "client/error.h"
 #include "client/lookup.h"

@@ -6,8 +6,8 @@
 // column.
 //
 // Invariants of a decoded column: I1 status is NULL or has `rows` bytes, each an enum selfsame_status.
-//   I2 cells has `rows` values of the type. I3 offsets, where the type has them, point inside of cells or
-//   elements.
+//                                 I2 cells has `rows` values of the type.
+//                                 I3 offsets, where the type has them, point inside of cells or elements.
 #include "client/error.h"
 #include "client/proto_read.h"
 #include "client/values.h"
@@ -230,11 +230,35 @@ static enum selfsame_code take_list(const struct parts *parts, struct selfsame_v
     return take_scalars(&inner, STATUS - 1, values->elements, error);
 }
 
+// Most columns are a name, a type and numbers that are all present, in this order: those are taken without
+// the parts. False, and nothing is set: it is another one.
+static bool take_plain(const void *data, size_t size, struct selfsame_values *values)
+{
+    struct ss_client_reader reader = ss_client_read(data, size);
+    struct ss_client_field name, type, cells;
+    if (!ss_client_read_field(&reader, &name) || name.number != NAME || name.kind != SS_CLIENT_BYTES)
+        return false;
+    if (!ss_client_read_field(&reader, &type) || type.number != TYPE || type.kind != SS_CLIENT_VARINT)
+        return false;
+    const uint32_t number = type.value == SELFSAME_TYPE_FLOAT64 ? DOUBLES
+                            : type.value == SELFSAME_TYPE_INT64 || type.value == SELFSAME_TYPE_TIMESTAMP
+                                ? INT64S
+                                : 0;
+    if (!ss_client_read_field(&reader, &cells) || cells.number != number || cells.kind != SS_CLIENT_BYTES)
+        return false;
+    if (reader.at != reader.end || cells.size % 8 || cells.size / 8 != values->rows) return false;
+    values->name = (struct selfsame_bytes){name.data, name.size};
+    values->type = (enum selfsame_type)type.value;
+    values->cells = cells.data;
+    return true;
+}
+
 enum selfsame_code ss_client_values_decode(const void *data, size_t size, size_t rows,
                                            struct selfsame_values *values, struct selfsame_error *error)
 {
-    struct parts parts = {.message = {data, size}};
     *values = (struct selfsame_values){.rows = rows};
+    if (take_plain(data, size, values)) return SELFSAME_OK;
+    struct parts parts = {.message = {data, size}};
     enum selfsame_code code = read_parts(&parts, error);
     if (code == SELFSAME_OK && (parts.type > SELFSAME_TYPE_VECTOR || parts.element > SELFSAME_TYPE_VECTOR ||
                                 parts.scale > UINT32_MAX || parts.length > UINT32_MAX))

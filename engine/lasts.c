@@ -47,18 +47,18 @@ static inline struct ss_bytes load_text(struct bytes_left *left)
     return (struct ss_bytes){(const char *)text, size};
 }
 
-static inline struct ss_value load_value(struct ss_type type, struct bytes_left *left)
+// Member by member: a struct that is put together and then copied waits for itself.
+static inline void load_value(struct ss_type type, struct bytes_left *left, struct ss_value *value)
 {
-    struct ss_value value = {.present = true};
+    value->present = true;
     if (type.id == SS_FLOAT64)
-        value.f64 = load_double(left);
+        value->f64 = load_double(left);
     else if (ss_type_is_text(type))
-        value.text = load_text(left);
+        value->text = load_text(left);
     else if (type.id == SS_BOOL)
-        value.boolean = ss_load_varint(&left->at, &left->fits) != 0;
+        value->boolean = ss_load_varint(&left->at, &left->fits) != 0;
     else
-        value.i64 = ss_unzigzag(ss_load_varint(&left->at, &left->fits));
-    return value;
+        value->i64 = ss_unzigzag(ss_load_varint(&left->at, &left->fits));
 }
 
 // Of group 0: it has no value, and is there unless the state is empty.
@@ -85,7 +85,10 @@ static inline void load_end(const struct ss_group *group, const struct ss_group_
         end->event_time_us = ss_unzigzag(ss_load_varint(&left->at, &left->fits));
         ss_load_varint(&left->at, &left->fits);
     }
-    end->value = has_value ? load_value(group->type, left) : (struct ss_value){0};
+    if (has_value)
+        load_value(group->type, left, &end->value);
+    else
+        end->value = (struct ss_value){0};
 }
 
 // The head: one level of one tile, the size of which is the rest.

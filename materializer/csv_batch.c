@@ -207,6 +207,17 @@ int32_t ss_csv_batch_rows(const struct ss_csv_batch *batch)
     return batch->length + (int32_t)batch->unparsed_count;
 }
 
+uint64_t ss_csv_batch_bytes(const struct ss_csv_batch *batch)
+{
+    uint64_t bytes = batch->unparsed_count ? batch->text_bytes : 0;
+    for (size_t i = 0; i < batch->source->column_count; i++) {
+        const struct ss_column *column = &batch->columns[i];
+        bytes += (uint64_t)column->length * 8;
+        if (ss_type_is_text(column->type)) bytes += (uint64_t)column->offsets[column->length];
+    }
+    return bytes;
+}
+
 struct ss_sha256 ss_csv_batch_hash(struct ss_csv_batch *batch)
 {
     if (!batch->hasher) return ss_sha256_of("", 0);

@@ -37,7 +37,8 @@ enum ss_status ss_csv_batch_add(struct ss_csv_batch *batch, const struct ss_csv_
 // Adds a row without its text going into the hash.
 enum ss_status ss_csv_batch_add_quickly(struct ss_csv_batch *batch, const struct ss_csv_row *row,
                                         struct ss_error *error);
-int32_t ss_csv_batch_rows(const struct ss_csv_batch *batch); // taken: parsed and not
+int32_t ss_csv_batch_rows(const struct ss_csv_batch *batch);   // taken: parsed and not
+uint64_t ss_csv_batch_bytes(const struct ss_csv_batch *batch); // of its columns, and of what does not parse
 // The hash of the text of the rows taken since the last clear; ends the hashing.
 struct ss_sha256 ss_csv_batch_hash(struct ss_csv_batch *batch);
 

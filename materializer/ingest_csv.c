@@ -44,9 +44,9 @@ static enum ss_status check_same_cut(const struct ss_load *load, const struct ss
     struct ss_sha256 before;
     uint64_t last;
     bool found;
-    if (load->ingest->producer) return SS_OK;
-    SS_TRY(ss_history_producer(load->materializer->store->history, load->producer, load->number, &last,
-                               &found, &before, error));
+    if (load->ingest->producer || load->number > load->sent_before) return SS_OK;
+    SS_TRY(load->target->producer(load->target->context, load->source, load->producer, load->number, &last,
+                                  &found, &before, error));
     if (!found || memcmp(&before, hash, sizeof before) == 0) return SS_OK;
     return ss_fail(
         error, SS_CONFLICT,
@@ -67,10 +67,13 @@ static enum ss_status explain_failure(const struct ss_load *load, const struct s
 static void add_result(struct ss_load *load, const struct ss_push_result *pushed, uint64_t rows)
 {
     struct ss_ingest_result *result = &load->result;
+    const uint64_t number = load->ingest->producer ? load->ingest->number : result->batches + 1;
+    const bool is_known = number <= load->sent_before;
     result->rows += rows;
     result->batches++;
-    result->repeated_batches += pushed->repeated;
-    result->already_loaded = pushed->repeated && load->ingest->producer;
+    result->repeated_batches += pushed->repeated && is_known;
+    result->uncounted_batches += pushed->repeated && !is_known;
+    result->already_loaded = pushed->repeated && is_known && load->ingest->producer;
     result->accepted += pushed->accepted;
     result->duplicate += pushed->duplicate;
     result->conflicting += pushed->conflicting;
@@ -81,10 +84,30 @@ static void add_result(struct ss_load *load, const struct ss_push_result *pushed
         memcpy(result->first_reason, pushed->first_reason, sizeof result->first_reason);
 }
 
+// What became of the oldest batch on its way.
+static enum ss_status settle(struct ss_load *load, struct ss_error *error)
+{
+    struct ss_push_result pushed;
+    struct ss_error failed = {0};
+    if (load->target->await(load->target->context, &pushed, &failed) != SS_OK)
+        return explain_failure(load, &failed, error);
+    load->result.history_seconds = ss_load_seconds(load);
+    load->result.seq = pushed.seq;
+    add_result(load, &pushed, load->rows_ahead[0]);
+    load->ahead_count--;
+    memmove(load->rows_ahead, load->rows_ahead + 1, load->ahead_count * sizeof *load->rows_ahead);
+    return SS_OK;
+}
+
+static enum ss_status settle_down_to(struct ss_load *load, size_t ahead, struct ss_error *error)
+{
+    while (load->ahead_count > ahead) SS_TRY(settle(load, error));
+    return SS_OK;
+}
+
 enum ss_status ss_load_push(struct ss_load *load, struct ss_push *push, const struct ss_sha256 *hash,
                             struct ss_error *error)
 {
-    struct ss_push_result pushed;
     struct ss_error failed = {0};
     push->source = load->source;
     push->live = load->ingest->live;
@@ -95,13 +118,11 @@ enum ss_status ss_load_push(struct ss_load *load, struct ss_push *push, const st
     push->file = load->name;
     push->defer_online = load->is_bulk;
     SS_TRY(check_same_cut(load, hash, error));
-    if (ss_push(load->materializer, push, &pushed, &failed) != SS_OK)
+    if (load->target->push(load->target->context, push, &failed) != SS_OK)
         return explain_failure(load, &failed, error);
     load->number++;
-    load->result.history_seconds = ss_load_seconds(load);
-    load->result.seq = pushed.seq;
-    add_result(load, &pushed, (uint64_t)push->length + push->unparsed_count);
-    return SS_OK;
+    load->rows_ahead[load->ahead_count++] = (size_t)push->length + push->unparsed_count;
+    return settle_down_to(load, load->target->ahead - 1, error);
 }
 
 void ss_load_progress(const struct ss_load *load, uint64_t done_bytes)
@@ -130,12 +151,15 @@ static enum ss_status push_batch(struct ss_load *load, const struct ss_csv_reade
 enum ss_status ss_load_push_end(struct ss_load *load, struct ss_error *error)
 {
     const struct ss_sha256 hash = ss_load_end_mark();
-    const uint64_t batches = load->result.batches, repeated = load->result.repeated_batches;
     struct ss_push push = {0};
+    SS_TRY(settle_down_to(load, 0, error));
     if (load->ingest->producer) return SS_OK;
+    const struct ss_ingest_result of_rows = load->result;
     SS_TRY(ss_load_push(load, &push, &hash, error));
-    load->result.batches = batches; // of rows
-    load->result.repeated_batches = repeated;
+    SS_TRY(settle_down_to(load, 0, error));
+    load->result.batches = of_rows.batches;
+    load->result.repeated_batches = of_rows.repeated_batches;
+    load->result.uncounted_batches = of_rows.uncounted_batches;
     return SS_OK;
 }
 
@@ -147,6 +171,14 @@ static bool is_whole(const struct ss_load *load)
     for (size_t i = 0; i < load->source->column_count; i++)
         whole = whole || load->source->columns[i].has_unique_ratio;
     return whole;
+}
+
+// Batches depend on the file alone, and on how much the target takes at a time.
+static bool is_full(const struct ss_load *load)
+{
+    const struct ss_csv_batch *batch = &load->batch;
+    return ss_csv_batch_rows(batch) == SS_INGEST_BATCH_ROWS || batch->text_bytes >= BATCH_BYTES ||
+           (load->target->batch_bytes && ss_csv_batch_bytes(batch) >= load->target->batch_bytes);
 }
 
 static enum ss_status count_rows(const struct ss_load *load, int32_t *count, struct ss_error *error)
@@ -183,9 +215,7 @@ static enum ss_status read_rows(struct ss_load *load, struct ss_csv_reader *read
         if (!has_row) break;
         SS_TRY(ss_csv_batch_add(batch, &row, take, &is_delete, error));
         load->has_deletes = load->has_deletes || is_delete;
-        if (is_whole(load)) continue;
-        if (ss_csv_batch_rows(batch) == SS_INGEST_BATCH_ROWS || batch->text_bytes >= BATCH_BYTES)
-            SS_TRY(push_batch(load, reader, error));
+        if (!is_whole(load) && is_full(load)) SS_TRY(push_batch(load, reader, error));
     }
     SS_TRY(ss_load_check_end(load, ss_csv_reader_offset(reader), error));
     return ss_csv_batch_rows(batch) || load->ingest->producer ? push_batch(load, reader, error) : SS_OK;
@@ -216,16 +246,13 @@ static enum ss_status prepare(struct ss_load *load, struct ss_error *error)
 
 enum ss_status ss_load_note_newest(struct ss_load *load, struct ss_error *error)
 {
-    struct ss_commit newest;
-    SS_TRY(ss_history_newest_commit(load->materializer->store->history, &newest, error));
-    load->result.seq = newest.last_seq;
-    return SS_OK;
+    return load->target->newest_seq(load->target->context, &load->result.seq, error);
 }
 
 // Deletes and what arrives live go by the clock of their commit; what is one batch is no bulk.
 static bool may_be_bulk(const struct ss_load *load)
 {
-    return !load->ingest->live && load->source->op_column < 0 && !is_whole(load);
+    return !load->ingest->target && !load->ingest->live && load->source->op_column < 0 && !is_whole(load);
 }
 
 static enum ss_status run(struct ss_load *load, struct ss_error *error)
@@ -259,8 +286,13 @@ double ss_load_seconds(const struct ss_load *load)
 enum ss_status ss_ingest_csv(struct ss_materializer *materializer, const struct ss_ingest *ingest,
                              struct ss_ingest_result *result, struct ss_error *error)
 {
-    struct ss_load load = {
-        .materializer = materializer, .ingest = ingest, .file = -1, .start_seconds = monotonic_seconds()};
+    struct ss_ingest_store store = {.materializer = materializer};
+    const struct ss_ingest_target here = ingest->target ? *ingest->target : ss_ingest_into(&store);
+    struct ss_load load = {.materializer = materializer,
+                           .ingest = ingest,
+                           .target = &here,
+                           .file = -1,
+                           .start_seconds = monotonic_seconds()};
     const enum ss_status status = run(&load, error);
     load.result.seconds = ss_load_seconds(&load);
     load.result.bulk = load.is_bulk;

@@ -27,7 +27,7 @@ static enum ss_status write_all(const struct ss_load *load, int file, const char
     for (size_t done = 0; done < size;) {
         const ssize_t written = write(file, bytes + done, size - done);
         if (written < 0 && errno != EINTR)
-            return fail_file(load, "cannot be copied to a temporary file in the store", error);
+            return fail_file(load, "cannot be copied to a temporary file", error);
         if (written > 0) done += (size_t)written;
     }
     return SS_OK;
@@ -44,17 +44,17 @@ static enum ss_status copy_stream(const struct ss_load *load, int to, char *byte
     }
 }
 
-// A stream becomes an unlinked file in the store's folder, which has room for its rows anyway.
+// A stream becomes an unlinked file: in the store's folder, which has room for its rows anyway.
 static enum ss_status spool(struct ss_load *load, struct ss_error *error)
 {
     enum ss_status status;
-    const char *directory = load->materializer->store->directory;
+    const char *directory = load->target->spool_directory;
     const size_t size = strlen(directory) + sizeof "/spool-XXXXXX";
     char *path = ss_arena_alloc(&load->arena, size), *bytes = ss_arena_alloc(&load->arena, COPY_BYTES);
     if (!path || !bytes) return ss_fail_memory(error, "a copy of a stream");
     snprintf(path, size, "%s/spool-XXXXXX", directory);
     const int file = mkostemp(path, O_CLOEXEC);
-    if (file < 0) return fail_file(load, "cannot make a temporary file in the store", error);
+    if (file < 0) return fail_file(load, "cannot make a temporary file for it", error);
     unlink(path);
     SS_TRY_GOTO(copy_stream(load, file, bytes, error), out);
     if (load->owns_file) close(load->file);
@@ -107,15 +107,16 @@ static enum ss_status hash_file(struct ss_load *load, struct ss_sha256 *hash, st
 
 // ---- Its producer
 
-static enum ss_status is_complete(const struct ss_load *load, bool *complete, struct ss_error *error)
+static enum ss_status is_complete(struct ss_load *load, bool *complete, struct ss_error *error)
 {
-    struct ss_history *history = load->materializer->store->history;
+    const struct ss_ingest_target *target = load->target;
     const struct ss_sha256 mark = ss_load_end_mark();
     struct ss_sha256 hash;
     uint64_t last;
     bool found;
-    SS_TRY(ss_history_producer(history, load->id, 0, &last, &found, &hash, error));
-    SS_TRY(ss_history_producer(history, load->id, last, &last, &found, &hash, error));
+    SS_TRY(target->producer(target->context, load->source, load->id, 0, &last, &found, &hash, error));
+    load->sent_before = last;
+    SS_TRY(target->producer(target->context, load->source, load->id, last, &last, &found, &hash, error));
     *complete = found && memcmp(&hash, &mark, sizeof mark) == 0;
     return SS_OK;
 }
@@ -129,7 +130,9 @@ enum ss_status ss_load_choose_producer(struct ss_load *load, struct ss_error *er
     SS_TRY(hash_file(load, &hash, error));
     load->producer = load->ingest->producer;
     load->number = load->ingest->number;
-    if (load->producer) return SS_OK;
+    if (load->producer)
+        return load->target->producer(load->target->context, load->source, load->producer, load->number,
+                                      &load->sent_before, &complete, &hash, error);
     load->producer = load->id;
     load->number = 1;
     for (unsigned n = 1;; n++) {

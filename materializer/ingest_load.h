@@ -11,6 +11,9 @@
 struct ss_load {
     struct ss_materializer *materializer;
     const struct ss_ingest *ingest;
+    const struct ss_ingest_target *target;
+    size_t rows_ahead[SS_INGEST_AHEAD_MAX]; // of the batches on their way, the oldest first
+    size_t ahead_count;
     const struct ss_source *source;
     struct ss_ingest_result result;
     double start_seconds; // when it began
@@ -23,8 +26,9 @@ struct ss_load {
     struct ss_csv_batch batch;
     char id[SS_LOAD_ID_SIZE]; // the producer, when the file is its own
     const char *producer;
-    uint64_t number;     // of the next batch
-    uint64_t done_bytes; // of passes that ended
+    uint64_t number;      // of the next batch
+    uint64_t sent_before; // batches that an earlier load of the file got acknowledged
+    uint64_t done_bytes;  // of passes that ended
     uint64_t total_bytes;
     bool has_deletes;
     bool is_bulk; // and may be: see ss_ingest
@@ -43,6 +47,15 @@ enum ss_status ss_load_find_columns(struct ss_load *load, const struct ss_csv_re
 enum ss_status ss_load_check_maps(const struct ss_load *load, struct ss_error *error);
 // Fails if the file now ends elsewhere than when it was hashed.
 enum ss_status ss_load_check_end(const struct ss_load *load, uint64_t end, struct ss_error *error);
+
+// ---- ingest_store.c
+
+// The store itself as the target of a load. The context is the caller's, zeroed but for the materializer.
+struct ss_ingest_store {
+    struct ss_materializer *materializer;
+    struct ss_push_result result; // of the push that was begun
+};
+struct ss_ingest_target ss_ingest_into(struct ss_ingest_store *store);
 
 // ---- ingest_csv.c
 

@@ -257,9 +257,9 @@ static bool *wanted_views(const struct ss_service *service, const bool *wanted, 
     uint64_t *reads = ss_arena_array(arena, words + 1, sizeof *reads);
     bool *views = ss_arena_array(arena, service->view_count + 1, sizeof *views);
     if (!reads || !views) return NULL;
-    for (size_t f = 0; f < service->feature_count; f++)
-        for (size_t w = 0; (!wanted || wanted[f]) && w < words; w++)
-            reads[w] |= service->features[f].reads[w];
+    for (size_t v = 0; v < service->view_count; v++) views[v] = !wanted;
+    for (size_t f = 0; wanted && f < service->feature_count; f++)
+        for (size_t w = 0; wanted[f] && w < words; w++) reads[w] |= service->features[f].reads[w];
     for (size_t r = 0; r < service->read_count; r++)
         if (reads[r / 64] >> (r % 64) & 1) views[service->reads[r].view] = true;
     return views;

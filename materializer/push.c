@@ -227,9 +227,6 @@ static enum ss_status push_group(struct group *group, const struct ss_push *cons
     SS_TRY(ss_history_begin(group->history, error));
     const enum ss_status status = commit_group(group, error);
     ss_history_rollback(group->history);
-    // What cannot be merged now waits for the next push.
-    if (status == SS_OK && group->has_news && !group->is_deferred)
-        (void)ss_history_compact(group->history, SS_COMPACT_NEEDED, NULL);
     return status;
 }
 
@@ -254,11 +251,18 @@ void ss_push_group(struct ss_materializer *materializer, const struct ss_push *c
     ss_arena_release(&group.arena);
 }
 
+// What cannot be merged now waits for the next time.
+void ss_push_settle(struct ss_materializer *materializer)
+{
+    (void)ss_history_compact(materializer->store->history, SS_COMPACT_NEEDED, NULL);
+}
+
 enum ss_status ss_push(struct ss_materializer *materializer, const struct ss_push *push,
                        struct ss_push_result *result, struct ss_error *error)
 {
     struct ss_push_outcome outcome;
     ss_push_group(materializer, &push, 1, &outcome);
+    if (outcome.status == SS_OK && !push->defer_online) ss_push_settle(materializer);
     if (outcome.status == SS_OK)
         *result = outcome.result;
     else if (error)

@@ -57,7 +57,9 @@ struct ss_push_outcome {
 // error.
 void ss_push_group(struct ss_materializer *materializer, const struct ss_push *const *pushes, size_t count,
                    struct ss_push_outcome *outcomes);
-// A group of one.
+// To be called after a group was answered: merges what commits have left in small pieces, now and then.
+void ss_push_settle(struct ss_materializer *materializer);
+// A group of one, settled.
 enum ss_status ss_push(struct ss_materializer *materializer, const struct ss_push *push,
                        struct ss_push_result *result, struct ss_error *error);
 // Makes visible what was deferred. When it fails the rows are kept, the clock stands on, and the next push or

@@ -22,6 +22,7 @@ struct slot { // what a thread has of a block
 
 struct run {
     const struct ss_train *train;
+    const struct ss_train_values *values;
     struct ss_train_result *result;
     const struct ss_service *service;
     struct ss_pool *pool;
@@ -203,7 +204,32 @@ static enum ss_status finish(struct run *run, const struct ss_materializer *mate
     return status;
 }
 
-static enum ss_status join_and_write(struct run *run, struct ss_materializer *materializer,
+// ---- Values from the store's history
+
+static enum ss_status begin_here(void *context, const struct ss_service *service,
+                                 const struct ss_spine *spine, uint64_t *newest_seq, int64_t *read_at_us,
+                                 struct ss_error *error)
+{
+    const struct ss_store *store = ((const struct ss_materializer *)context)->store;
+    struct ss_commit newest;
+    (void)service, (void)spine;
+    *read_at_us = ss_clock_now(store->clock);
+    SS_TRY(ss_history_newest_commit(store->history, &newest, error));
+    *newest_seq = newest.last_seq;
+    return SS_OK;
+}
+
+static enum ss_status join_here(void *context, const struct ss_service *service, const struct ss_spine *spine,
+                                struct ss_pool *pool, const struct ss_point_in_time_sink *sink,
+                                struct ss_error *error)
+{
+    const struct ss_materializer *materializer = context;
+    return ss_point_in_time(materializer->store->history, service, spine, pool, sink, error);
+}
+
+// ---- Together
+
+static enum ss_status join_and_write(struct run *run, const struct ss_materializer *materializer,
                                      struct ss_error *error)
 {
     const struct ss_train *train = run->train;
@@ -212,19 +238,17 @@ static enum ss_status join_and_write(struct run *run, struct ss_materializer *ma
     const size_t slots = ss_pool_threads(run->pool);
     const struct ss_train_layout layout = {train->output, run->rows->columns, run->rows->column_count,
                                            run->service, train->with_status};
-    struct ss_commit newest;
+    const struct ss_train_values *values = run->values;
+    int64_t read_at_us;
     enum ss_status status;
     spine->as_of_event_time = train->as_of_event_time;
     spine->inclusive = train->inclusive;
-    const int64_t read_at_us = ss_clock_now(materializer->store->clock);
-    SS_TRY(ss_history_newest_commit(materializer->store->history, &newest, error));
-    spine->newest_s = newest.last_seq;
-    run->result->newest_seq = newest.last_seq;
+    SS_TRY(values->begin(values->context, run->service, spine, &spine->newest_s, &read_at_us, error));
+    run->result->newest_seq = spine->newest_s;
     run->slots = ss_arena_array(&run->rows->arena, slots, sizeof *run->slots);
     if (!run->slots) return ss_fail_memory(error, "a training table");
     SS_TRY(ss_train_output_open(&layout, slots, &run->output, error));
-    SS_TRY_GOTO(ss_point_in_time(materializer->store->history, run->service, spine, run->pool, &sink, error),
-                out);
+    SS_TRY_GOTO(values->join(values->context, run->service, spine, run->pool, &sink, error), out);
     SS_TRY_GOTO(finish(run, materializer, read_at_us, error), out);
     for (size_t i = 0; i < 4 * slots; i++) run->result->statuses[i % 4] += run->slots[i / 4].statuses[i % 4];
 out:
@@ -244,7 +268,9 @@ enum ss_status ss_train(struct ss_materializer *materializer, const struct ss_tr
 {
     struct ss_train_result filled = {0};
     struct ss_spine_rows rows = {0};
-    struct run run = {.train = train, .result = &filled, .rows = &rows};
+    const struct ss_train_values here = {materializer, begin_here, join_here};
+    struct run run = {
+        .train = train, .values = train->values ? train->values : &here, .result = &filled, .rows = &rows};
     enum ss_status status;
     SS_TRY(check_request(train, error));
     SS_TRY(ss_require_service(materializer, train->service, &run.service, error));

@@ -6,6 +6,19 @@
 #include "materializer/materializer.h"
 #include "materializer/spine.h"
 
+// Where the values of a table come from.
+struct ss_train_values {
+    void *context;
+    // Takes the spine, but for its newest_s: that is *newest_seq, the s of every row that has none of its
+    // own. *read_at_us: where the store's clock stands.
+    enum ss_status (*begin)(void *context, const struct ss_service *service, const struct ss_spine *spine,
+                            uint64_t *newest_seq, int64_t *read_at_us, struct ss_error *error);
+    // The rows, as ss_point_in_time gives them.
+    enum ss_status (*join)(void *context, const struct ss_service *service, const struct ss_spine *spine,
+                           struct ss_pool *pool, const struct ss_point_in_time_sink *sink,
+                           struct ss_error *error);
+};
+
 struct ss_train {
     const char *service;
     struct ss_spine_source spine;
@@ -17,6 +30,7 @@ struct ss_train {
     // NULL: none. Called now and then, by one thread at a time, with how much is done of `total`.
     void (*progress)(void *context, int64_t done, int64_t total);
     void *progress_context;
+    const struct ss_train_values *values; // NULL: the store's history
 };
 
 struct ss_train_result {
@@ -27,8 +41,8 @@ struct ss_train_result {
     struct ss_sha256 digest;
 };
 
-// One output row per spine row, in spine order. Reads history alone. On failure the output is as it was
-// before.
+// One output row per spine row, in spine order. Of the store it reads history alone; with `values` the
+// definitions are all that it takes from the materializer. On failure the output is as it was before.
 enum ss_status ss_train(struct ss_materializer *materializer, const struct ss_train *train,
                         struct ss_train_result *result, struct ss_error *error);
 

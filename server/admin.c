@@ -6,6 +6,7 @@
 
 #include "server/caller.h"
 #include "server/worker.h"
+#include "wire/get_features.h"
 
 struct job {
     struct ss_worker_job job;
@@ -63,13 +64,27 @@ static void run(struct ss_worker_job *waiting, struct ss_materializer *reader)
     release(job);
 }
 
-void ss_admin_message(struct ss_call *call, struct ss_bytes bytes, grpc_slice slice)
+static enum ss_status check_right(struct ss_call *call, struct ss_bytes bytes, struct ss_error *error)
 {
     const struct ss_admin_method *method = (const struct ss_admin_method *)call->method;
+    struct ss_arena arena = {0};
+    struct ss_message message = ss_message_of(bytes);
+    struct ss_field field;
+    const char *name = "";
+    enum ss_status status = SS_OK;
+    while (method->is_of_field_1 && status == SS_OK && ss_message_next(&message, &field))
+        if (field.number == 1 && field.type == SS_WIRE_BYTES)
+            status = ss_wire_text("name", field.bytes, &arena, &name, error);
+    if (status == SS_OK)
+        status = ss_caller_may(call->shard, call->call, &call->metadata, method->right, name, error);
+    ss_arena_release(&arena);
+    return status;
+}
+
+void ss_admin_message(struct ss_call *call, struct ss_bytes bytes, grpc_slice slice)
+{
     struct ss_error error;
-    (void)bytes;
-    enum ss_status status =
-        ss_caller_may(call->shard, call->call, &call->metadata, method->right, "", &error);
+    enum ss_status status = check_right(call, bytes, &error);
     struct job *job = status == SS_OK ? calloc(1, sizeof *job) : NULL;
     if (status == SS_OK && !job) status = ss_fail_memory(&error, "a call");
     if (status == SS_OK) {

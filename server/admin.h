@@ -23,6 +23,7 @@ struct ss_admin_method {
     struct ss_method method;
     enum ss_token_right_kind right; // SS_RIGHT_KINDS: any token will do
     ss_admin_handler handle;
+    bool is_of_field_1; // the right is on what field 1 of the request names
 };
 void ss_admin_message(struct ss_call *call, struct ss_bytes bytes, grpc_slice slice);
 

@@ -21,8 +21,7 @@ static enum ss_status take_file(struct ss_bytes bytes, struct ss_arena *arena, s
         if (field.number > 2) continue;
         if (field.type != SS_WIRE_BYTES) return ss_wire_malformed("File", error);
         if (field.number == 2) file->text = field.bytes;
-        if (field.number == 1) file->path = ss_wire_name(field.bytes, arena);
-        if (!file->path) return ss_fail_memory(error, "a definition file");
+        if (field.number == 1) SS_TRY(ss_wire_text("file name", field.bytes, arena, &file->path, error));
     }
     return message.failed ? ss_wire_malformed("File", error) : SS_OK;
 }
@@ -50,7 +49,7 @@ static enum ss_status take_files(const struct ss_admin_request *request, struct 
 struct compiled {
     struct ss_definitions *definitions; // NULL: they do not compile, see the report
     size_t error_count;
-    const char *report;
+    char *report;
     Selfsame__V1__Change **changes;
     size_t change_count;
 };
@@ -83,19 +82,21 @@ static enum ss_status compile(const struct ss_admin_request *request, struct com
     size_t count = 0;
     struct ss_buffer report = {0};
     const struct ss_zone_loader zones = ss_machine_zones(request->arena);
-    *compiled = (struct compiled){.report = ""};
+    *compiled = (struct compiled){.report = (char *)(uintptr_t) ""};
     SS_TRY(take_files(request, &files, &count, error));
     enum ss_status status = ss_definitions_compile(files, count, &zones, &compiled->definitions, &report,
                                                    &compiled->error_count, error);
     if (status == SS_FOUND) {
         compiled->report = ss_arena_copy(request->arena, report.data, report.size);
         status = compiled->report ? SS_OK : ss_fail_memory(error, "the errors of definitions");
+        if (status == SS_OK) ss_wire_mend_text(compiled->report, report.size); // it quotes what was sent
     } else if (status == SS_OK &&
                compiled->definitions->source_count + compiled->definitions->entity_count == 0) {
-        status = ss_fail(error, SS_INVALID,
-                         "the definitions define nothing: an apply of them would drop everything");
+        status = ss_fail(error, SS_INVALID, "%s: defines nothing; an apply of it would drop everything",
+                         count ? files[0].path : "the request");
     } else if (status == SS_OK) {
-        status = list_changes(request, compiled, error);
+        status = ss_history_check(request->reader->store->history, compiled->definitions, error);
+        if (status == SS_OK) status = list_changes(request, compiled, error);
     }
     ss_buffer_release(&report);
     if (status == SS_OK) return SS_OK;
@@ -114,7 +115,7 @@ static enum ss_status answer_plan(struct ss_admin_request *request, struct ss_by
     response.n_changes = compiled.change_count;
     response.changes = compiled.changes;
     response.error_count = (uint32_t)compiled.error_count;
-    response.report = (char *)(uintptr_t)compiled.report;
+    response.report = compiled.report;
     if (compiled.definitions) {
         response.fingerprint.data = compiled.definitions->fingerprint.bytes;
         response.fingerprint.len = sizeof compiled.definitions->fingerprint;
@@ -133,7 +134,7 @@ struct task {
     struct ss_applying *applying;
     struct ss_definitions *definitions; // of an apply; the materializer's once it is done
     bool is_rebuild, is_all;
-    char **views; // of a rebuild
+    const char **views; // of a rebuild
     size_t view_count;
     struct ss_bytes answer;
     struct ss_arena arena;
@@ -223,7 +224,7 @@ static enum ss_status answer_apply(struct ss_admin_request *request, struct ss_b
     response.n_changes = compiled.change_count;
     response.changes = compiled.changes;
     response.error_count = (uint32_t)compiled.error_count;
-    response.report = (char *)(uintptr_t)compiled.report;
+    response.report = compiled.report;
     if (compiled.definitions) {
         response.fingerprint.data = compiled.definitions->fingerprint.bytes;
         response.fingerprint.len = sizeof compiled.definitions->fingerprint;
@@ -255,8 +256,7 @@ static enum ss_status take_views(const struct ss_admin_request *request, struct 
         if (field.number == 2 && field.type == SS_WIRE_VARINT) task->is_all = field.value != 0;
         if (field.number != 1) continue;
         if (field.type != SS_WIRE_BYTES) return ss_wire_malformed("RebuildRequest", error);
-        task->views[task->view_count] = (char *)(uintptr_t)ss_wire_name(field.bytes, &task->arena);
-        if (!task->views[task->view_count++]) return ss_fail_memory(error, "a rebuild");
+        SS_TRY(ss_wire_text("view", field.bytes, &task->arena, &task->views[task->view_count++], error));
     }
     if (message.failed) return ss_wire_malformed("RebuildRequest", error);
     if (task->is_all == (task->view_count > 0))

@@ -53,9 +53,9 @@ static enum ss_status take_names(const struct ss_admin_request *request, const c
     while (ss_message_next(&message, &field)) {
         if (field.number > 2) continue;
         if (field.type != SS_WIRE_BYTES) return ss_wire_malformed("request", error);
-        const char *name = ss_wire_name(field.bytes, request->arena);
-        if (!name) return ss_fail_memory(error, "a request");
-        *(field.number == 1 ? first : second) = name;
+        const bool is_first = field.number == 1;
+        SS_TRY(ss_wire_text(is_first ? "kind" : "name", field.bytes, request->arena,
+                            is_first ? first : second, error));
     }
     return message.failed ? ss_wire_malformed("request", error) : SS_OK;
 }
@@ -238,6 +238,17 @@ static bool describe_all(const struct ss_definitions *definitions, struct ss_are
     return true;
 }
 
+static bool describe_limits(const struct ss_admin_request *request, Selfsame__V1__DescribeResponse *response)
+{
+    const struct ss_settings *settings = ss_serving_settings(request->serving);
+    response->limits = ss_arena_array(request->arena, 1, sizeof *response->limits);
+    if (!response->limits) return false;
+    selfsame__v1__limits__init(response->limits);
+    response->limits->max_message_bytes = (uint64_t)settings->max_message_bytes;
+    response->limits->max_entities = (uint64_t)settings->max_entities;
+    return true;
+}
+
 static enum ss_status describe(const struct ss_admin_request *request, const char *kind, const char *name,
                                Selfsame__V1__DescribeResponse *response, struct ss_error *error)
 {
@@ -248,7 +259,8 @@ static enum ss_status describe(const struct ss_admin_request *request, const cha
     if (held) selfsame__v1__item__init(item);
     response->item = item;
     if (held && !kind[0]) {
-        held = !definitions || describe_all(definitions, arena, response);
+        held = describe_limits(request, response) &&
+               (!definitions || describe_all(definitions, arena, response));
         if (definitions) item->fingerprint = hash_bytes(&definitions->fingerprint);
     } else if (held && strcmp(kind, "source") == 0) {
         const struct ss_source *source;
@@ -335,6 +347,10 @@ static enum ss_status fill_stats(const struct ss_admin_request *request,
     response->quarantined = history.quarantined;
     response->history_bytes = history.file_bytes;
     response->wal_bytes = history.wal_bytes;
+    response->segments = history.segments;
+    response->staged = history.staged;
+    response->clock = borrowed(ss_clock_kind(store->clock) == SS_CLOCK_REPLAY ? "replay" : "wall");
+    response->in_flight = ss_clock_in_flight(store->clock);
     ss_unpin(&pinned);
     return status;
 }

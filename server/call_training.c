@@ -9,6 +9,8 @@
 #include "server/worker.h"
 #include "wire/training.h"
 
+#define MEMORY_TIMES 16 // of the greatest spine: what one may take. Inputs left out take memory too
+
 struct training {
     struct ss_worker_job job;
     struct ss_call *call;
@@ -82,25 +84,50 @@ struct sending {
     struct ss_arena arena;
 };
 
-static enum ss_status send_rows(void *context, int64_t first_row, const struct ss_answer *answer, size_t slot,
-                                struct ss_error *error)
+static enum ss_status send_message(struct sending *sending, const struct ss_wire_training_rows *rows,
+                                   struct ss_error *error)
 {
-    struct sending *sending = context;
-    struct ss_wire_training_rows rows;
-    (void)slot;
-    ss_arena_reset(&sending->arena);
-    if (!ss_wire_training_rows_size(sending->service, sending->chosen, sending->chosen_count, first_row,
-                                    answer, &sending->arena, &rows))
-        return ss_fail_memory(error, "rows of a training table");
-    grpc_slice slice = grpc_slice_malloc(rows.size);
-    ss_wire_training_rows_write(&rows, GRPC_SLICE_START_PTR(slice));
+    grpc_slice slice = grpc_slice_malloc(rows->size);
+    ss_wire_training_rows_write(rows, GRPC_SLICE_START_PTR(slice));
     if (!ss_call_send_wait(sending->call, slice)) return ss_fail(error, SS_CANCELLED, "the call is gone");
     if (ss_call_is_late(sending->call))
         return ss_fail(error, SS_TOO_LATE, "the deadline was over before the table's end");
     if (atomic_load(&sending->call->shard->serving->is_stopping))
         return ss_fail(error, SS_STOPPING, "the server is stopping; the table is not whole");
-    ss_observe_train_rows(sending->definitions, sending->service, rows.row_count);
+    ss_observe_train_rows(sending->definitions, sending->service, rows->row_count);
     return SS_OK;
+}
+
+// In one message, or in as many as keep to max_message_bytes.
+static enum ss_status send_part(struct sending *sending, int64_t first_row, const struct ss_answer *answer,
+                                struct ss_error *error)
+{
+    struct ss_wire_training_rows rows;
+    struct ss_answer part;
+    const size_t most = sending->call->shard->serving->max_message_bytes;
+    const int32_t half = answer->length / 2;
+    if (!ss_wire_training_rows_size(sending->service, sending->chosen, sending->chosen_count, first_row,
+                                    answer, &sending->arena, &rows))
+        return ss_fail_memory(error, "rows of a training table");
+    if (rows.size <= most) return send_message(sending, &rows, error);
+    if (!half)
+        return ss_fail(error, SS_LIMIT, "row %lld has %zu bytes; the limit is %zu (max_message_bytes)",
+                       (long long)first_row, rows.size, most);
+    if (!ss_wire_answer_slice(sending->service, answer, 0, half, &sending->arena, &part))
+        return ss_fail_memory(error, "rows of a training table");
+    SS_TRY(send_part(sending, first_row, &part, error));
+    if (!ss_wire_answer_slice(sending->service, answer, half, answer->length - half, &sending->arena, &part))
+        return ss_fail_memory(error, "rows of a training table");
+    return send_part(sending, first_row + half, &part, error);
+}
+
+static enum ss_status send_rows(void *context, int64_t first_row, const struct ss_answer *answer, size_t slot,
+                                struct ss_error *error)
+{
+    struct sending *sending = context;
+    (void)slot;
+    ss_arena_reset(&sending->arena);
+    return send_part(sending, first_row, answer, error);
 }
 
 static enum ss_status send_header(struct sending *sending, const struct ss_spine *spine, int64_t read_at_us,
@@ -148,11 +175,15 @@ static void run(struct ss_worker_job *waiting, struct ss_materializer *reader)
     struct training *training = (struct training *)waiting;
     struct ss_call *call = training->call;
     struct sending sending = {.call = call};
-    struct ss_arena arena = {0};
+    struct ss_arena arena;
     struct ss_error error;
     struct ss_pinned pinned = {0};
-    enum ss_status status =
-        ss_pin(reader, false, 0, &pinned, &error); // the live definitions are the reader's
+    ss_arena_init(&arena, MEMORY_TIMES * (size_t)ss_serving_settings(call->shard->serving)->max_spine_bytes);
+    enum ss_status status = SS_OK;
+    if (ss_call_is_gone(call))
+        status = ss_fail(&error, SS_CANCELLED, "the call was cancelled before its table was begun");
+    if (status == SS_OK)
+        status = ss_pin(reader, false, 0, &pinned, &error); // the live definitions are the reader's
     ss_unpin(&pinned);
     if (status == SS_OK) status = make_table(training, reader, &arena, &sending, &error);
     if (status == SS_OK)

@@ -16,6 +16,16 @@
 #include "server/caller.h"
 #include "wire/error_message.h"
 
+// A large answer of a stream. The event of the batch that carries it comes with the next request, so the
+// answer tells itself when gRPC has written all of it.
+#define WATCHED_BYTES 65536 // less than that a client may leave unread
+
+struct going_out {
+    atomic_int holders; // the call and gRPC
+    atomic_bool is_out;
+    uint8_t bytes[];
+};
+
 struct ss_lookup_call {
     struct ss_shard *shard;
     bool is_stream;
@@ -23,6 +33,7 @@ struct ss_lookup_call {
     gpr_timespec deadline;
     grpc_metadata_array metadata;
     grpc_byte_buffer *incoming, *outgoing;
+    struct going_out *going_out; // of a stream; NULL: the answer is small, or there is none
     int was_cancelled;
     int events; // that are still to come
     bool is_ended;
@@ -55,9 +66,32 @@ static enum ss_status find(struct ss_lookup_call *call, struct ss_bytes message,
     return SS_OK;
 }
 
-static grpc_slice write_answer(const struct ss_wire_answer *answer)
+static void let_go(struct going_out *answer)
 {
-    grpc_slice slice = grpc_slice_malloc(answer->size);
+    if (answer && atomic_fetch_sub(&answer->holders, 1) == 1) free(answer);
+}
+
+static void on_out(void *context) // any thread
+{
+    struct going_out *answer = context;
+    atomic_store(&answer->is_out, true);
+    let_go(answer);
+}
+
+static grpc_slice make_slice(struct ss_lookup_call *call, size_t size)
+{
+    struct going_out *made = NULL;
+    if (call->is_stream && size >= WATCHED_BYTES) made = malloc(sizeof *made + size);
+    if (!made) return grpc_slice_malloc(size);
+    atomic_init(&made->holders, 2);
+    atomic_init(&made->is_out, false);
+    call->going_out = made;
+    return grpc_slice_new_with_user_data(made->bytes, size, on_out, made);
+}
+
+static grpc_slice write_answer(struct ss_lookup_call *call, const struct ss_wire_answer *answer)
+{
+    grpc_slice slice = make_slice(call, answer->size);
     ss_wire_answer_write(answer, GRPC_SLICE_START_PTR(slice));
     return slice;
 }
@@ -91,7 +125,7 @@ static enum ss_status look_up(struct ss_lookup_call *call, grpc_byte_buffer *inc
     ss_arena_reset(&shard->arena);
     const enum ss_status status = find(call, message, &get, &found, error);
     if (status == SS_OK)
-        *answer = write_answer(&found);
+        *answer = write_answer(call, &found);
     else if (call->is_stream)
         *answer = write_error(shard, ss_wire_get_id(message), error);
     const struct ss_observed observed = observed_of(call, &get);
@@ -124,11 +158,13 @@ static void give_back(struct ss_lookup_call *call)
     struct ss_shard *shard = call->shard;
     if (call->incoming) grpc_byte_buffer_destroy(call->incoming);
     if (call->outgoing) grpc_byte_buffer_destroy(call->outgoing);
+    let_go(call->going_out);
     if (call->call) {
         grpc_call_unref(call->call);
         atomic_fetch_sub_explicit(&shard->serving->in_flight, 1, memory_order_relaxed);
     }
     call->incoming = call->outgoing = NULL;
+    call->going_out = NULL;
     call->call = NULL;
     call->next = shard->free_lookups;
     shard->free_lookups = call;
@@ -227,6 +263,9 @@ void ss_lookup_cut_late(struct ss_shard *shard, int64_t begun_before_us)
     struct ss_lookup_call *call = shard->oldest_answered;
     for (; call && call->begun_us < begun_before_us; call = call->next)
         grpc_call_cancel_with_status(call->call, GRPC_STATUS_DEADLINE_EXCEEDED, SS_NOT_TAKEN, NULL);
+    for (call = shard->streams; call; call = call->next)
+        if (call->going_out && !atomic_load(&call->going_out->is_out) && call->begun_us < begun_before_us)
+            grpc_call_cancel_with_status(call->call, GRPC_STATUS_DEADLINE_EXCEEDED, SS_NOT_TAKEN, NULL);
 }
 
 static void on_get_done(void *owner, bool ok)
@@ -362,6 +401,8 @@ static void on_exchanged(void *owner, bool ok)
     grpc_byte_buffer *incoming = call->incoming;
     if (call->outgoing) grpc_byte_buffer_destroy(call->outgoing);
     call->outgoing = call->incoming = NULL;
+    let_go(call->going_out);
+    call->going_out = NULL;
     if (!ok || call->is_ended) {
         if (incoming) grpc_byte_buffer_destroy(incoming);
     } else if (!incoming) {

@@ -21,6 +21,7 @@
     X(STREAM_FEATURES, "StreamFeatures")      \
     X(PUSH, "Push")                           \
     X(PUSH_STREAM, "PushStream")              \
+    X(PRODUCER, "Producer")                   \
     X(GET_TRAINING_TABLE, "GetTrainingTable") \
     X(PLAN, "Plan")                           \
     X(APPLY, "Apply")                         \
@@ -28,6 +29,7 @@
     X(DESCRIBE, "Describe")                   \
     X(REBUILD, "Rebuild")                     \
     X(STATS, "Stats")                         \
+    X(QUARANTINE, "Quarantine")               \
     X(HEALTH_CHECK, "Health.Check")           \
     X(HEALTH_WATCH, "Health.Watch")           \
     X(REFLECTION, "Reflection")

@@ -93,6 +93,7 @@ static void write_line(struct ss_serving *serving, const struct ss_observed *cal
     };
     ss_log_write(serving->log, status == SS_OK ? SS_LOG_INFO : SS_LOG_WARN, fields,
                  sizeof fields / sizeof *fields, "%s", status == SS_OK ? "call" : message);
+    gpr_free(peer);
 }
 
 void ss_observe_call(struct ss_serving *serving, const struct ss_observed *call, enum ss_status status,

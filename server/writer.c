@@ -14,6 +14,8 @@
 #include "wire/error_message.h"
 #include "wire/push_message.h"
 
+#define MEMORY_TIMES 64 // of the greatest message: what a commit may take. Columns left out take memory too
+
 struct waiting {
     struct waiting *next;
     struct ss_call *call;
@@ -180,7 +182,8 @@ static void answer(struct ss_writer *writer, struct waiting *waiting, struct ss_
     waiting->done(waiting->call, waiting->id, bytes, &waiting->error);
 }
 
-static void commit(struct ss_writer *writer, struct waiting *group, size_t count, struct ss_arena *arena)
+// Was anything committed?
+static bool commit(struct ss_writer *writer, struct waiting *group, size_t count, struct ss_arena *arena)
 {
     const struct ss_push **pushes = ss_arena_array(arena, count + 1, sizeof *pushes);
     struct ss_push_outcome *outcomes = ss_arena_array(arena, count + 1, sizeof *outcomes);
@@ -194,7 +197,7 @@ static void commit(struct ss_writer *writer, struct waiting *group, size_t count
         rows += (uint64_t)waiting->push.push.length;
         pushes[taken++] = &waiting->push.push;
     }
-    if (!taken) return;
+    if (!taken) return false;
     const int64_t begun_us = ss_monotonic_us();
     ss_push_group(writer->materializer, pushes, taken, outcomes);
     ss_observe_commit(taken, rows, begun_us);
@@ -208,12 +211,13 @@ static void commit(struct ss_writer *writer, struct waiting *group, size_t count
         waiting->status = waiting->outcome.status;
         waiting->error = waiting->outcome.error;
     }
+    return true;
 }
 
 static void run_group(struct ss_writer *writer, struct waiting *group, size_t count, struct ss_arena *arena)
 {
     ss_arena_reset(arena);
-    commit(writer, group, count, arena);
+    const bool committed = commit(writer, group, count, arena);
     while (group) {
         struct waiting *waiting = group;
         group = waiting->next;
@@ -222,6 +226,7 @@ static void run_group(struct ss_writer *writer, struct waiting *group, size_t co
         ss_call_release(waiting->call);
         free(waiting);
     }
+    if (committed) ss_push_settle(writer->materializer);
 }
 
 // ---- The thread
@@ -240,7 +245,8 @@ static bool take_task(struct ss_writer *writer)
 static void *run(void *context)
 {
     struct ss_writer *writer = context;
-    struct ss_arena arena = {0};
+    struct ss_arena arena;
+    ss_arena_init(&arena, MEMORY_TIMES * writer->serving->max_message_bytes);
     ss_observe_thread(writer->serving);
     pthread_mutex_lock(&writer->lock);
     for (;;) {

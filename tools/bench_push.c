@@ -411,6 +411,8 @@ static int take_options(struct bench *bench, int argc, char **argv)
 int ss_bench_push(struct ss_cli *cli, int argc, char **argv)
 {
     struct bench bench = {.cli = cli,
+                          .address = cli->server,
+                          .token_file = cli->token_file,
                           .batch_rows = 10000,
                           .event_count = 1000000,
                           .entity_count = 100000,

@@ -295,6 +295,8 @@ static bool take_options(struct bench *bench, int argc, char **argv)
 int ss_bench_serve(struct ss_cli *cli, int argc, char **argv)
 {
     struct bench bench = {.cli = cli,
+                          .address = cli->server,
+                          .token_file = cli->token_file,
                           .connections = 1,
                           .has_directory = cli->has_directory,
                           .load = {.service = "bench",

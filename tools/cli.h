@@ -18,10 +18,18 @@
 struct ss_cli {
     const char *directory; // of the store
     bool has_directory;    // --dir or $SELFSAME_DIR named it
+    const char *server;    // NULL: the command works on the folder; else it asks this server (remote.h)
+    const char *token_file, *ca_file, *cert_file, *key_file; // for the server; NULL: not given
     bool json;
     bool has_now; // --now TIME: moves a replay clock
     int64_t now_us;
     const struct ss_command *command; // the one that runs, for its usage
+};
+
+enum ss_command_store { // what a command works on
+    SS_ON_FOLDER,
+    SS_ON_FOLDER_OR_SERVER,
+    SS_ON_NONE
 };
 
 struct ss_command {
@@ -32,6 +40,7 @@ struct ss_command {
     const char *help;    // options and examples
     const char *(*more)(
         struct ss_buffer *text); // what stands behind the help, made from a table. NULL: nothing
+    enum ss_command_store store;
 };
 const struct ss_command *ss_commands(size_t *count);
 
@@ -50,10 +59,21 @@ enum ss_status ss_cli_open_with(const struct ss_cli *cli, enum ss_store_mode mod
                                 struct ss_error *error);
 enum ss_status ss_cli_move_clock(const struct ss_cli *cli, struct ss_clock *clock, struct ss_error *error);
 
-// Reads and compiles definition files; a folder stands for its *.yaml and *.yml, in order of name. Compile
-// errors are printed to stderr and give SS_FOUND; other failures are in *error.
+// Definition files, read. A zeroed struct is empty.
+struct ss_cli_files {
+    struct ss_file *items;
+    size_t count, capacity;
+    struct ss_arena arena; // paths and texts
+};
+// A folder stands for its *.yaml and *.yml, in order of name. Released by the caller, whatever comes of it.
+enum ss_status ss_cli_read_files(char **paths, int count, struct ss_cli_files *files, struct ss_error *error);
+void ss_cli_release_files(struct ss_cli_files *files);
+// Reads and compiles definition files. Compile errors are printed to stderr and give SS_FOUND; other failures
+// are in *error.
 enum ss_status ss_cli_compile(char **paths, int count, struct ss_definitions **definitions,
                               struct ss_error *error);
+
+void ss_cli_print_report(struct ss_bytes report, uint64_t error_count); // compile errors, to stderr
 
 // "NAME=VALUE" -> its parts (value borrowed from text; name in the arena). False when there is no '=' or no
 // name.

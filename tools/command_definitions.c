@@ -6,7 +6,8 @@
 
 #include "engine/feature_cost.h"
 #include "materializer/apply.h"
-#include "tools/cli.h"
+#include "tools/remote.h"
+#include "wire/request_write.h"
 
 static int finish_compile(enum ss_status status, const struct ss_error *error)
 {
@@ -177,36 +178,108 @@ static void print_plan_json(const struct ss_planned *planned, size_t count)
     ss_cli_print_json(root);
 }
 
-static enum ss_status show_plan(const struct ss_cli *cli, const struct ss_definitions *old,
+static void show_planned(const struct ss_cli *cli, const struct ss_planned *planned, size_t count)
+{
+    if (cli->json)
+        print_plan_json(planned, count);
+    else
+        print_plan(planned, count);
+}
+
+static enum ss_status show_plan(const struct ss_cli *cli, const struct ss_materializer *materializer,
                                 const struct ss_definitions *new, struct ss_error *error)
 {
     struct ss_arena arena = {0};
     struct ss_planned *planned;
     size_t count;
-    const enum ss_status status = ss_plan(old, new, &arena, &planned, &count, error);
-    if (status == SS_OK && cli->json)
-        print_plan_json(planned, count);
-    else if (status == SS_OK)
-        print_plan(planned, count);
+    enum ss_status status = ss_history_check(materializer->store->history, new, error);
+    if (status == SS_OK) status = ss_plan(materializer->definitions, new, &arena, &planned, &count, error);
+    if (status == SS_OK) show_planned(cli, planned, count);
     ss_arena_release(&arena);
+    return status;
+}
+
+// ---- On a server, which compiles the files itself
+
+// SS_FOUND: they do not compile; the errors were printed.
+static enum ss_status call_with_files(struct ss_remote *remote, enum ss_client_method method,
+                                      const struct ss_cli_files *files, uint32_t deadline_ms,
+                                      struct ss_wire_plan *plan, struct ss_error *error)
+{
+    struct ss_buffer request = {0};
+    struct ss_client_reply reply = {0};
+    struct ss_error why;
+    ss_wire_files_write(files->items, files->count, &request);
+    SS_TRY(ss_remote_call(remote, method, &request, deadline_ms, &reply, error));
+    enum ss_status status = ss_wire_plan_read(ss_remote_bytes(&reply), &remote->arena, plan, &why);
+    if (status != SS_OK) {
+        status = ss_remote_misread(remote, &why, error);
+    } else if (plan->error_count) {
+        ss_cli_print_report(plan->report, plan->error_count);
+        status = SS_FOUND;
+    }
+    ss_client_reply_release(&reply);
+    return status;
+}
+
+static enum ss_status show_plan_of(const struct ss_cli *cli, struct ss_remote *remote,
+                                   const struct ss_cli_files *files, struct ss_error *error)
+{
+    struct ss_wire_plan plan;
+    SS_TRY(call_with_files(remote, SS_CLIENT_PLAN, files, SS_REMOTE_PATIENT, &plan, error));
+    show_planned(cli, plan.planned, plan.count);
+    return SS_OK;
+}
+
+// Filling may take long, and nothing tells how far it is.
+static enum ss_status apply_files(const struct ss_cli *cli, struct ss_remote *remote,
+                                  const struct ss_cli_files *files, struct ss_error *error)
+{
+    struct ss_wire_plan plan;
+    const bool waits = isatty(STDERR_FILENO);
+    if (waits) fprintf(stderr, "server '%s' fills what is new and changed ...", cli->server);
+    const enum ss_status status =
+        call_with_files(remote, SS_CLIENT_APPLY, files, SS_REMOTE_PATIENT, &plan, error);
+    if (waits) fputs("\r\033[K", stderr);
+    return status;
+}
+
+// ---- plan
+
+static enum ss_status plan_here(const struct ss_cli *cli, char **paths, int count, struct ss_error *error)
+{
+    struct ss_definitions *definitions = NULL;
+    struct ss_materializer *materializer = NULL;
+    SS_TRY(ss_cli_compile(paths, count, &definitions, error));
+    enum ss_status status = ss_cli_open(cli, SS_STORE_READ, &materializer, error);
+    if (status == SS_OK) status = show_plan(cli, materializer, definitions, error);
+    ss_materializer_close(materializer);
+    ss_definitions_destroy(definitions);
+    return status;
+}
+
+static enum ss_status plan_there(const struct ss_cli *cli, char **paths, int count, struct ss_error *error)
+{
+    struct ss_cli_files files = {0};
+    struct ss_remote remote = {0};
+    enum ss_status status = ss_cli_read_files(paths, count, &files, error);
+    if (status == SS_OK) status = ss_remote_open(cli, &remote, error);
+    if (status == SS_OK) status = show_plan_of(cli, &remote, &files, error);
+    ss_remote_close(&remote);
+    ss_cli_release_files(&files);
     return status;
 }
 
 int ss_command_plan(struct ss_cli *cli, int argc, char **argv)
 {
     struct ss_error error = {0};
-    struct ss_definitions *definitions = NULL;
-    struct ss_materializer *materializer = NULL;
     if (argc < 2) return ss_cli_usage(cli, "which definitions?");
-    enum ss_status status = ss_cli_compile(argv + 1, argc - 1, &definitions, &error);
-    if (status != SS_OK) return finish_compile(status, &error);
-    status = ss_cli_open(cli, SS_STORE_READ, &materializer, &error);
-    if (status == SS_OK) status = ss_history_check(materializer->store->history, definitions, &error);
-    if (status == SS_OK) status = show_plan(cli, materializer->definitions, definitions, &error);
-    ss_materializer_close(materializer);
-    ss_definitions_destroy(definitions);
-    return status == SS_OK ? SS_EXIT_OK : ss_cli_fail(&error);
+    const enum ss_status status = cli->server ? plan_there(cli, argv + 1, argc - 1, &error)
+                                              : plan_here(cli, argv + 1, argc - 1, &error);
+    return status == SS_OK ? SS_EXIT_OK : finish_compile(status, &error);
 }
+
+// ---- apply
 
 // True if the person at the terminal says so.
 static bool confirmed(void)
@@ -221,26 +294,47 @@ static bool confirmed(void)
     return answer[0] == 'y' || answer[0] == 'Y';
 }
 
-static int apply(struct ss_cli *cli, struct ss_definitions *definitions, bool yes, struct ss_error *error)
+// SS_CANCELLED: nothing is to be done.
+static enum ss_status confirm(bool yes)
 {
+    return yes || confirmed() ? SS_OK : SS_CANCELLED;
+}
+
+static enum ss_status apply_here(const struct ss_cli *cli, char **paths, int count, bool yes,
+                                 struct ss_error *error)
+{
+    struct ss_definitions *definitions = NULL;
     struct ss_materializer *materializer = NULL;
     const struct ss_store_options options = {.replace_definitions = true};
+    SS_TRY(ss_cli_compile(paths, count, &definitions, error));
     enum ss_status status = ss_cli_open_with(cli, SS_STORE_WRITE, &options, &materializer, error);
-    if (status == SS_OK) status = show_plan(cli, materializer->definitions, definitions, error);
-    const bool go = status == SS_OK && (yes || confirmed());
-    if (go) status = ss_apply(materializer, definitions, error);
-    if (!go || status != SS_OK) ss_definitions_destroy(definitions);
+    if (status == SS_OK) status = show_plan(cli, materializer, definitions, error);
+    if (status == SS_OK) status = confirm(yes);
+    if (status == SS_OK) status = ss_apply(materializer, definitions, error);
+    if (status != SS_OK) ss_definitions_destroy(definitions);
     ss_materializer_close(materializer);
-    if (status != SS_OK) return ss_cli_fail(error);
-    fputs(go ? "applied\n" : "nothing was changed\n", stderr);
-    return go ? SS_EXIT_OK : SS_EXIT_ERROR;
+    return status;
+}
+
+static enum ss_status apply_there(const struct ss_cli *cli, char **paths, int count, bool yes,
+                                  struct ss_error *error)
+{
+    struct ss_cli_files files = {0};
+    struct ss_remote remote = {0};
+    enum ss_status status = ss_cli_read_files(paths, count, &files, error);
+    if (status == SS_OK) status = ss_remote_open(cli, &remote, error);
+    if (status == SS_OK) status = show_plan_of(cli, &remote, &files, error);
+    if (status == SS_OK) status = confirm(yes);
+    if (status == SS_OK) status = apply_files(cli, &remote, &files, error);
+    ss_remote_close(&remote);
+    ss_cli_release_files(&files);
+    return status;
 }
 
 int ss_command_apply(struct ss_cli *cli, int argc, char **argv)
 {
     static const struct option options[] = {{"yes", no_argument, NULL, 'y'}, {0}};
     struct ss_error error = {0};
-    struct ss_definitions *definitions = NULL;
     bool yes = false;
     int option;
     while ((option = getopt_long(argc, argv, "y", options, NULL)) != -1) {
@@ -248,7 +342,13 @@ int ss_command_apply(struct ss_cli *cli, int argc, char **argv)
         yes = true;
     }
     if (optind == argc) return ss_cli_usage(cli, "which definitions?");
-    const enum ss_status status = ss_cli_compile(argv + optind, argc - optind, &definitions, &error);
+    const enum ss_status status = cli->server ? apply_there(cli, argv + optind, argc - optind, yes, &error)
+                                              : apply_here(cli, argv + optind, argc - optind, yes, &error);
+    if (status == SS_CANCELLED && !error.message[0]) {
+        fputs("nothing was changed\n", stderr);
+        return SS_EXIT_ERROR;
+    }
     if (status != SS_OK) return finish_compile(status, &error);
-    return apply(cli, definitions, yes, &error);
+    fputs("applied\n", stderr);
+    return SS_EXIT_OK;
 }

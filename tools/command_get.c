@@ -7,7 +7,13 @@
 #include "materializer/lookup.h"
 #include "tools/cli.h"
 #include "tools/key_table.h"
+#include "tools/remote.h"
 #include "tools/with_event.h"
+
+struct point {
+    int64_t end_row; // the rows before it, back to the point before
+    struct ss_wire_read_point at;
+};
 
 struct get {
     struct ss_cli *cli;
@@ -23,7 +29,11 @@ struct get {
     bool has_at;
     int64_t at_us;
     struct ss_arena arena;
-    struct ss_pinned pinned;
+    struct ss_remote remote;         // --server; client NULL: none
+    struct ss_pinned pinned;         // else
+    struct ss_wire_read_point point; // of the last lookup
+    struct point *points;            // of a server, which pins one for each call, a call apiece
+    size_t point_count;
     const struct ss_service *service;
     bool *wanted;             // feature_count
     struct json_object *rows; // --json
@@ -31,7 +41,7 @@ struct get {
     int64_t row_count;
 };
 
-// --features A,B: which of the service's features to show. All are read.
+// --features A,B: which of the service's features to read and show.
 static enum ss_status choose_features(struct get *get, struct ss_error *error)
 {
     const struct ss_service *service = get->service;
@@ -173,6 +183,24 @@ static void row_table(struct get *get, const struct ss_column *keys, const struc
     }
 }
 
+static bool keep_point(struct get *get, int32_t length)
+{
+    struct point *points = realloc(get->points, (get->point_count + 1) * sizeof *points);
+    if (!points) return false;
+    get->points = points;
+    points[get->point_count++] = (struct point){get->row_count + length, get->point};
+    return true;
+}
+
+static enum ss_status look_up(struct get *get, const struct ss_lookup *lookup, struct ss_answer *answer,
+                              struct ss_error *error)
+{
+    if (!get->remote.client) return ss_lookup(&get->pinned, get->service, lookup, &get->arena, answer, error);
+    SS_TRY(ss_remote_lookup(&get->remote, get->service, lookup, get->has_at, get->at_us, &get->arena, answer,
+                            &get->point, error));
+    return keep_point(get, lookup->length) ? SS_OK : ss_fail_memory(error, "a lookup");
+}
+
 static enum ss_status look_up_rows(struct get *get, const struct ss_column *keys,
                                    const struct ss_value *request, int32_t length, struct ss_error *error)
 {
@@ -186,9 +214,9 @@ static enum ss_status look_up_rows(struct get *get, const struct ss_column *keys
             ok = ss_column_append(&inputs[i], request[i], &get->arena);
     }
     if (!ok) return ss_fail_memory(error, "a lookup");
-    struct ss_lookup lookup = {.length = length, .keys = keys, .request = inputs};
+    struct ss_lookup lookup = {.length = length, .keys = keys, .request = inputs, .wanted = get->wanted};
     SS_TRY(ss_with_event(service, get->event, get->event_count, length, &get->arena, &lookup.at_hand, error));
-    SS_TRY(ss_lookup(&get->pinned, service, &lookup, &get->arena, &answer, error));
+    SS_TRY(look_up(get, &lookup, &answer, error));
     for (int32_t row = 0; row < length; row++) {
         if (get->rows)
             json_object_array_add(get->rows, row_json(get, keys, &answer, row));
@@ -217,7 +245,9 @@ static enum ss_status get_many(struct get *get, const struct ss_value *request, 
     struct ss_key_table *table;
     const struct ss_column *keys;
     int32_t length;
-    SS_TRY(ss_key_table_open(get->keys_file, get->service, &table, error));
+    const int32_t batch_rows =
+        get->remote.client ? ss_remote_lookup_rows(&get->remote, get->service) : SS_BATCH_ROWS;
+    SS_TRY(ss_key_table_open(get->keys_file, get->service, batch_rows, &table, error));
     enum ss_status status;
     while ((status = ss_key_table_next(table, &keys, &length, error)) == SS_OK && length > 0) {
         status = look_up_rows(get, keys, request, length, error);
@@ -246,22 +276,53 @@ static void start_output(struct get *get)
     ss_table_init(&get->table, count, headers);
 }
 
+// Calls of one server at which the store stood still are at one point.
+static bool has_many_points(const struct get *get)
+{
+    for (size_t i = 1; i < get->point_count; i++)
+        if (get->points[i].at.t_us != get->points[0].at.t_us ||
+            get->points[i].at.seq != get->points[0].at.seq)
+            return true;
+    return false;
+}
+
+static void add_point(struct json_object *object, const struct ss_wire_read_point *point)
+{
+    json_object_object_add(object, "t", ss_cli_json_time(point->t_us));
+    json_object_object_add(object, "seq", json_object_new_int64((int64_t)point->seq));
+}
+
+// More rows than a server reads at once have no point in common: each tells its own.
+static void tell_points(struct get *get)
+{
+    if (!has_many_points(get)) return;
+    fprintf(
+        stderr,
+        "note: %lld rows are more than the server reads at once: they were read in %zu calls, each at its "
+        "own t and seq; the last is shown, --json tells each row's\n",
+        (long long)get->row_count, get->point_count);
+    int64_t row = 0;
+    for (size_t i = 0; get->rows && i < get->point_count; i++)
+        for (; row < get->points[i].end_row; row++)
+            add_point(json_object_array_get_idx(get->rows, (size_t)row), &get->points[i].at);
+}
+
 static void finish_output(struct get *get)
 {
     char time[SS_TIME_TEXT_SIZE], hash[SS_SHA256_TEXT_SIZE];
+    tell_points(get);
     if (!get->rows) {
         ss_table_print(&get->table, stdout);
         fprintf(stderr, "%s  t %s  seq %llu  fingerprint %.16s\n", get->service->name,
-                ss_time_format(get->pinned.t_us, time), (unsigned long long)get->pinned.applied.seq,
+                ss_time_format(get->point.t_us, time), (unsigned long long)get->point.seq,
                 ss_sha256_format(&get->service->fingerprint, hash));
         return;
     }
     struct json_object *root = json_object_new_object();
     json_object_object_add(root, "service", json_object_new_string(get->service->name));
     json_object_object_add(root, "fingerprint", ss_cli_json_hash(&get->service->fingerprint));
-    json_object_object_add(root, "t", ss_cli_json_time(get->pinned.t_us));
-    json_object_object_add(root, "seq", json_object_new_int64((int64_t)get->pinned.applied.seq));
-    if (get->pinned.is_preview) json_object_object_add(root, "preview", json_object_new_boolean(true));
+    add_point(root, &get->point);
+    if (get->point.is_preview) json_object_object_add(root, "preview", json_object_new_boolean(true));
     json_object_object_add(root, "rows", get->rows);
     ss_cli_print_json(root);
     get->rows = NULL;
@@ -277,10 +338,9 @@ static enum ss_status check_width(const struct get *get, struct ss_error *error)
                    get->service->name, columns);
 }
 
-static enum ss_status run_pinned(struct get *get, struct ss_materializer *materializer,
-                                 struct ss_error *error)
+static enum ss_status get_rows(struct get *get, const struct ss_materializer *names, struct ss_error *error)
 {
-    SS_TRY(ss_require_service(materializer, get->service_name, &get->service, error));
+    SS_TRY(ss_require_service(names, get->service_name, &get->service, error));
     SS_TRY(choose_features(get, error));
     SS_TRY(check_width(get, error));
     struct ss_value *request = ss_arena_array(&get->arena, get->service->request_count + 1, sizeof *request);
@@ -292,17 +352,34 @@ static enum ss_status run_pinned(struct get *get, struct ss_materializer *materi
     return SS_OK;
 }
 
+static enum ss_status run_here(struct get *get, struct ss_error *error)
+{
+    struct ss_materializer *materializer = NULL;
+    enum ss_status status = ss_cli_open(get->cli, SS_STORE_READ, &materializer, error);
+    if (status == SS_OK) status = ss_pin(materializer, get->has_at, get->at_us, &get->pinned, error);
+    get->point =
+        (struct ss_wire_read_point){get->pinned.t_us, get->pinned.applied.seq, get->pinned.is_preview};
+    if (status == SS_OK) status = get_rows(get, materializer, error);
+    ss_unpin(&get->pinned);
+    ss_materializer_close(materializer);
+    return status;
+}
+
+static enum ss_status run_there(struct get *get, struct ss_error *error)
+{
+    enum ss_status status = ss_remote_begin(get->cli, &get->remote, error);
+    if (status == SS_OK) status = get_rows(get, &get->remote.names, error);
+    ss_remote_close(&get->remote);
+    return status;
+}
+
 static int run(struct get *get)
 {
     struct ss_error error = {0};
-    struct ss_materializer *materializer = NULL;
-    enum ss_status status = ss_cli_open(get->cli, SS_STORE_READ, &materializer, &error);
-    if (status == SS_OK) status = ss_pin(materializer, get->has_at, get->at_us, &get->pinned, &error);
-    if (status == SS_OK) status = run_pinned(get, materializer, &error);
-    ss_unpin(&get->pinned);
+    const enum ss_status status = get->cli->server ? run_there(get, &error) : run_here(get, &error);
     if (get->rows) json_object_put(get->rows);
     ss_table_release(&get->table);
-    ss_materializer_close(materializer);
+    free(get->points);
     return status == SS_OK ? SS_EXIT_OK : ss_cli_fail(&error);
 }
 

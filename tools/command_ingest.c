@@ -7,7 +7,7 @@
 
 #include "engine/base/number.h"
 #include "materializer/ingest_csv.h"
-#include "tools/cli.h"
+#include "tools/remote.h"
 
 struct shown_progress {
     struct timespec start;
@@ -96,6 +96,12 @@ static void print_notes(const struct ss_ingest *ingest, const struct ss_ingest_r
                 result->ignored);
     if (result->repeated_batches && !result->already_loaded)
         fprintf(stderr, "note: an earlier load of this file was interrupted; it was resumed\n");
+    if (result->uncounted_batches)
+        fprintf(
+            stderr,
+            "note: the answers to %llu batches were lost with the connection: their rows are kept, but not "
+            "counted here\n",
+            (unsigned long long)result->uncounted_batches);
     if (result->not_visible[0])
         fprintf(stderr, "selfsame: the rows are kept, but cannot be seen online yet: %s\n",
                 result->not_visible);
@@ -104,8 +110,25 @@ static void print_notes(const struct ss_ingest *ingest, const struct ss_ingest_r
                 result->first_reason, ingest->source);
 }
 
-static enum ss_status load(const struct ss_cli *cli, struct ss_ingest *request,
-                           struct ss_ingest_result *result, struct ss_error *error)
+static enum ss_status load_there(const struct ss_cli *cli, struct ss_ingest *request,
+                                 struct ss_ingest_result *result, struct ss_error *error)
+{
+    struct ss_remote remote;
+    enum ss_status status = ss_remote_begin(cli, &remote, error);
+    struct ss_remote_ingest *there = ss_remote_ingest_create(&remote);
+    if (status == SS_OK && !there) status = ss_fail_memory(error, "a load");
+    if (status == SS_OK) {
+        const struct ss_ingest_target target = ss_remote_ingest_target(there);
+        request->target = &target;
+        status = ss_ingest_csv(&remote.names, request, result, error);
+    }
+    ss_remote_ingest_destroy(there);
+    ss_remote_close(&remote);
+    return status;
+}
+
+static enum ss_status load_here(const struct ss_cli *cli, struct ss_ingest *request,
+                                struct ss_ingest_result *result, struct ss_error *error)
 {
     struct ss_materializer *materializer = NULL;
     const struct ss_store_options options = {.pool = request->pool};
@@ -133,7 +156,9 @@ static int ingest(struct ss_cli *cli, struct ss_ingest *request, size_t threads)
     request->progress = show_progress;
     request->progress_context = &progress;
     enum ss_status status = make_pool(request, threads, &error);
-    if (status == SS_OK) status = load(cli, request, &result, &error);
+    if (status == SS_OK)
+        status = cli->server ? load_there(cli, request, &result, &error)
+                             : load_here(cli, request, &result, &error);
     ss_pool_destroy(request->pool);
     if (progress.shown_at > 0) fputs("\r\033[K", stderr);
     if (status != SS_OK) return ss_cli_fail(&error);
@@ -244,6 +269,11 @@ static int take_arguments(const struct ss_cli *cli, struct arguments *arguments,
     ingest->path = argv[optind + 1];
     if (!ingest->producer != !ingest->number)
         return ss_cli_usage(cli, "--producer ID and --batch N go together");
+    if (cli->server && ingest->bulk)
+        return ss_cli_usage(cli,
+                            "--bulk works on the store's folder; leave it out, and server '%s' gets the "
+                            "same rows",
+                            cli->server);
     if (arguments->threads && !ingest->bulk) return ss_cli_usage(cli, "--threads goes with --bulk");
     if (ingest->producer && ingest->again)
         return ss_cli_usage(cli,

@@ -3,7 +3,8 @@
 #include <getopt.h>
 
 #include "materializer/apply.h"
-#include "tools/cli.h"
+#include "tools/remote.h"
+#include "wire/request_write.h"
 
 #define VIEWS_MAX 1024
 
@@ -43,11 +44,35 @@ static enum ss_status rebuild_all(const struct ss_cli *cli, struct ss_materializ
     return ss_cli_open_with(cli, SS_STORE_WRITE, &anew, materializer, error);
 }
 
+static enum ss_status rebuild_here(const struct ss_cli *cli, char **names, int count, struct ss_error *error)
+{
+    struct ss_materializer *materializer = NULL;
+    enum ss_status status = count ? ss_cli_open(cli, SS_STORE_WRITE, &materializer, error)
+                                  : rebuild_all(cli, &materializer, error);
+    if (status == SS_OK && count) status = rebuild_named(materializer, names, count, error);
+    ss_materializer_close(materializer);
+    return status;
+}
+
+static enum ss_status rebuild_there(const struct ss_cli *cli, char **names, int count, struct ss_error *error)
+{
+    struct ss_remote remote;
+    struct ss_buffer request = {0};
+    struct ss_client_reply reply = {0};
+    ss_wire_rebuild_write((const char *const *)names, (size_t)count, count == 0, &request);
+    enum ss_status status = ss_remote_open(cli, &remote, error);
+    if (status == SS_OK)
+        status = ss_remote_call(&remote, SS_CLIENT_REBUILD, &request, SS_REMOTE_PATIENT, &reply, error);
+    ss_buffer_release(&request);
+    ss_client_reply_release(&reply);
+    ss_remote_close(&remote);
+    return status;
+}
+
 int ss_command_rebuild(struct ss_cli *cli, int argc, char **argv)
 {
     static const struct option options[] = {{"all", no_argument, NULL, 'a'}, {0}};
     struct ss_error error = {0};
-    struct ss_materializer *materializer = NULL;
     bool all = false;
     int option;
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -56,10 +81,9 @@ int ss_command_rebuild(struct ss_cli *cli, int argc, char **argv)
     }
     if (all == (optind < argc))
         return ss_cli_usage(cli, all ? "--all or views, not both" : "which views? or --all");
-    enum ss_status status = all ? rebuild_all(cli, &materializer, &error)
-                                : ss_cli_open(cli, SS_STORE_WRITE, &materializer, &error);
-    if (status == SS_OK && !all) status = rebuild_named(materializer, argv + optind, argc - optind, &error);
-    if (status == SS_OK) fputs("rebuilt from history\n", stderr);
-    ss_materializer_close(materializer);
-    return status == SS_OK ? SS_EXIT_OK : ss_cli_fail(&error);
+    const enum ss_status status = cli->server ? rebuild_there(cli, argv + optind, argc - optind, &error)
+                                              : rebuild_here(cli, argv + optind, argc - optind, &error);
+    if (status != SS_OK) return ss_cli_fail(&error);
+    fputs("rebuilt from history\n", stderr);
+    return SS_EXIT_OK;
 }

@@ -9,7 +9,7 @@
 
 #include "engine/base/number.h"
 #include "materializer/train.h"
-#include "tools/cli.h"
+#include "tools/remote.h"
 
 struct arguments {
     struct ss_arena arena;
@@ -192,22 +192,44 @@ static bool is_in_store(const struct ss_cli *cli, const char *output)
     return strncmp(folder, store, length) == 0 && (folder[length] == '/' || folder[length] == 0);
 }
 
+static enum ss_status train_here(const struct ss_cli *cli, const struct ss_train *request,
+                                 struct ss_train_result *result, struct ss_error *error)
+{
+    struct ss_materializer *materializer = NULL;
+    enum ss_status status = ss_cli_open(cli, SS_STORE_HISTORY, &materializer, error);
+    if (status == SS_OK) status = ss_train(materializer, request, result, error);
+    ss_materializer_close(materializer);
+    return status;
+}
+
+static enum ss_status train_there(const struct ss_cli *cli, struct ss_train *request,
+                                  struct ss_train_result *result, struct ss_error *error)
+{
+    struct ss_remote remote;
+    struct ss_remote_train there = {.remote = &remote};
+    const struct ss_train_values values = ss_remote_train_values(&there);
+    request->values = &values;
+    enum ss_status status = ss_remote_begin(cli, &remote, error);
+    if (status == SS_OK) status = ss_train(&remote.names, request, result, error);
+    ss_remote_train_release(&there);
+    ss_remote_close(&remote);
+    return status;
+}
+
 static int train(struct ss_cli *cli, struct ss_train *request)
 {
     struct ss_error error = {0};
-    struct ss_materializer *materializer = NULL;
     struct ss_train_result result;
     struct shown_progress progress = {0};
-    if (is_in_store(cli, request->output))
+    if (!cli->server && is_in_store(cli, request->output))
         return ss_cli_usage(cli, "-o %s: lies in the store's own folder; write it elsewhere",
                             request->output);
     clock_gettime(CLOCK_MONOTONIC, &progress.start);
     request->progress = show_progress;
     request->progress_context = &progress;
-    enum ss_status status = ss_cli_open(cli, SS_STORE_HISTORY, &materializer, &error);
-    if (status == SS_OK) status = ss_train(materializer, request, &result, &error);
+    const enum ss_status status =
+        cli->server ? train_there(cli, request, &result, &error) : train_here(cli, request, &result, &error);
     if (progress.shown) fputs("\r\033[K", stderr);
-    ss_materializer_close(materializer);
     if (status != SS_OK) return ss_cli_fail(&error);
     print_summary(request, &result, seconds_since(&progress.start));
     if (cli->json) print_json(request, &result);

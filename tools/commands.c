@@ -25,18 +25,21 @@ static const struct ss_command commands[] = {
      "DEFS are files, or folders whose *.yaml and *.yml are read. Exit status 1 if there is an error.\n\n"
      "examples:\n"
      "  selfsame check features.yaml\n"
-     "  selfsame check definitions/\n"},
+     "  selfsame check definitions/\n",
+     .store = SS_ON_NONE},
     {"plan", ss_command_plan, "plan DEFS...", "show what apply would do",
      "Each source, view and service is new, same, changed (and where) or dropped.\n\n"
      "examples:\n"
-     "  selfsame plan definitions/\n"},
+     "  selfsame plan definitions/\n",
+     .store = SS_ON_FOLDER_OR_SERVER},
     {"apply", ss_command_apply, "apply DEFS... [--yes]", "make definitions live",
      "New and changed views are filled from history beside the old ones, then switched at once; lookups go "
      "on.\n"
      "The definitions given are all there are: what they do not name is dropped (history is kept).\n\n"
      "  --yes   do not ask\n\n"
      "examples:\n"
-     "  selfsame apply definitions/ --yes\n"},
+     "  selfsame apply definitions/ --yes\n",
+     .store = SS_ON_FOLDER_OR_SERVER},
     {"ingest", ss_command_ingest,
      "ingest SOURCE FILE|- [--live] [--bulk [--threads N]] [--strict] [--again] [--map COLUMN=HEADER]...\n"
      "                 [--producer ID --batch N]",
@@ -62,7 +65,8 @@ static const struct ss_command commands[] = {
      "  selfsame ingest payments payments.csv\n"
      "  zcat payments.csv.gz | selfsame ingest payments -\n"
      "  selfsame ingest payments history.csv --bulk\n"
-     "  selfsame ingest payments today.csv --live --map user_id=customer\n"},
+     "  selfsame ingest payments today.csv --live --map user_id=customer\n",
+     .store = SS_ON_FOLDER_OR_SERVER},
     {"get", ss_command_get,
      "get SERVICE KEY=VALUE... [--keys FILE.csv] [--request NAME=VALUE]... [--features A,B] [--at TIME]\n"
      "              [--with-event SOURCE.COLUMN=VALUE]...",
@@ -78,7 +82,8 @@ static const struct ss_command commands[] = {
      "                         columns left out are those of the lookup, others null\n\n"
      "examples:\n"
      "  selfsame get fraud_v1 user_id=u17 merchant_id=7 --request amount=12.50\n"
-     "  selfsame --json get fraud_v1 --keys keys.csv\n"},
+     "  selfsame --json get fraud_v1 --keys keys.csv\n",
+     .store = SS_ON_FOLDER_OR_SERVER},
     {"train", ss_command_train,
      "train SERVICE --spine FILE.csv|FILE.db:TABLE --time COLUMN[:s|ms|us] -o FILE.db:TABLE|FILE.csv [--map "
      "KEY=COLUMN]...\n"
@@ -100,7 +105,8 @@ static const struct ss_command commands[] = {
      "                     others): its values are as if it had happened just before; empty: none\n\n"
      "examples:\n"
      "  selfsame train fraud_v1 --spine labels.csv --time at -o train.csv\n"
-     "  selfsame train fraud_v1 --spine data.db:labels --time at:ms -o data.db:train --status\n"},
+     "  selfsame train fraud_v1 --spine data.db:labels --time at:ms -o data.db:train --status\n",
+     .store = SS_ON_FOLDER_OR_SERVER},
     {"skew", ss_command_skew, "skew SERVICE --probe N|all", "prove that online and offline are equal",
      "  --probe N     read N entities online and again from history at the same (t, s); compare every cell "
      "by bits\n"
@@ -112,7 +118,8 @@ static const struct ss_command commands[] = {
      "  --all   also mends an online store that does not open\n\n"
      "examples:\n"
      "  selfsame rebuild user_spend\n"
-     "  selfsame rebuild --all\n"},
+     "  selfsame rebuild --all\n",
+     .store = SS_ON_FOLDER_OR_SERVER},
     {"digest", ss_command_digest, "digest VIEW [--online|--offline] [--at TIME]",
      "one hash over the states of all entities of a view",
      "  --online    of the online rows\n"
@@ -131,7 +138,8 @@ static const struct ss_command commands[] = {
      "  --quarantine [SOURCE]   the rows that did not get in, and why\n\n"
      "examples:\n"
      "  selfsame stats\n"
-     "  selfsame stats --quarantine payments\n"},
+     "  selfsame stats --quarantine payments\n",
+     .store = SS_ON_FOLDER_OR_SERVER},
     {"dump", ss_command_dump, "dump VIEW [KEY=VALUE...] | dump --history SOURCE",
      "the tiles of online rows, for people; or all rows of a source",
      "  --history SOURCE   the rows that history has of a source, as CSV in the order they came in, each "
@@ -219,10 +227,12 @@ static const struct ss_command commands[] = {
      "examples:\n"
      "  selfsame bench ingest --events 1000000\n"
      "  selfsame bench serve --in-flight 64 --seconds 5\n"
-     "  selfsame bench push --connections 64 --in-flight 1 --batch 1 --events 50000\n"},
+     "  selfsame bench push --connections 64 --in-flight 1 --batch 1 --events 50000\n",
+     .store = SS_ON_NONE},
     {"completion", ss_command_completion, "completion bash|man", "print a completion script, or the man page",
      "examples:\n"
-     "  source <(selfsame completion bash)\n"},
+     "  source <(selfsame completion bash)\n",
+     .store = SS_ON_NONE},
 };
 
 const struct ss_command *ss_commands(size_t *count)
@@ -245,7 +255,8 @@ static void print_bash(void)
         "        [[ \" $commands \" == *\" ${COMP_WORDS[i]} \"* ]] && { command=${COMP_WORDS[i]}; break; }\n"
         "    done\n"
         "    if [[ -z $command ]]; then\n"
-        "        COMPREPLY=($(compgen -W \"$commands --dir --json --now --help --version\" -- \"$word\"))\n"
+        "        COMPREPLY=($(compgen -W \"$commands --dir --server --token-file --ca --cert --key --json "
+        "--now --help --version\" -- \"$word\"))\n"
         "    elif [[ $word == -* ]]; then\n"
         "        COMPREPLY=($(compgen -W \"$(selfsame \"$command\" --help | grep -oE -- '--?[a-z][a-z-]*' | "
         "sort "
@@ -274,15 +285,27 @@ static void print_roff(const char *text)
 
 static void print_man(void)
 {
-    puts(".TH SELFSAME 1 \"\" \"selfsame " SS_VERSION_TEXT
-         "\" \"User Commands\"\n"
-         ".SH NAME\nselfsame \\- a feature store: training and serving see the selfsame bits\n"
-         ".SH SYNOPSIS\n.B selfsame\n[\\-\\-dir DIR] [\\-\\-json] [\\-\\-now TIME] COMMAND ...\n"
-         ".SH OPTIONS\n"
-         ".TP\n.B \\-\\-dir DIR\nthe store; the default is $SELFSAME_DIR, else ./selfsame\\-store\n"
-         ".TP\n.B \\-\\-json\nresults as JSON\n"
-         ".TP\n.B \\-\\-now TIME\nmove a replay clock forward to TIME first\n"
-         ".SH COMMANDS");
+    puts(
+        ".TH SELFSAME 1 \"\" \"selfsame " SS_VERSION_TEXT
+        "\" \"User Commands\"\n"
+        ".SH NAME\nselfsame \\- a feature store: training and serving see the selfsame bits\n"
+        ".SH SYNOPSIS\n.B selfsame\n[\\-\\-dir DIR | \\-\\-server ADDR] [\\-\\-json] [\\-\\-now TIME] "
+        "COMMAND ...\n"
+        ".SH OPTIONS\n"
+        ".TP\n.B \\-\\-dir DIR\nthe store; the default is $SELFSAME_DIR, else ./selfsame\\-store\n"
+        ".TP\n.B \\-\\-server ADDR\nask this server instead of opening a folder: HOST:PORT, tls:HOST:PORT or "
+        "unix:/PATH; the default is $SELFSAME_SERVER. For get, train, ingest, plan, apply, rebuild and "
+        "stats, "
+        "with the same results\n"
+        ".TP\n.B \\-\\-token\\-file FILE\nthe token for the server, in the first line; the default is what "
+        "$SELFSAME_TOKEN holds\n"
+        ".TP\n.B \\-\\-ca FILE\nof tls:, PEM of who signed the server's certificate; the default is the "
+        "system's authorities\n"
+        ".TP\n.B \\-\\-cert FILE, \\-\\-key FILE\nof tls:, PEM of the client's own certificate and of its "
+        "key\n"
+        ".TP\n.B \\-\\-json\nresults as JSON\n"
+        ".TP\n.B \\-\\-now TIME\nmove a replay clock forward to TIME first\n"
+        ".SH COMMANDS");
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
         printf(".SS ");
         print_roff(commands[i].usage);
@@ -299,7 +322,9 @@ static void print_man(void)
         ".SH EXIT STATUS\n"
         "0 fine; 1 the command worked and what it looks for is there (compile errors, skew, violations); "
         "2 wrong use or failure.\n"
-        ".SH ENVIRONMENT\n.TP\n.B SELFSAME_DIR\nthe store when \\-\\-dir is not given");
+        ".SH ENVIRONMENT\n.TP\n.B SELFSAME_DIR\nthe store when \\-\\-dir is not given\n"
+        ".TP\n.B SELFSAME_SERVER\nthe server when neither \\-\\-dir nor \\-\\-server is given\n"
+        ".TP\n.B SELFSAME_TOKEN\nthe token for it");
 }
 
 static void print_settings(void)

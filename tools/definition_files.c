@@ -9,12 +9,6 @@
 #include "materializer/zones.h"
 #include "tools/cli.h"
 
-struct files {
-    struct ss_file *items;
-    size_t count, capacity;
-    struct ss_arena arena; // paths and texts
-};
-
 static enum ss_status read_whole(const char *path, struct ss_arena *arena, size_t limit,
                                  struct ss_bytes *text, struct ss_error *error)
 {
@@ -35,7 +29,7 @@ static enum ss_status read_whole(const char *path, struct ss_arena *arena, size_
     return copy ? SS_OK : ss_fail_memory(error, path);
 }
 
-static enum ss_status add_file(struct files *files, const char *path, struct ss_error *error)
+static enum ss_status add_file(struct ss_cli_files *files, const char *path, struct ss_error *error)
 {
     if (files->count == files->capacity) {
         const size_t capacity = files->capacity ? files->capacity * 2 : 16;
@@ -58,7 +52,7 @@ static int is_definition_file(const struct dirent *entry)
     return entry->d_name[0] != '.' && dot && (strcmp(dot, ".yaml") == 0 || strcmp(dot, ".yml") == 0);
 }
 
-static enum ss_status add_folder(struct files *files, const char *folder, struct ss_error *error)
+static enum ss_status add_folder(struct ss_cli_files *files, const char *folder, struct ss_error *error)
 {
     struct dirent **entries = NULL;
     enum ss_status status = SS_OK;
@@ -80,35 +74,56 @@ static enum ss_status add_folder(struct files *files, const char *folder, struct
     return status;
 }
 
-enum ss_status ss_cli_compile(char **paths, int count, struct ss_definitions **definitions,
-                              struct ss_error *error)
+enum ss_status ss_cli_read_files(char **paths, int count, struct ss_cli_files *files, struct ss_error *error)
 {
-    enum ss_status status = SS_OK;
-    struct files files = {0};
-    struct ss_buffer report = {0};
-    size_t error_count = 0;
-    const struct ss_zone_loader zones = ss_machine_zones(&files.arena);
     for (int i = 0; i < count; i++) {
         struct stat info;
         const bool folder = stat(paths[i], &info) == 0 && S_ISDIR(info.st_mode);
-        SS_TRY_GOTO(folder ? add_folder(&files, paths[i], error) : add_file(&files, paths[i], error), out);
+        SS_TRY(folder ? add_folder(files, paths[i], error) : add_file(files, paths[i], error));
     }
-    status =
-        ss_definitions_compile(files.items, files.count, &zones, definitions, &report, &error_count, error);
-    if (status == SS_FOUND) {
-        fwrite(report.data, 1, report.size, stderr);
-        fprintf(stderr, "%zu error%s\n", error_count, error_count == 1 ? "" : "s");
-    }
+    return SS_OK;
+}
+
+void ss_cli_release_files(struct ss_cli_files *files)
+{
+    free(files->items);
+    ss_arena_release(&files->arena);
+    *files = (struct ss_cli_files){0};
+}
+
+void ss_cli_print_report(struct ss_bytes report, uint64_t error_count)
+{
+    fwrite(report.data, 1, report.size, stderr);
+    fprintf(stderr, "%llu error%s\n", (unsigned long long)error_count, error_count == 1 ? "" : "s");
+}
+
+static enum ss_status compile(struct ss_cli_files *files, const char *first_path,
+                              struct ss_definitions **definitions, struct ss_error *error)
+{
+    struct ss_buffer report = {0};
+    size_t error_count = 0;
+    const struct ss_zone_loader zones = ss_machine_zones(&files->arena);
+    enum ss_status status =
+        ss_definitions_compile(files->items, files->count, &zones, definitions, &report, &error_count, error);
+    if (status == SS_FOUND)
+        ss_cli_print_report((struct ss_bytes){(const char *)report.data, report.size}, error_count);
+    ss_buffer_release(&report);
     if (status == SS_OK && (*definitions)->source_count + (*definitions)->view_count +
                                    (*definitions)->entity_count + (*definitions)->service_count ==
                                0) {
         ss_definitions_destroy(*definitions);
-        status =
-            ss_fail(error, SS_INVALID, "%s: defines nothing; an apply of it would drop everything", paths[0]);
+        status = ss_fail(error, SS_INVALID, "%s: defines nothing; an apply of it would drop everything",
+                         first_path);
     }
-out:
-    ss_buffer_release(&report);
-    free(files.items);
-    ss_arena_release(&files.arena);
+    return status;
+}
+
+enum ss_status ss_cli_compile(char **paths, int count, struct ss_definitions **definitions,
+                              struct ss_error *error)
+{
+    struct ss_cli_files files = {0};
+    enum ss_status status = ss_cli_read_files(paths, count, &files, error);
+    if (status == SS_OK) status = compile(&files, paths[0], definitions, error);
+    ss_cli_release_files(&files);
     return status;
 }

@@ -10,6 +10,7 @@
 
 struct ss_key_table {
     const struct ss_service *service;
+    int32_t batch_rows;
     struct ss_csv_reader *reader;
     size_t *positions;      // of each key in the header
     struct ss_arena arena;  // positions
@@ -27,12 +28,13 @@ static enum ss_status find_keys(struct ss_key_table *table, struct ss_error *err
     return SS_OK;
 }
 
-enum ss_status ss_key_table_open(const char *path, const struct ss_service *service,
+enum ss_status ss_key_table_open(const char *path, const struct ss_service *service, int32_t batch_rows,
                                  struct ss_key_table **table, struct ss_error *error)
 {
     struct ss_key_table *opened = calloc(1, sizeof *opened);
     if (!opened) return ss_fail_memory(error, "the keys of a lookup");
     opened->service = service;
+    opened->batch_rows = batch_rows;
     enum ss_status status = ss_csv_reader_open(path, &opened->reader, error);
     if (status == SS_OK) status = find_keys(opened, error);
     if (status == SS_OK)
@@ -76,7 +78,7 @@ static enum ss_status start_batch(struct ss_key_table *table, struct ss_error *e
     table->keys = ss_arena_array(&table->batch, service->key_count + 1, sizeof *table->keys);
     bool ok = table->keys != NULL;
     for (size_t k = 0; ok && k < service->key_count; k++)
-        ok = ss_column_init(&table->keys[k], service->key_types[k], SS_BATCH_ROWS, &table->batch);
+        ok = ss_column_init(&table->keys[k], service->key_types[k], table->batch_rows, &table->batch);
     return ok ? SS_OK : ss_fail_memory(error, "the keys of a lookup");
 }
 
@@ -87,7 +89,7 @@ enum ss_status ss_key_table_next(struct ss_key_table *table, const struct ss_col
     bool has_row;
     int32_t count = 0;
     SS_TRY(start_batch(table, error));
-    for (; count < SS_BATCH_ROWS; count++) {
+    for (; count < table->batch_rows; count++) {
         SS_TRY(ss_csv_reader_next(table->reader, &row, &has_row, error));
         if (!has_row) break;
         if (row.problem)

@@ -7,9 +7,9 @@
 struct ss_key_table;
 
 // Columns are found by the names of the service's keys; a missing one is an error. "-" is stdin.
-enum ss_status ss_key_table_open(const char *path, const struct ss_service *service,
+enum ss_status ss_key_table_open(const char *path, const struct ss_service *service, int32_t batch_rows,
                                  struct ss_key_table **table, struct ss_error *error);
-// Up to SS_BATCH_ROWS rows more, one column per key; valid until the next call. *length 0: the end. An empty
+// Up to batch_rows rows more, one column per key; valid until the next call. *length 0: the end. An empty
 // field is a null key; a value that does not parse exactly as its type is an error with file, line and
 // column.
 enum ss_status ss_key_table_next(struct ss_key_table *table, const struct ss_column **keys, int32_t *length,

@@ -203,7 +203,7 @@ enum ss_status ss_wire_column_rows(const char *what, const struct ss_wire_column
         *rows = count_values(column->body, FIELD_LENGTHS, SS_WIRE_VARINT, &piece);
     } else {
         *rows = count_values(column->body, field, wire_type_of(field), &piece);
-        if (field == FIELD_FLOATS) *rows = column->length ? *rows / (int64_t)column->length : 0;
+        if (field == FIELD_FLOATS) *rows = column->length ? (int64_t)((uint64_t)*rows / column->length) : 0;
     }
     return SS_OK;
 }
@@ -218,7 +218,8 @@ struct read {
     struct ss_wire_refusals *refusals;
     struct ss_arena *arena;
     struct ss_column *out;
-    struct ss_buffer scratch; // a list or a vector
+    struct ss_buffer scratch;  // a list or a vector
+    unsigned char last_status; // the greatest that a row may have
 };
 
 static enum ss_status wrong_type(const struct read *read, const char *got, struct ss_error *error)
@@ -450,8 +451,25 @@ struct elements {
     struct cursor cursor;
     uint32_t field; // as in Column; 0: no values
     struct ss_bytes status;
-    int64_t next; // the element that comes next
+    int64_t next, count; // the element that comes next, of how many
 };
+
+static enum ss_status check_elements(const struct read *read, struct elements *elements,
+                                     struct ss_error *error)
+{
+    struct ss_bytes piece;
+    const uint32_t number = elements->field - ELEMENTS_SHIFT;
+    if (elements->field)
+        elements->count = count_values(read->column->elements, number, wire_type_of(elements->field), &piece);
+    for (size_t i = 0; i < elements->status.size; i++)
+        if ((unsigned char)elements->status.data[i] > 1)
+            return ss_fail(error, SS_INVALID,
+                           "%s '%.*s': the status of element %zu is %d; expected 0 (present) or 1 (null)",
+                           read->what, NAME(read->column), i, (unsigned char)elements->status.data[i]);
+    if (!elements->status.size || (int64_t)elements->status.size == elements->count) return SS_OK;
+    return ss_fail(error, SS_INVALID, "%s '%.*s': its lists have %lld elements and %zu statuses of them",
+                   read->what, NAME(read->column), (long long)elements->count, elements->status.size);
+}
 
 static enum ss_status open_elements(const struct read *read, struct elements *elements,
                                     struct ss_error *error)
@@ -462,14 +480,17 @@ static enum ss_status open_elements(const struct read *read, struct elements *el
     while (ss_message_next(&message, &field)) {
         if (field.number == 1 && field.type == SS_WIRE_BYTES)
             elements->status = field.bytes;
-        else if (field.number >= 2 && field.number <= 6)
+        else if (field.number >= 2 && field.number <= 6 &&
+                 (!elements->field || elements->field == field.number + ELEMENTS_SHIFT))
             elements->field = field.number + ELEMENTS_SHIFT;
+        else if (field.number <= 6)
+            return wrong_type(read, "a list of elements of two types", error);
     }
     if (message.failed) return ss_wire_malformed("Elements", error);
     if (!field_fits(read->want.element, elements->field) || read->want.element == SS_LIST)
         return wrong_type(read, "a list of other elements", error);
     elements->cursor = cursor_of(read->column->elements, elements->field - ELEMENTS_SHIFT);
-    return SS_OK;
+    return check_elements(read, elements, error);
 }
 
 static enum ss_status next_element(struct read *read, struct elements *elements, int32_t row, bool *refused,
@@ -480,10 +501,7 @@ static enum ss_status next_element(struct read *read, struct elements *elements,
     const char *reason = NULL;
     const struct ss_type type = ss_element_of(read->want);
     const int64_t at = elements->next++;
-    if (elements->status.size && at >= (int64_t)elements->status.size)
-        return ss_fail(error, SS_INVALID, "%s '%.*s', row %d: its lists have more elements than statuses",
-                       read->what, NAME(read->column), (int)row);
-    if (!elements->field ||
+    if (at >= elements->count ||
         !next_value(&elements->cursor, type, read->column->scale, elements->field, &value, &reason, &text))
         return elements->cursor.failed
                    ? ss_wire_malformed("Elements", error)
@@ -520,7 +538,9 @@ static enum ss_status read_lists(struct read *read, struct ss_error *error)
         }
         SS_TRY(append(read, value, error));
     }
-    return SS_OK;
+    if (elements.next == elements.count) return SS_OK;
+    return ss_fail(error, SS_INVALID, "%s '%.*s': its lengths are of %lld elements, and it has %lld",
+                   read->what, NAME(read->column), (long long)elements.next, (long long)elements.count);
 }
 
 static enum ss_status check_rows(const struct read *read, uint32_t field, struct ss_bytes *piece,
@@ -532,7 +552,7 @@ static enum ss_status check_rows(const struct read *read, uint32_t field, struct
     if (column->status.size && column->status.size != (size_t)read->rows)
         return wrong_count(read, (int64_t)column->status.size, error);
     for (size_t i = 0; i < column->status.size; i++)
-        if ((unsigned char)column->status.data[i] > 1)
+        if ((unsigned char)column->status.data[i] > read->last_status)
             return ss_fail(error, SS_INVALID,
                            "%s '%.*s', row %zu: its status is %d; expected 0 (present) or 1 (null)",
                            read->what, NAME(column), i, (unsigned char)column->status.data[i]);
@@ -559,24 +579,45 @@ static enum ss_status read_column(struct read *read, struct ss_error *error)
     return SS_OK;
 }
 
+// `read` has what is wanted of the column.
+static enum ss_status make_column(struct read *read, struct ss_column *column, struct ss_error *error)
+{
+    struct ss_column made;
+    if (!ss_column_init(&made, read->want, read->rows ? read->rows : 1, read->arena))
+        return ss_fail_memory(error, "a column of a request");
+    read->out = &made;
+    const enum ss_status status = read_column(read, error);
+    ss_buffer_release(&read->scratch);
+    if (status == SS_OK) *column = made;
+    return status;
+}
+
 enum ss_status ss_wire_column_read(const char *what, const struct ss_wire_column *column, struct ss_type want,
                                    int32_t rows, struct ss_wire_refusals *refusals, struct ss_arena *arena,
                                    struct ss_column *read, struct ss_error *error)
 {
-    struct ss_column made;
     struct read reading = {.what = what,
                            .column = column,
                            .want = want,
                            .rows = rows,
                            .refusals = refusals,
                            .arena = arena,
-                           .out = &made};
-    if (!ss_column_init(&made, want, rows ? rows : 1, arena))
-        return ss_fail_memory(error, "a column of a request");
-    const enum ss_status status = read_column(&reading, error);
-    ss_buffer_release(&reading.scratch);
-    if (status == SS_OK) *read = made;
-    return status;
+                           .last_status = 1};
+    return make_column(&reading, read, error);
+}
+
+enum ss_status ss_wire_feature_read(const struct ss_wire_column *column, struct ss_type want, int32_t rows,
+                                    struct ss_arena *arena, struct ss_column *read, uint8_t **statuses,
+                                    struct ss_error *error)
+{
+    struct read reading = {
+        .what = "feature", .column = column, .want = want, .rows = rows, .arena = arena, .last_status = 3};
+    uint8_t *made = ss_arena_alloc(arena, (size_t)rows + 1);
+    if (!made) return ss_fail_memory(error, "an answer");
+    SS_TRY(make_column(&reading, read, error));
+    if (column->status.size) memcpy(made, column->status.data, (size_t)rows);
+    *statuses = made;
+    return SS_OK;
 }
 
 // ---- The columns of a message

@@ -44,6 +44,11 @@ enum ss_status ss_wire_column_read(const char *what, const struct ss_wire_column
                                    int32_t rows, struct ss_wire_refusals *refusals, struct ss_arena *arena,
                                    struct ss_column *read, struct ss_error *error);
 
+// A feature of an answer: its values, and of each row why it has none (statuses[row]: enum ss_cell_status).
+enum ss_status ss_wire_feature_read(const struct ss_wire_column *column, struct ss_type want, int32_t rows,
+                                    struct ss_arena *arena, struct ss_column *read, uint8_t **statuses,
+                                    struct ss_error *error);
+
 // The columns of a message in fields `number`, opened, in the arena.
 enum ss_status ss_wire_columns_open(const char *what, struct ss_bytes message, uint32_t number, size_t most,
                                     struct ss_arena *arena, struct ss_wire_column **columns, size_t *count,

@@ -26,6 +26,13 @@ static bool any_status(const struct ss_wire_part *part)
     return false;
 }
 
+// A column whose texts are all empty has no data.
+static struct ss_bytes text_at(const struct ss_column *cells, int32_t row)
+{
+    const size_t size = (size_t)(cells->offsets[row + 1] - cells->offsets[row]);
+    return (struct ss_bytes){size ? cells->data + cells->offsets[row] : NULL, size};
+}
+
 static size_t texts_size(const struct ss_column *cells)
 {
     size_t size = 0;
@@ -74,8 +81,7 @@ static void unpack_lists(const struct ss_wire_output *output, struct unpacked *t
     for (size_t p = 0; p < output->part_count; p++) {
         const struct ss_column *cells = output->parts[p].cells;
         for (int32_t row = 0; row < cells->length; row++) {
-            struct ss_bytes rest = {cells->data + cells->offsets[row],
-                                    (size_t)(cells->offsets[row + 1] - cells->offsets[row])};
+            struct ss_bytes rest = text_at(cells, row);
             struct ss_value value;
             uint64_t length = 0;
             for (; ss_list_next(type, &rest, &value); length++) unpack_element(type, value, to);
@@ -162,9 +168,9 @@ static uint8_t *write_head(const struct ss_wire_output *output, uint8_t *at)
 static uint8_t *write_texts(const struct ss_column *cells, uint32_t field, uint8_t *at)
 {
     for (int32_t row = 0; row < cells->length; row++) {
-        const size_t size = (size_t)(cells->offsets[row + 1] - cells->offsets[row]);
-        at = ss_put_varint(ss_put_tag(at, field, SS_WIRE_BYTES), size);
-        at = ss_put_raw(at, cells->data + cells->offsets[row], size);
+        const struct ss_bytes text = text_at(cells, row);
+        at = ss_put_varint(ss_put_tag(at, field, SS_WIRE_BYTES), text.size);
+        at = ss_put_raw(at, text.data, text.size);
     }
     return at;
 }
@@ -172,9 +178,9 @@ static uint8_t *write_texts(const struct ss_column *cells, uint32_t field, uint8
 static uint8_t *write_vectors(const struct ss_column *cells, size_t row_bytes, uint8_t *at)
 {
     for (int32_t row = 0; row < cells->length; row++, at += row_bytes) {
-        const size_t size = (size_t)(cells->offsets[row + 1] - cells->offsets[row]);
-        if (size == row_bytes)
-            memcpy(at, cells->data + cells->offsets[row], size);
+        const struct ss_bytes floats = text_at(cells, row);
+        if (floats.size == row_bytes)
+            memcpy(at, floats.data, row_bytes);
         else
             memset(at, 0, row_bytes);
     }

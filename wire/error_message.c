@@ -18,6 +18,7 @@ struct ss_bytes ss_wire_error_message(uint32_t number, uint64_t id, const struct
     at = ss_put_varint(ss_put_tag(at, number, SS_WIRE_BYTES), size);
     at = ss_put_number_field(at, 1, code);
     at = ss_put_bytes_field(at, 2, error->message, text_size);
+    ss_wire_mend_text((char *)at - text_size, text_size);
     at = ss_put_number_field(at, 3, retry);
     (void)ss_put_number_field(at, 4, after_ms);
     return (struct ss_bytes){(const char *)bytes, whole};

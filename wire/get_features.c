@@ -30,19 +30,18 @@ enum answer_field {
     ANSWER_EVENT_TIMES
 };
 
-const char *ss_wire_name(struct ss_bytes text, struct ss_arena *arena)
+enum ss_status ss_wire_text(const char *what, struct ss_bytes text, struct ss_arena *arena, const char **copy,
+                            struct ss_error *error)
 {
-    return ss_utf8_valid(text) ? ss_arena_copy(arena, text.data, text.size) : ""; // no U+0000 in valid ones
+    if (!ss_utf8_valid(text)) // no U+0000 in valid ones
+        return ss_fail(error, SS_INVALID, "the request's %s is not valid UTF-8 without U+0000", what);
+    const char *made = ss_arena_copy(arena, text.data, text.size);
+    if (!made) return ss_fail_memory(error, "a request");
+    *copy = made;
+    return SS_OK;
 }
 
 // ---- Unpack
-
-static enum ss_status take_name(struct ss_bytes text, struct ss_arena *arena, const char **name,
-                                struct ss_error *error)
-{
-    *name = ss_wire_name(text, arena);
-    return *name ? SS_OK : ss_fail_memory(error, "a request");
-}
 
 static enum ss_status take_get_field(const struct ss_field *field, struct ss_arena *arena,
                                      struct ss_wire_get *get, struct ss_bytes *event, struct ss_error *error)
@@ -56,7 +55,7 @@ static enum ss_status take_get_field(const struct ss_field *field, struct ss_are
     if (field->type != types[field->number]) return ss_wire_malformed("GetFeaturesRequest", error);
     switch (field->number) {
     case GET_ID: get->id = field->value; break;
-    case GET_SERVICE: return take_name(field->bytes, arena, &get->service, error);
+    case GET_SERVICE: return ss_wire_text("service", field->bytes, arena, &get->service, error);
     case GET_FEATURES: get->feature_count++; break;
     case GET_EVENT:
         if (get->event.is_there) return ss_wire_malformed("GetFeaturesRequest", error);
@@ -86,7 +85,7 @@ static enum ss_status take_features(struct ss_bytes bytes, const struct ss_wire_
     if (!get->features) return ss_fail_memory(error, "a request");
     while (ss_message_next(&message, &field))
         if (field.number == GET_FEATURES)
-            SS_TRY(take_name(field.bytes, arena, &get->features[count++], error));
+            SS_TRY(ss_wire_text("feature", field.bytes, arena, &get->features[count++], error));
     return SS_OK;
 }
 
@@ -98,7 +97,7 @@ enum ss_status ss_wire_event_open(struct ss_bytes bytes, const struct ss_wire_li
     *event = (struct ss_wire_event){.is_there = true, .source = ""};
     while (ss_message_next(&message, &field)) {
         if (field.number <= 3 && field.type != SS_WIRE_BYTES) return ss_wire_malformed("EventAtHand", error);
-        if (field.number == 1) SS_TRY(take_name(field.bytes, arena, &event->source, error));
+        if (field.number == 1) SS_TRY(ss_wire_text("source", field.bytes, arena, &event->source, error));
         if (field.number == 3) event->present = field.bytes;
     }
     if (message.failed) return ss_wire_malformed("EventAtHand", error);
@@ -115,6 +114,9 @@ enum ss_status ss_wire_get_unpack(struct ss_bytes bytes, const struct ss_wire_li
     struct ss_field field;
     while (ss_message_next(&message, &field)) SS_TRY(take_get_field(&field, arena, &unpacked, &event, error));
     if (message.failed) return ss_wire_malformed("GetFeaturesRequest", error);
+    if (unpacked.at_us < SS_TIME_MIN_US || unpacked.at_us > SS_TIME_MAX_US)
+        return ss_fail(error, SS_INVALID, "the request's at_us is %lld, outside the years 1 to 9999",
+                       (long long)unpacked.at_us);
     SS_TRY(take_features(bytes, limits, arena, &unpacked, error));
     SS_TRY(ss_wire_columns_open("key", bytes, GET_KEYS, limits->max_columns, arena, &unpacked.keys,
                                 &unpacked.key_count, error));

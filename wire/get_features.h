@@ -74,7 +74,8 @@ struct ss_wire_rows {
 enum ss_status ss_wire_rows_read(const struct ss_definitions *definitions, const struct ss_service *service,
                                  const struct ss_wire_get *get, int32_t rows, struct ss_arena *arena,
                                  struct ss_wire_rows *read, struct ss_error *error);
-// A name in a message: not empty, UTF-8 without U+0000. NULL: out of memory; "" for one that is none.
-const char *ss_wire_name(struct ss_bytes text, struct ss_arena *arena);
+// A string of a message ("the request's WHAT"), copied: SS_INVALID if it is no UTF-8 without U+0000.
+enum ss_status ss_wire_text(const char *what, struct ss_bytes text, struct ss_arena *arena, const char **copy,
+                            struct ss_error *error);
 
 #endif

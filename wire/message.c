@@ -67,6 +67,17 @@ bool ss_message_next(struct ss_message *message, struct ss_field *field)
     return false;
 }
 
+void ss_wire_mend_text(char *text, size_t size)
+{
+    for (size_t at = 0, length; at < size; at += length) {
+        for (length = 1; length <= 4 && length <= size - at; length++)
+            if (ss_utf8_valid((struct ss_bytes){text + at, length})) break;
+        if (length <= 4 && length <= size - at) continue;
+        text[at] = '?';
+        length = 1;
+    }
+}
+
 uint8_t *ss_put_number_field(uint8_t *at, uint32_t number, uint64_t value)
 {
     if (!value) return at;

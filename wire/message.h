@@ -36,6 +36,9 @@ uint64_t ss_wire_fixed64(const uint8_t *at);
 // The next field. False at the end and, with `failed` set, at what is no field.
 bool ss_message_next(struct ss_message *message, struct ss_field *field);
 
+// What goes out as a string has to be UTF-8: other bytes, as where a long text was cut, become '?'.
+void ss_wire_mend_text(char *text, size_t size);
+
 // ---- Writing: the caller has made room. Each returns where the next byte goes.
 
 static inline size_t ss_varint_size(uint64_t value)

@@ -4,7 +4,7 @@
 // with the value and the reason, and the other rows go on. The columns that remain are the push.
 //
 // A producer's batch is known by the SHA-256 of what it means: the source, the arrival, every column's name,
-// type and cells. How a sender packs them is no part of it.
+// type and cells. How a sender packs them is no part of it. A sender may give another hash itself.
 
 #include "wire/push_message.h"
 
@@ -21,19 +21,13 @@ enum push_field {
     PUSH_STRICT,
     PUSH_ORIGIN,
     PUSH_LINES,
-    PUSH_UNPARSED
+    PUSH_UNPARSED,
+    PUSH_CONTENT_HASH
 };
 
 static enum ss_status malformed(struct ss_error *error)
 {
     return ss_wire_malformed("PushRequest", error);
-}
-
-static enum ss_status take_name(struct ss_bytes text, struct ss_arena *arena, const char **name,
-                                struct ss_error *error)
-{
-    *name = ss_wire_name(text, arena);
-    return *name ? SS_OK : ss_fail_memory(error, "a push");
 }
 
 enum ss_status ss_wire_push_peek(struct ss_bytes bytes, struct ss_arena *arena,
@@ -46,7 +40,7 @@ enum ss_status ss_wire_push_peek(struct ss_bytes bytes, struct ss_arena *arena,
         if (field.number == PUSH_ID) head->id = field.value;
         if (field.number != PUSH_SOURCE) continue;
         if (field.type != SS_WIRE_BYTES) return malformed(error);
-        SS_TRY(take_name(field.bytes, arena, &head->source, error));
+        SS_TRY(ss_wire_text("source", field.bytes, arena, &head->source, error));
     }
     return message.failed ? malformed(error) : SS_OK;
 }
@@ -60,6 +54,7 @@ struct reading {
     struct ss_wire_refusals *refusals;
     const char *source_name, *origin;
     uint64_t arrival;
+    struct ss_bytes content_hash;
     size_t unparsed_count, line_count;
     uint64_t *lines;
     int32_t rows;
@@ -69,10 +64,10 @@ static enum ss_status take_push_field(const struct ss_field *field, struct readi
                                       struct ss_error *error)
 {
     static const uint8_t types[] = {
-        [PUSH_ID] = SS_WIRE_VARINT,      [PUSH_SOURCE] = SS_WIRE_BYTES,   [PUSH_COLUMNS] = SS_WIRE_BYTES,
-        [PUSH_ARRIVAL] = SS_WIRE_VARINT, [PUSH_PRODUCER] = SS_WIRE_BYTES, [PUSH_BATCH] = SS_WIRE_VARINT,
-        [PUSH_STRICT] = SS_WIRE_VARINT,  [PUSH_ORIGIN] = SS_WIRE_BYTES,   [PUSH_LINES] = SS_WIRE_BYTES,
-        [PUSH_UNPARSED] = SS_WIRE_BYTES};
+        [PUSH_ID] = SS_WIRE_VARINT,      [PUSH_SOURCE] = SS_WIRE_BYTES,      [PUSH_COLUMNS] = SS_WIRE_BYTES,
+        [PUSH_ARRIVAL] = SS_WIRE_VARINT, [PUSH_PRODUCER] = SS_WIRE_BYTES,    [PUSH_BATCH] = SS_WIRE_VARINT,
+        [PUSH_STRICT] = SS_WIRE_VARINT,  [PUSH_ORIGIN] = SS_WIRE_BYTES,      [PUSH_LINES] = SS_WIRE_BYTES,
+        [PUSH_UNPARSED] = SS_WIRE_BYTES, [PUSH_CONTENT_HASH] = SS_WIRE_BYTES};
     struct ss_push *push = &reading->out->push;
     if (field->number >= sizeof types) return SS_OK;
     if (field->type != types[field->number] &&
@@ -80,13 +75,15 @@ static enum ss_status take_push_field(const struct ss_field *field, struct readi
         return malformed(error);
     switch (field->number) {
     case PUSH_ID: reading->out->id = field->value; break;
-    case PUSH_SOURCE: return take_name(field->bytes, reading->arena, &reading->source_name, error);
+    case PUSH_SOURCE:
+        return ss_wire_text("source", field->bytes, reading->arena, &reading->source_name, error);
     case PUSH_ARRIVAL: reading->arrival = field->value; break;
-    case PUSH_PRODUCER: return take_name(field->bytes, reading->arena, &push->producer, error);
+    case PUSH_PRODUCER: return ss_wire_text("producer", field->bytes, reading->arena, &push->producer, error);
     case PUSH_BATCH: push->number = field->value; break;
     case PUSH_STRICT: push->strict = field->value != 0; break;
-    case PUSH_ORIGIN: return take_name(field->bytes, reading->arena, &reading->origin, error);
+    case PUSH_ORIGIN: return ss_wire_text("origin", field->bytes, reading->arena, &reading->origin, error);
     case PUSH_UNPARSED: reading->unparsed_count++; break;
+    case PUSH_CONTENT_HASH: reading->content_hash = field->bytes; break;
     default: break;
     }
     return SS_OK;
@@ -107,6 +104,9 @@ static enum ss_status check_head(struct reading *reading, struct ss_error *error
             error, SS_INVALID,
             "source '%s': a producer and a batch number (from 1 on) go together; got '%s' and %llu",
             reading->source_name, push->producer ? push->producer : "", (unsigned long long)push->number);
+    if (reading->content_hash.size && reading->content_hash.size != sizeof push->hash)
+        return ss_fail(error, SS_INVALID, "source '%s': a content_hash has %zu bytes, got %zu",
+                       reading->source_name, sizeof push->hash, reading->content_hash.size);
     if (push->producer && strncmp(push->producer, "file:", 5) == 0 && !reading->origin)
         return ss_fail(error, SS_INVALID, "producer '%s': names that start with 'file:' are for files",
                        push->producer);
@@ -157,8 +157,29 @@ static bool is_needed(const struct ss_definitions *definitions, const struct ss_
     return false;
 }
 
-static enum ss_status read_columns(struct reading *reading, const struct ss_definitions *definitions,
-                                   struct ss_column *columns, struct ss_error *error)
+// Before any column takes memory for the rows that a few bytes may claim.
+static enum ss_status check_needed(const struct reading *reading, const struct ss_definitions *definitions,
+                                   struct ss_error *error)
+{
+    const struct ss_source *source = reading->source;
+    for (size_t c = 0; c < source->column_count; c++) {
+        const struct ss_wire_column *column;
+        const char *name = source->columns[c].name;
+        int64_t rows = 0;
+        if (!is_needed(definitions, source, (int)c, reading->out->push.live)) continue;
+        SS_TRY(ss_wire_column_find("column", reading->columns, reading->column_count, name, &column, error));
+        if (!column)
+            return ss_fail(error, SS_INVALID, "source '%s': its column '%s' is missing from the push",
+                           source->name, name);
+        SS_TRY(ss_wire_column_rows("column", column, &rows, error));
+        if (rows != reading->rows)
+            return ss_fail(error, SS_INVALID, "column '%s': expected %d rows as the others have, got %lld",
+                           name, (int)reading->rows, (long long)rows);
+    }
+    return SS_OK;
+}
+
+static enum ss_status read_columns(struct reading *reading, struct ss_column *columns, struct ss_error *error)
 {
     const struct ss_source *source = reading->source;
     for (size_t c = 0; c < source->column_count; c++) {
@@ -168,9 +189,6 @@ static enum ss_status read_columns(struct reading *reading, const struct ss_defi
         if (column)
             SS_TRY(ss_wire_column_read("column", column, source->columns[c].type, reading->rows,
                                        reading->refusals, reading->arena, &columns[c], error));
-        else if (is_needed(definitions, source, (int)c, reading->out->push.live))
-            return ss_fail(error, SS_INVALID, "source '%s': its column '%s' is missing from the push",
-                           source->name, name);
         else if (!ss_column_repeat(source->columns[c].type, (struct ss_value){0}, reading->rows,
                                    reading->arena, &columns[c]))
             return ss_fail_memory(error, "a push");
@@ -193,9 +211,11 @@ static enum ss_status read_unparsed(struct ss_bytes body, const struct reading *
         if (field.number == 2 && field.type == SS_WIRE_VARINT) row->line = field.value;
         if (field.number < 3 || field.number > 5) continue;
         if (field.type != SS_WIRE_BYTES) return malformed(error);
-        if (field.number == 3) SS_TRY(take_name(field.bytes, reading->arena, &row->column, error));
+        if (field.number == 3)
+            SS_TRY(ss_wire_text("column", field.bytes, reading->arena, &row->column, error));
         if (field.number == 4) row->value = field.bytes;
-        if (field.number == 5) SS_TRY(take_name(field.bytes, reading->arena, &row->reason, error));
+        if (field.number == 5)
+            SS_TRY(ss_wire_text("reason", field.bytes, reading->arena, &row->reason, error));
     }
     return message.failed ? malformed(error) : SS_OK;
 }
@@ -308,9 +328,13 @@ static void hash_column(struct ss_hasher *hasher, const struct ss_column *column
 
 static enum ss_status hash_batch(const struct reading *reading, struct ss_push *push, struct ss_error *error)
 {
-    struct ss_hasher *hasher = push->producer ? ss_hasher_create() : NULL;
     const uint8_t flags = (uint8_t)(push->live | push->strict << 1);
     if (!push->producer) return SS_OK;
+    if (reading->content_hash.size) {
+        memcpy(&push->hash, reading->content_hash.data, sizeof push->hash);
+        return SS_OK;
+    }
+    struct ss_hasher *hasher = ss_hasher_create();
     if (!hasher) return ss_fail_memory(error, "the hash of a push");
     hash_text(hasher, ss_bytes_of(reading->source->name));
     ss_hasher_add(hasher, &flags, 1);
@@ -355,7 +379,10 @@ static enum ss_status read_rows(struct reading *reading, const struct ss_definit
     if (!columns || !reading->refusals) return ss_fail_memory(error, "a push");
     reading->refusals->refused = ss_arena_array(reading->arena, (size_t)reading->rows + 1, sizeof(bool));
     if (!reading->refusals->refused) return ss_fail_memory(error, "a push");
-    if (reading->rows || !reading->unparsed_count) SS_TRY(read_columns(reading, definitions, columns, error));
+    if (reading->rows || !reading->unparsed_count) {
+        SS_TRY(check_needed(reading, definitions, error));
+        SS_TRY(read_columns(reading, columns, error));
+    }
     for (size_t c = 0; c < reading->source->column_count && !columns[c].validity; c++)
         if (!ss_column_init(&columns[c], reading->source->columns[c].type, 1, reading->arena))
             return ss_fail_memory(error, "a push");
@@ -464,7 +491,9 @@ struct ss_bytes ss_wire_push_answer(const struct ss_wire_push *push, const struc
         push->id,       result->accepted, result->duplicate, result->conflicting, result->quarantined,
         result->warned, result->repeated};
     const size_t count = list_refused(push, result, refused), not_visible = strlen(result->not_visible);
-    size_t size = SS_FIXED64_FIELD_SIZE + ss_bytes_field_size(not_visible);
+    const size_t first_reason = strlen(result->first_reason);
+    size_t size =
+        SS_FIXED64_FIELD_SIZE + ss_bytes_field_size(not_visible) + ss_bytes_field_size(first_reason);
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) size += ss_number_field_size(numbers[i]);
     for (size_t i = 0; i < count; i++)
         size += 1 + ss_varint_size(refused_size(&refused[i])) + refused_size(&refused[i]);
@@ -474,6 +503,8 @@ struct ss_bytes ss_wire_push_answer(const struct ss_wire_push *push, const struc
         at = ss_put_number_field(at, i + 1, numbers[i]);
     at = ss_put_fixed64_field(at, 8, result->seq);
     for (size_t i = 0; i < count; i++) at = put_refused(at, &refused[i]);
-    (void)ss_put_bytes_field(at, 10, result->not_visible, not_visible);
+    at = ss_put_bytes_field(at, 10, result->not_visible, not_visible);
+    ss_wire_mend_text((char *)at - not_visible, not_visible);
+    (void)ss_put_bytes_field(at, 12, result->first_reason, first_reason);
     return (struct ss_bytes){(const char *)bytes, size};
 }

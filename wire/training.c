@@ -45,12 +45,14 @@ enum ss_status ss_wire_training_start(struct ss_bytes bytes, size_t max_columns,
         const bool is_number = field.number == START_MODE || field.number == START_INCLUSIVE;
         if (field.number > START_FINGERPRINT) continue;
         if (field.type != (is_number ? SS_WIRE_VARINT : SS_WIRE_BYTES)) return malformed(error);
-        if (field.number == START_SERVICE) taken.service = ss_wire_name(field.bytes, arena);
+        if (field.number == START_SERVICE)
+            SS_TRY(ss_wire_text("service", field.bytes, arena, &taken.service, error));
         if (field.number == START_FEATURES && taken.feature_count == max_columns)
             return ss_fail(error, SS_LIMIT,
                            "the request names more than %zu features, the limit (max_columns)", max_columns);
         if (field.number == START_FEATURES)
-            taken.features[taken.feature_count++] = ss_wire_name(field.bytes, arena);
+            SS_TRY(
+                ss_wire_text("feature", field.bytes, arena, &taken.features[taken.feature_count++], error));
         if (field.number == START_MODE && field.value > 1)
             return ss_fail(error, SS_INVALID,
                            "mode %llu is unknown; expected 0 (as-known) or 1 (as-of-event-time)",
@@ -58,8 +60,6 @@ enum ss_status ss_wire_training_start(struct ss_bytes bytes, size_t max_columns,
         if (field.number == START_MODE) taken.as_of_event_time = field.value == 1;
         if (field.number == START_INCLUSIVE) taken.inclusive = field.value != 0;
         if (field.number == START_FINGERPRINT) taken.fingerprint = field.bytes;
-        if (!taken.service || (taken.feature_count && !taken.features[taken.feature_count - 1]))
-            return ss_fail_memory(error, "a training table");
     }
     if (message.failed) return malformed(error);
     if (taken.inclusive && !taken.as_of_event_time)
@@ -293,6 +293,24 @@ bool ss_wire_training_rows_size(const struct ss_service *service, const int *cho
     rows->rows_size = ss_number_field_size(rows->first_row) + ss_number_field_size(rows->row_count) +
                       ss_wire_outputs_size(outputs, count);
     rows->size = 1 + ss_varint_size(rows->rows_size) + rows->rows_size;
+    return true;
+}
+
+bool ss_wire_answer_slice(const struct ss_service *service, const struct ss_answer *answer, int32_t first,
+                          int32_t length, struct ss_arena *arena, struct ss_answer *slice)
+{
+    const size_t count = service->feature_count;
+    struct ss_column *columns = ss_arena_array(arena, count + 1, sizeof *columns);
+    uint8_t **statuses = ss_arena_array(arena, count + 1, sizeof *statuses);
+    if (!columns || !statuses) return false;
+    for (size_t i = 0; i < count; i++) {
+        if (!ss_column_slice(&answer->columns[i], first, length, arena, &columns[i])) return false;
+        statuses[i] = answer->statuses[i] + first;
+    }
+    *slice = *answer;
+    slice->length = length;
+    slice->columns = columns;
+    slice->statuses = statuses;
     return true;
 }
 

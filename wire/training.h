@@ -33,6 +33,9 @@ struct ss_wire_training_rows {
 bool ss_wire_training_rows_size(const struct ss_service *service, const int *chosen, size_t count,
                                 int64_t first_row, const struct ss_answer *answer, struct ss_arena *arena,
                                 struct ss_wire_training_rows *rows);
+// Some rows of an answer, in the arena. False: out of memory.
+bool ss_wire_answer_slice(const struct ss_service *service, const struct ss_answer *answer, int32_t first,
+                          int32_t length, struct ss_arena *arena, struct ss_answer *slice);
 void ss_wire_training_rows_write(const struct ss_wire_training_rows *rows, uint8_t *at);
 
 #define SS_WIRE_TRAINING_HEADER_SIZE 64

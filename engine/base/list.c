@@ -40,9 +40,9 @@ static void read_value(struct ss_type element, struct ss_reader *reader, struct 
 bool ss_list_next(struct ss_type element, struct ss_bytes *rest, struct ss_value *value)
 {
     const uint8_t *data = (const uint8_t *)rest->data;
-    struct ss_reader reader = {data, data + rest->size, false};
     struct ss_value read = {0};
-    if (rest->size == 0) return false;
+    if (rest->size == 0) return false; // and then there may be no data
+    struct ss_reader reader = {data, data + rest->size, false};
     const uint8_t mark = ss_read_byte(&reader);
     read.present = mark == 1;
     if (mark > 1) return false;
