@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <ftw.h>
+#include <getopt.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -165,6 +166,46 @@ void ss_bench_server_stop(struct ss_bench_server *server)
     }
     if (server->out > 0) close(server->out);
     *server = (struct ss_bench_server){0};
+}
+
+// ---- A client
+
+bool ss_bench_take_server_option(struct ss_cli *cli, int option)
+{
+    const char **const value = option == 'a'   ? &cli->server
+                               : option == 'T' ? &cli->token_file
+                               : option == 'A' ? &cli->ca_file
+                               : option == 'C' ? &cli->cert_file
+                               : option == 'K' ? &cli->key_file
+                                               : NULL;
+    if (value) *value = optarg;
+    return value != NULL;
+}
+
+enum ss_status ss_bench_connect(const struct ss_cli *cli, int64_t connections,
+                                struct selfsame_client **client, struct ss_error *error)
+{
+    struct selfsame_options options;
+    struct selfsame_error why;
+    struct selfsame_client *made;
+    const char *token = getenv("SELFSAME_TOKEN");
+    selfsame_options_init(&options);
+    options.tls = strncmp(cli->server, "tls:", 4) == 0;
+    options.address = cli->server + (options.tls ? 4 : 0);
+    options.token_file = cli->token_file;
+    options.token = !cli->token_file && token && *token ? token : NULL;
+    options.ca_file = cli->ca_file;
+    options.cert_file = cli->cert_file;
+    options.key_file = cli->key_file;
+    options.connections = (uint32_t)connections;
+    if (selfsame_connect(&options, &made, &why) != SELFSAME_OK)
+        return ss_fail(error, SS_INVALID, "server '%s': %s", cli->server, why.message);
+    if (selfsame_wait_ready(made, 10000, &why) == SELFSAME_OK) {
+        *client = made;
+        return SS_OK;
+    }
+    selfsame_close(made);
+    return ss_fail(error, SS_IO, "server '%s': %s", cli->server, why.message);
 }
 
 // ---- Folders and definitions

@@ -3,6 +3,7 @@
 #ifndef SS_TOOLS_BENCH_MEASURE_H
 #define SS_TOOLS_BENCH_MEASURE_H
 
+#include "client/selfsame.h"
 #include "tools/cli.h"
 
 #include <sys/types.h>
@@ -35,6 +36,19 @@ struct ss_bench_server {
 enum ss_status ss_bench_server_start(const char *directory, struct ss_bench_server *server,
                                      struct ss_error *error);
 void ss_bench_server_stop(struct ss_bench_server *server); // a zeroed one is fine
+
+// A client of the server that --server and its like name, once it is connected.
+enum ss_status ss_bench_connect(const struct ss_cli *cli, int64_t connections,
+                                struct selfsame_client **client, struct ss_error *error);
+#define SS_BENCH_SERVER_OPTIONS                                                             \
+    {"server", required_argument, NULL, 'a'}, {"token-file", required_argument, NULL, 'T'}, \
+        {"ca", required_argument, NULL, 'A'}, {"cert", required_argument, NULL, 'C'},       \
+        {"key-file", required_argument, NULL, 'K'},                                         \
+    {                                                                                       \
+        "server-pid", required_argument, NULL, 'P'                                          \
+    }
+// One of them, with optarg. False: it is none.
+bool ss_bench_take_server_option(struct ss_cli *cli, int option);
 
 // A folder below the current one, with all in it.
 enum ss_status ss_bench_make_folder(char name[32], struct ss_error *error);

@@ -36,7 +36,6 @@ struct totals { // of the server
 
 struct bench {
     struct ss_cli *cli;
-    const char *address, *token_file;
     int64_t server_pid, batch_rows, event_count, entity_count, connections, in_flight;
     double rate; // events a second; 0: as fast as it goes
     bool live;
@@ -238,27 +237,20 @@ static enum ss_status make_store(struct bench *bench, struct ss_error *error)
 
 static enum ss_status start_server(struct bench *bench, struct ss_error *error)
 {
-    if (bench->address) return SS_OK;
+    if (bench->cli->server) return SS_OK;
     SS_TRY(make_store(bench, error));
     SS_TRY(ss_bench_server_start(bench->store, &bench->server, error));
-    bench->address = bench->server.address;
+    bench->cli->server = bench->server.address;
     bench->server_pid = bench->server.pid;
     return SS_OK;
 }
 
 static enum ss_status connect_all(struct bench *bench, struct ss_error *error)
 {
-    struct selfsame_options options;
-    struct selfsame_error why;
     bench->clients = calloc((size_t)bench->connections, sizeof(struct selfsame_client *));
     if (!bench->clients) return ss_fail_memory(error, "bench: the connections");
-    selfsame_options_init(&options);
-    options.address = bench->address;
-    options.token_file = bench->token_file;
     for (int64_t i = 0; i < bench->connections; i++)
-        if (selfsame_connect(&options, &bench->clients[i], &why) != SELFSAME_OK ||
-            selfsame_wait_ready(bench->clients[i], 10000, &why) != SELFSAME_OK)
-            return client_failed(&why, error);
+        SS_TRY(ss_bench_connect(bench->cli, 1, &bench->clients[i], error));
     return SS_OK;
 }
 
@@ -368,9 +360,7 @@ static void report(const struct bench *bench, const struct lane *sum)
 
 // ---- Options
 
-static const struct option options[] = {{"server", required_argument, NULL, 'a'},
-                                        {"token-file", required_argument, NULL, 'T'},
-                                        {"server-pid", required_argument, NULL, 'P'},
+static const struct option options[] = {SS_BENCH_SERVER_OPTIONS,
                                         {"batch", required_argument, NULL, 'b'},
                                         {"events", required_argument, NULL, 'e'},
                                         {"entities", required_argument, NULL, 'n'},
@@ -383,8 +373,6 @@ static const struct option options[] = {{"server", required_argument, NULL, 'a'}
 static bool take_option(struct bench *bench, int option)
 {
     switch (option) {
-    case 'a': bench->address = optarg; return true;
-    case 'T': bench->token_file = optarg; return true;
     case 'P': return ss_bench_take_count(optarg, INT32_MAX, &bench->server_pid);
     case 'b': return ss_bench_take_count(optarg, 1000000, &bench->batch_rows);
     case 'e': return ss_bench_take_count(optarg, INT64_C(1) << 40, &bench->event_count);
@@ -393,7 +381,7 @@ static bool take_option(struct bench *bench, int option)
     case 'f': return ss_bench_take_count(optarg, 1024, &bench->in_flight);
     case 'r': return ss_bench_take_number(optarg, &bench->rate);
     case 'l': bench->live = true; return true;
-    default: return false;
+    default: return ss_bench_take_server_option(bench->cli, option);
     }
 }
 
@@ -411,8 +399,6 @@ static int take_options(struct bench *bench, int argc, char **argv)
 int ss_bench_push(struct ss_cli *cli, int argc, char **argv)
 {
     struct bench bench = {.cli = cli,
-                          .address = cli->server,
-                          .token_file = cli->token_file,
                           .batch_rows = 10000,
                           .event_count = 1000000,
                           .entity_count = 100000,

@@ -17,7 +17,6 @@
 struct bench {
     struct ss_cli *cli;
     struct ss_bench_load load;
-    const char *address, *token_file;
     bool in_process, has_directory;
     int64_t connections, server_pid;
     char folder[32], store[64];
@@ -120,22 +119,14 @@ static enum ss_status open_in_process(struct bench *bench, struct ss_error *erro
 
 static enum ss_status connect_server(struct bench *bench, struct ss_error *error)
 {
-    struct selfsame_options options;
-    struct selfsame_error why;
-    if (!bench->address) {
+    struct ss_cli *cli = bench->cli;
+    if (!cli->server) {
         SS_TRY(make_store(bench, error));
         SS_TRY(ss_bench_server_start(bench->store, &bench->server, error));
-        bench->address = bench->server.address;
+        cli->server = bench->server.address;
         bench->load.server = bench->server.pid;
     }
-    selfsame_options_init(&options);
-    options.address = bench->address;
-    options.token_file = bench->token_file;
-    options.connections = (uint32_t)bench->connections;
-    if (selfsame_connect(&options, &bench->load.client, &why) != SELFSAME_OK ||
-        selfsame_wait_ready(bench->load.client, 10000, &why) != SELFSAME_OK)
-        return client_failed(&why, error);
-    return SS_OK;
+    return ss_bench_connect(cli, bench->connections, &bench->load.client, error);
 }
 
 static void release(struct bench *bench)
@@ -224,8 +215,6 @@ static bool take_option(struct bench *bench, int option)
 {
     struct ss_bench_load *load = &bench->load;
     switch (option) {
-    case 'a': bench->address = optarg; return true;
-    case 'T': bench->token_file = optarg; return true;
     case 'P': return ss_bench_take_count(optarg, INT32_MAX, &bench->server_pid);
     case 'i': bench->in_process = load->in_process = true; return true;
     case 'S': load->stream = true; return true;
@@ -242,13 +231,11 @@ static bool take_option(struct bench *bench, int option)
     case 'r': return ss_bench_take_number(optarg, &load->rate);
     case 'd': return ss_bench_take_number(optarg, &load->seconds);
     case 'w': return ss_bench_take_number(optarg, &load->warm_up_s);
-    default: return false;
+    default: return ss_bench_take_server_option(bench->cli, option);
     }
 }
 
-static const struct option options[] = {{"server", required_argument, NULL, 'a'},
-                                        {"token-file", required_argument, NULL, 'T'},
-                                        {"server-pid", required_argument, NULL, 'P'},
+static const struct option options[] = {SS_BENCH_SERVER_OPTIONS,
                                         {"in-process", no_argument, NULL, 'i'},
                                         {"stream", no_argument, NULL, 'S'},
                                         {"health", no_argument, NULL, 'h'},
@@ -283,7 +270,7 @@ static bool take_options(struct bench *bench, int argc, char **argv)
     const struct ss_bench_load *load = &bench->load;
     const char *wrong =
         optind != argc ? "there is more than options"
-        : bench->in_process && (bench->address || load->rate > 0 || load->stream || load->health)
+        : bench->in_process && (bench->cli->server || load->rate > 0 || load->stream || load->health)
             ? "--in-process goes with none of --server, --rate, --stream and --health"
         : load->health && load->stream ? "--health goes without --stream"
                                        : NULL;
@@ -295,8 +282,6 @@ static bool take_options(struct bench *bench, int argc, char **argv)
 int ss_bench_serve(struct ss_cli *cli, int argc, char **argv)
 {
     struct bench bench = {.cli = cli,
-                          .address = cli->server,
-                          .token_file = cli->token_file,
                           .connections = 1,
                           .has_directory = cli->has_directory,
                           .load = {.service = "bench",
