@@ -119,7 +119,19 @@ class Malformed(Requests):
             method, message = rng.choice(seeds)
             calls.append(self.connection.unary_unary(service.METHODS + method).future(mutated(rng, message), timeout=service.PATIENCE))
         table = self.connection.stream_stream(service.METHODS + "GetTrainingTable")
+        admin = [("/selfsame.v1.FeatureStore/Describe", pb.DescribeRequest(kind="service", name="every").SerializeToString()),
+                 ("/selfsame.v1.FeatureStore/List", pb.ListRequest(kind="view").SerializeToString()),
+                 ("/selfsame.v1.FeatureStore/Plan", pb.PlanRequest(files=[pb.File(name="f", text=harness.CLICKS)]).SerializeToString()),
+                 ("/selfsame.v1.FeatureStore/Rebuild", pb.RebuildRequest(views=["by_user"]).SerializeToString()),
+                 ("/grpc.health.v1.Health/Check", b"\x0a\x18selfsame.v1.FeatureStore")]
+        for _ in range(200):
+            path, message = rng.choice(admin)
+            calls.append(self.connection.unary_unary(path).future(mutated(rng, message), timeout=service.PATIENCE))
+        reflect = self.connection.stream_stream("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo")
         tables = []
+        for _ in range(60):
+            asked = mutated(rng, service.reflection_pb2.ServerReflectionRequest(file_containing_symbol="selfsame.v1.FeatureStore.Push").SerializeToString())
+            tables.append(reflect(iter([asked]), timeout=service.PATIENCE))
         for _ in range(60):
             tables.append(table(iter([start, mutated(rng, spine)]), timeout=service.PATIENCE))
         for call in tables:
