@@ -144,6 +144,21 @@ class Malformed(Requests):
         self.assertIn(CODE.INVALID_ARGUMENT, ends)
         self.before = self.values()  # some of the pushes were right
 
+    def test_calls_of_none_or_several_messages_where_one_belongs_are_ended(self):
+        for method in ("GetFeatures", "Push", "List", "Plan"):
+            call = self.connection.stream_stream(service.METHODS + method)
+            self.assertIn("no request message", self.fails(CODE.INVALID_ARGUMENT, call, iter([])))
+            try:
+                list(call(iter([self.get()] * 3), timeout=service.PATIENCE))
+            except grpc.RpcError as error:
+                self.assertNotEqual(error.code(), CODE.DEADLINE_EXCEEDED)
+
+    def test_compressed_messages_are_refused(self):
+        """A small one may be a large one."""
+        for method, message in (("GetFeatures", self.get()), ("Push", self.push(origin="x" * 100_000))):
+            call = self.connection.unary_unary(service.METHODS + method)
+            self.fails(CODE.UNIMPLEMENTED, call, message, compression=grpc.Compression.Gzip)
+
     def test_a_message_that_is_too_large_is_refused(self):
         text = self.fails(CODE.RESOURCE_EXHAUSTED, self.client.Push, pb.PushRequest(source="events", origin="x" * (17 << 20)))
         self.assertIn("larger than max", text)

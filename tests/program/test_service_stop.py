@@ -278,6 +278,39 @@ class Full(LoadTest):
         self.assertEqual(table_of(counts)["visits"][0], [300 * batch])
         self.assert_parity("pages", ["visits"])
 
+    def many_users(self, first, count=5000):
+        at = service.now_us()
+        return pb.PushRequest(source="clicks", columns=[
+            pb.Column(name="user", int64s=range(first, first + count)), pb.Column(name="weight", doubles=[1.0] * count),
+            pb.Column(name="id", strings=[f"m{first + n}" for n in range(count)]), pb.Column(name="at", int64s=[at] * count)])
+
+    def test_rows_that_do_not_fit_online_are_durable_and_seen_when_there_is_room(self):
+        """History has room, the online rows have none: the answer says so; the next push brings them up."""
+        server = self.serve(preexec_fn=lambda: signal.signal(signal.SIGXFSZ, signal.SIG_IGN))
+        client = self.stub(server)
+        for user in range(0, 100_000, 5000):
+            client.Push(self.many_users(user))
+        self.end(server)  # leaves no write-ahead log, which then has room up to the size of the online rows
+        server = self.serve(preexec_fn=lambda: signal.signal(signal.SIGXFSZ, signal.SIG_IGN))
+        client = self.stub(server)
+        (online,) = self.store.rglob("data.mdb")
+        self.limit(server, online.stat().st_size)
+        last = user
+        for last in range(user + 5000, user + 50_000, 5000):
+            answer = client.Push(self.many_users(last), timeout=service.PATIENCE)
+            self.assertEqual(answer.accepted, 5000, "it is durable")
+            if answer.not_visible:
+                break
+        self.assertTrue(answer.not_visible, "a limit that nothing meets proves nothing")
+        seen = client.GetFeatures(pb.GetFeaturesRequest(service="pages", keys=[column("user", "int64", [1, last])]))
+        self.assertEqual(table_of(seen)["visits"][0], [1, 0], "reading goes on, as of before")
+        self.assertLess(seen.seq, answer.seq)
+        self.limit(server, resource.RLIM_INFINITY)
+        self.assertEqual(client.Push(self.many_users(last + 5000, 1)).not_visible, "")
+        seen = client.GetFeatures(pb.GetFeaturesRequest(service="pages", keys=[column("user", "int64", [1, last, last + 5000])]))
+        self.assertEqual(table_of(seen)["visits"][0], [1, 1, 1])
+        self.assertEqual(client.Stats(pb.StatsRequest()).events, last + 5001)
+
     def limit(self, server, size):
         resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 
