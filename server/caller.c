@@ -10,11 +10,13 @@
 static struct ss_bytes find_bearer(const grpc_metadata_array *metadata)
 {
     static const char name[] = "authorization";
+    // A short slice holds its bytes itself: they are pointed to where the array has it.
     for (size_t i = 0; i < metadata->count; i++) {
-        const grpc_slice key = metadata->metadata[i].key, value = metadata->metadata[i].value;
-        if (GRPC_SLICE_LENGTH(key) == sizeof name - 1 &&
-            memcmp(GRPC_SLICE_START_PTR(key), name, sizeof name - 1) == 0)
-            return (struct ss_bytes){(const char *)GRPC_SLICE_START_PTR(value), GRPC_SLICE_LENGTH(value)};
+        const grpc_metadata *found = &metadata->metadata[i];
+        if (GRPC_SLICE_LENGTH(found->key) == sizeof name - 1 &&
+            memcmp(GRPC_SLICE_START_PTR(found->key), name, sizeof name - 1) == 0)
+            return (struct ss_bytes){(const char *)GRPC_SLICE_START_PTR(found->value),
+                                     GRPC_SLICE_LENGTH(found->value)};
     }
     return (struct ss_bytes){0};
 }

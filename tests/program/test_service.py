@@ -202,7 +202,7 @@ class Definitions(service.ServiceTest):
             self.assertEqual(answer.error_count, 2)
             self.assertEqual(answer.report.count("a.yaml:"), 2, answer.report)
         self.assertEqual(len(self.client.List(pb.ListRequest()).items), 0)
-        self.assertIn("drop everything", self.fails(CODE.INVALID_ARGUMENT, self.client.Apply, pb.ApplyRequest()))
+        self.assertIn("defines nothing", self.fails(CODE.INVALID_ARGUMENT, self.client.Apply, pb.ApplyRequest()))
 
     def test_the_fuzzers_definitions_are_these(self):
         """Otherwise run tests/fuzz/make_wire_corpus.py."""

@@ -163,8 +163,8 @@ class LoadTest(service.ServiceTest):
 
 class Stopped(LoadTest):
     def test_a_stop_under_load_loses_no_acknowledged_push_and_answers_no_lookup_wrong(self):
-        for round in range(2):
-            server = self.serve()
+        for options in ([], ["--drain-timeout", "0", "--group-bytes", "1"]):
+            server = self.serve(*options)
             with Load(self, server) as load:
                 self.wait_for(load, 30, server)
                 self.end(server)
@@ -353,6 +353,22 @@ class Applied(LoadTest):
         self.fails_late(client)
         client.Apply(pb.ApplyRequest(files=[pb.File(name="f", text=test_service.CLICKS)]))
         self.assertEqual(client.List(pb.ListRequest()), before)
+        self.assert_parity("pages", ["visits"])
+
+    def test_a_kill_during_an_apply_leaves_the_old_definitions_or_the_new(self):
+        server = self.serve()
+        client = self.stub(server)
+        fill(client)
+        texts = [test_service.CLICKS, CHANGED]
+        known = {client.Plan(pb.PlanRequest(files=[pb.File(name="f", text=text)])).fingerprint for text in texts}
+        for n, wait in enumerate((0.002, 0.02, 0.1, 0.3)):
+            call = self.stub(server).Apply.future(pb.ApplyRequest(files=[pb.File(name="f", text=texts[(n + 1) % 2])]))
+            time.sleep(wait)
+            server.process.kill()
+            self.gone(server, -signal.SIGKILL)
+            self.assertIn(call.code(), (CODE.OK, CODE.UNAVAILABLE))
+            server = self.serve()
+            self.assertIn(self.stub(server).List(pb.ListRequest()).fingerprint, known)
         self.assert_parity("pages", ["visits"])
 
     def fails_late(self, client):
