@@ -358,10 +358,10 @@ class Applied(LoadTest):
     def test_a_kill_during_an_apply_leaves_the_old_definitions_or_the_new(self):
         server = self.serve()
         client = self.stub(server)
-        fill(client)
+        fill(client, 6000)
         texts = [test_service.CLICKS, CHANGED]
         known = {client.Plan(pb.PlanRequest(files=[pb.File(name="f", text=text)])).fingerprint for text in texts}
-        for n, wait in enumerate((0.002, 0.02, 0.1, 0.3)):
+        for n, wait in enumerate((0.002, 0.03, 0.15)):
             call = self.stub(server).Apply.future(pb.ApplyRequest(files=[pb.File(name="f", text=texts[(n + 1) % 2])]))
             time.sleep(wait)
             server.process.kill()
