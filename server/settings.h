@@ -58,7 +58,7 @@ X(COUNT, max_entities, "4096", 1, 1000000, NULL, LIVE, \
 X(COUNT, max_columns, "4096", 1, 100000, NULL, LIVE, \
   "Most columns in one message.") \
 X(BYTES, max_spine_bytes, "1G", 65536, SS_BYTES_MAX, NULL, LIVE, \
-  "Most bytes of the spine of one training table.") \
+  "Most bytes of the spine of one training table. All that are being sent share so much for each of train_jobs.") \
 X(COUNT, max_streams, "1024", 1, 1000000, NULL, FIXED, \
   "Most calls at once on one connection.") \
 X(COUNT, max_in_flight, "4096", 1, 1000000, NULL, LIVE, \

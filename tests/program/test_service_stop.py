@@ -331,6 +331,7 @@ class Applied(LoadTest):
                 self.assertEqual(client.Apply(pb.ApplyRequest(files=[pb.File(name="f", text=text)])).error_count, 0)
                 self.assertGreater(load.answered, seen, "lookups went on meanwhile")
             client.Rebuild(pb.RebuildRequest(all=True))
+            self.assertNotIn("stay as they were", server.reload())
             self.wait_for(load, sum(load.acknowledged.values()) - load.before + 10, server)
         self.assertEqual(load.ends, {})
         # Answers of plans that are live no more cannot be computed again by this one; those of the last plan can.
