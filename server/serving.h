@@ -26,9 +26,10 @@ struct ss_serving {
     atomic_uint_fast64_t certificate_generation; // 1, 2, ...: read the files again
     struct ss_arena arena;                       // what lives as long as the service
     size_t max_message_bytes;
-    atomic_size_t in_flight; // calls of all shards
-    atomic_size_t streams;   // of these, lookups' streams
-    atomic_bool is_stopping; // no new work is begun
+    atomic_size_t in_flight;          // calls of all shards
+    atomic_uint_fast64_t spine_bytes; // of all training tables: collected and not let go yet
+    atomic_size_t streams;            // of these, lookups' streams
+    atomic_bool is_stopping;          // no new work is begun
 };
 
 static inline const struct ss_settings *ss_serving_settings(struct ss_serving *serving)

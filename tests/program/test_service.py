@@ -203,6 +203,8 @@ class Definitions(service.ServiceTest):
         for call, request in ((self.client.GetFeatures, pb.GetFeaturesRequest(service="pages")), (self.client.Push, pb.PushRequest(source="clicks"))):
             self.assertIn("apply", self.fails(CODE.INVALID_ARGUMENT, call, request))
         self.assertEqual(len(self.client.List(pb.ListRequest()).items), 0)
+        self.assertEqual(self.client.Stats(pb.StatsRequest()).events, 0)
+        self.assertEqual(len(self.client.Describe(pb.DescribeRequest()).files), 0)
         files = [pb.File(name="clicks.yaml", text=CLICKS)]
         planned = self.client.Plan(pb.PlanRequest(files=files))
         self.assertEqual({(change.kind, change.name, change.change) for change in planned.changes},
@@ -364,6 +366,8 @@ class Sockets(service.ServiceTest):
 
     def test_several_shards_share_a_port_and_all_answer(self):
         self.make_store(CLICKS, "init")
+        server = self.serve("--shards", 150)
+        self.end(server)
         server = self.serve("--shards", 3)
         for _ in range(12):
             client = self.stub(server)

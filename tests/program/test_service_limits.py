@@ -135,6 +135,31 @@ class Shed(Limits):
         self.assertLess(len(sent), 1000)
         self.assertEqual(self.hint(self.failed), [], "the same never succeeds")
 
+    def test_spines_that_are_never_whole_share_one_limit(self):
+        server = self.serve("--max-spine-bytes", "1M", "--train-jobs", 2)
+        client = self.stub(server)
+        most = table_requests(50_000)
+        ends = threading.Event()
+        self.addCleanup(ends.set)
+
+        def endless():
+            yield from most
+            ends.wait()
+        calls = [client.GetTrainingTable(endless()) for _ in range(2)]
+        self.wait_until(lambda: not self.trains_in_time(client, most), "two that are not whole leave no room for a third")
+        self.assertIn("train_jobs", self.fails(CODE.RESOURCE_EXHAUSTED, client.GetTrainingTable, iter(most)))
+        self.assertEqual(self.hint(self.failed), [50])
+        for call in calls:
+            call.cancel()
+        self.wait_until(lambda: self.trains_in_time(client, most), "what is gone leaves room again")
+
+    def trains_in_time(self, client, requests):
+        try:
+            return len(list(client.GetTrainingTable(iter(requests), timeout=service.PATIENCE))) > 1
+        except grpc.RpcError as error:
+            self.assertEqual(error.code(), CODE.RESOURCE_EXHAUSTED)
+            return False
+
     def test_more_streams_than_a_connection_may_have_wait_for_their_turn(self):
         server = self.serve("--max-streams", 4)
         channel = self.channel(server)
