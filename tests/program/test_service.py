@@ -71,6 +71,26 @@ class Pushes(Clicks):
             made.status = b"\0\0"
         self.assertTrue(self.client.Push(again).was_acknowledged)
 
+    def test_a_sender_may_say_itself_what_its_batch_is(self):
+        ours, other = b"\1" * 32, b"\2" * 32
+        self.client.Push(self.clicks([1], producer="p", batch=1, content_hash=ours))
+        self.assertTrue(self.client.Push(self.clicks([2], producer="p", batch=1, content_hash=ours)).was_acknowledged)
+        self.fails(CODE.ABORTED, self.client.Push, self.clicks([1], producer="p", batch=1, content_hash=other))
+        self.fails(CODE.ABORTED, self.client.Push, self.clicks([1], producer="p", batch=1))
+        self.assertIn("32 bytes", self.fails(CODE.INVALID_ARGUMENT, self.client.Push, self.clicks([1], producer="p", batch=2, content_hash=b"1")))
+        self.assertEqual(self.visits(1, 2), [1, 0])
+
+    def test_a_producer_is_told_what_it_got_acknowledged(self):
+        ask = lambda batch: self.client.Producer(pb.ProducerRequest(source="clicks", producer="p", batch=batch))
+        self.assertEqual(ask(1), pb.ProducerResponse())
+        hashes = [bytes([n]) * 32 for n in (1, 2, 3)]
+        for n, content in enumerate(hashes, 1):
+            pushed = self.client.Push(self.clicks([n], producer="p", batch=n, content_hash=content))
+        self.assertEqual([(answer.last, answer.hash, answer.seq) for answer in map(ask, (0, 1, 3, 4))],
+                         [(3, b"", pushed.seq), (3, hashes[0], pushed.seq), (3, hashes[2], pushed.seq), (3, b"", pushed.seq)])
+        self.assertIn("'click'", self.fails(CODE.NOT_FOUND, self.client.Producer, pb.ProducerRequest(source="click", producer="p")))
+        self.fails(CODE.INVALID_ARGUMENT, self.client.Producer, pb.ProducerRequest(source="clicks"))
+
     def test_kept_out_rows_are_listed_with_reasons(self):
         now = service.now_us()
         answer = self.client.Push(self.clicks([1, 2, 3, 4], [1.0, 1000.0, None, 2.0], ["a", "b", "c", None], now, origin="f.csv", lines=[2, 3, 4, 9],

@@ -34,6 +34,8 @@ class Callers(service.ServiceTest):
         files = [pb.File(name="f", text=test_service.CLICKS)]
         return {"GetFeatures": ("read:pages", lambda **how: client.GetFeatures(look(), **how)),
                 "Push": ("push:clicks", lambda **how: client.Push(clicks(self, [1]), **how)),
+                "Producer": ("push:clicks", lambda **how: client.Producer(pb.ProducerRequest(source="clicks", producer="p"), **how)),
+                "Quarantine": ("admin", lambda **how: client.Quarantine(pb.QuarantineRequest(), **how)),
                 "GetTrainingTable": ("train:pages", lambda **how: list(client.GetTrainingTable(iter(spine), **how))),
                 "Plan": ("admin", lambda **how: client.Plan(pb.PlanRequest(files=files), **how)),
                 "Apply": ("admin", lambda **how: client.Apply(pb.ApplyRequest(files=files), **how)),
