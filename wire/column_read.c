@@ -294,7 +294,7 @@ static enum ss_status refuse(struct read *read, int32_t row, struct ss_bytes val
     const char *name = ss_arena_copy(read->arena, read->column->name.data, read->column->name.size);
     const char *copy = ss_arena_copy(read->arena, value.data, value.size);
     if (!name || !copy) return ss_fail_memory(error, "what is wrong with a request");
-    refusals->list[refusals->count++] = (struct ss_wire_refusal){row, name, {copy, value.size}, reason};
+    refusals->list[refusals->count++] = (struct ss_wire_refusal){row, 0, name, {copy, value.size}, reason};
     refusals->refused[row] = true;
     return SS_OK;
 }

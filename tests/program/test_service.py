@@ -106,6 +106,15 @@ class Pushes(Clicks):
         self.assertEqual((changed.conflicting, changed.accepted), (1, 0))
         self.assertEqual(self.visits(1, 2, 3, 4), [1, 0, 1, 0])
 
+    def test_values_that_are_none_of_their_type_are_listed_with_row_and_line(self):
+        request = self.clicks([1, 2, 3], lines=[20, 30, 40])
+        next(made for made in request.columns if made.name == "at").int64s[1] = 2**62
+        answer = self.client.Push(request)
+        self.assertEqual((answer.accepted, answer.quarantined), (2, 1))
+        self.assertEqual([(row.row, row.line, row.column) for row in answer.refused], [(1, 30, "at")])
+        self.assertEqual([row["line"] for row in self.run_ok("--json", "stats", "--quarantine", "clicks").json()], [30])
+        self.assertEqual(self.visits(1, 2, 3), [1, 0, 1])
+
     def test_strict_refuses_the_whole_batch(self):
         text = self.fails(CODE.INVALID_ARGUMENT, self.client.Push, self.clicks([1, 2], [1.0, 1000.0], strict=True))
         self.assertIn("weight", text)
