@@ -203,6 +203,7 @@ static void run(struct ss_worker_job *waiting, struct ss_materializer *reader)
     struct ss_arena arena;
     struct ss_error error;
     struct ss_pinned pinned = {0};
+    ss_arena_init(&sending.arena, ss_serving_memory(call->shard->serving));
     ss_arena_init(&arena, MEMORY_TIMES * (size_t)ss_serving_settings(call->shard->serving)->max_spine_bytes);
     enum ss_status status = SS_OK;
     if (ss_call_is_gone(call))

@@ -37,6 +37,13 @@ static inline const struct ss_settings *ss_serving_settings(struct ss_serving *s
     return atomic_load_explicit(&serving->settings, memory_order_acquire);
 }
 
+// What one lookup or one commit may take, whatever its message claims: columns that are left out, and
+// features that are asked for twice, take memory too.
+static inline size_t ss_serving_memory(const struct ss_serving *serving)
+{
+    return 64 * serving->max_message_bytes + (64u << 20);
+}
+
 static inline struct ss_wire_limits ss_serving_limits(struct ss_serving *serving)
 {
     const struct ss_settings *settings = ss_serving_settings(serving);

@@ -210,6 +210,24 @@ services:
         self.assertEqual(self.visits(client, 1), 0)
 
 
+    def test_features_asked_for_many_times_do_not_either(self):
+        self.write("features.yaml", test_service.CLICKS.replace("id: string, at", "id: string, words: list<string>, at").replace(
+            "weight: sum(weight) over 7d", "words: last(words)"))
+        self.run_ok("apply", "features.yaml", "--yes")
+        server = self.serve("--max-message-bytes", "1M")
+        client = self.stub(server)
+        one = rows_of(1, 1, "w")
+        one.columns.append(column("words", "list<string>", [["x" * 1000] * 100]))
+        client.Push(one)
+        before = self.memory(server)
+        text = self.fails(CODE.RESOURCE_EXHAUSTED, client.GetFeatures, look([1] * 100, features=["words"] * 4000))
+        self.assertIn("memory", text)
+        start = pb.TrainingRequest(start=pb.TrainingStart(service="pages", features=["words"] * 4000))
+        self.fails(CODE.RESOURCE_EXHAUSTED, client.GetTrainingTable, iter([start, *table_requests(1000)[1:]]))
+        self.assertLess(self.memory(server) - before, 600 << 20)
+        self.assertEqual(self.visits(client, 1), 1)
+
+
 class Deadlines(Limits):
     def test_a_deadline_of_a_millisecond_ends_well_or_in_time_at_every_stage(self):
         server = self.serve()
