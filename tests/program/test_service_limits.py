@@ -184,7 +184,7 @@ class Shed(Limits):
 
 class Memory(Limits):
     def test_a_few_bytes_do_not_claim_much_memory(self):
-        """Sixteen million rows of one bool each, of a source with many columns."""
+        """Five million rows of one bool each, of a source with many columns."""
         wide = "\n".join(f"      c{n}: int64" for n in range(200))
         text = f"""
 entities: {{user: {{user: int64}}}}
@@ -203,16 +203,16 @@ services:
 """
         self.write("features.yaml", text)
         self.run_ok("apply", "features.yaml", "--yes")
-        server = self.serve("--max-message-bytes", "20M")
+        server = self.serve("--max-message-bytes", "5M")
         client = self.stub(server)
         before = self.memory(server)
-        flags = pb.Column(name="flag", bools=[True] * 16_000_000)
+        flags = pb.Column(name="flag", bools=[True] * 5_000_000)
         self.assertIn("missing", self.fails(CODE.INVALID_ARGUMENT, client.Push, pb.PushRequest(source="wide", columns=[flags])))
         self.assertLess(self.memory(server) - before, 300 << 20)
-        columns = [pb.Column(name="at", int64s=[1] * 1_000_000), pb.Column(name="user", int64s=[1] * 1_000_000)]
+        columns = [pb.Column(name="at", int64s=[1] * 260_000), pb.Column(name="user", int64s=[1] * 260_000)]
         text = self.fails(CODE.RESOURCE_EXHAUSTED, client.Push, pb.PushRequest(source="wide", columns=columns))
         self.assertIn("memory", text)
-        self.assertLess(self.memory(server) - before, 1500 << 20)
+        self.assertLess(self.memory(server) - before, 700 << 20)
         self.assertEqual(self.visits(client, 1), 0)
 
 
