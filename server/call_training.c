@@ -26,7 +26,14 @@ static void fail(struct ss_call *call, struct training *training, const struct s
     ss_call_fail(call, error);
 }
 
-static bool keep(struct training *training, grpc_slice slice)
+#define MESSAGE_COST 256 // what a message takes beside its bytes
+
+static size_t cost_of(grpc_slice slice)
+{
+    return GRPC_SLICE_LENGTH(slice) + MESSAGE_COST;
+}
+
+static bool keep(struct ss_serving *serving, struct training *training, grpc_slice slice)
 {
     if (training->count == training->capacity) {
         const size_t capacity = training->capacity ? 2 * training->capacity : 16;
@@ -36,8 +43,28 @@ static bool keep(struct training *training, grpc_slice slice)
         training->capacity = capacity;
     }
     training->messages[training->count++] = grpc_slice_ref(slice);
-    training->bytes += GRPC_SLICE_LENGTH(slice);
+    training->bytes += cost_of(slice);
+    atomic_fetch_add(&serving->spine_bytes, cost_of(slice));
     return true;
+}
+
+// A spine waits whole before its table has a worker, so all that are collected share what the workers may
+// take.
+static enum ss_status check_room(struct ss_serving *serving, const struct training *training,
+                                 grpc_slice slice, struct ss_error *error)
+{
+    const struct ss_settings *settings = ss_serving_settings(serving);
+    const uint64_t most = settings->max_spine_bytes, most_of_all = most * settings->train_jobs;
+    if (training->bytes + cost_of(slice) > most)
+        return ss_fail(error, SS_LIMIT, "the spine has more than %llu bytes, the limit (max_spine_bytes)",
+                       (unsigned long long)most);
+    if (atomic_load(&serving->spine_bytes) + cost_of(slice) > most_of_all)
+        return ss_fail(
+            error, SS_BUSY,
+            "the spines that are being sent have %llu bytes, the limit (max_spine_bytes for each of "
+            "train_jobs)",
+            (unsigned long long)most_of_all);
+    return SS_OK;
 }
 
 static enum ss_status check_start(struct ss_call *call, struct ss_bytes bytes, struct ss_error *error)
@@ -57,16 +84,14 @@ static void on_message(struct ss_call *call, struct ss_bytes bytes, grpc_slice s
 {
     struct ss_error error;
     struct training *training = call->state;
-    const uint64_t most = ss_serving_settings(call->shard->serving)->max_spine_bytes;
     enum ss_status status = SS_OK;
     if (!training) {
         training = call->state = calloc(1, sizeof *training);
         status = training ? check_start(call, bytes, &error) : ss_fail_memory(&error, "a training table");
-    } else if (training->bytes + bytes.size > most) {
-        status = ss_fail(&error, SS_LIMIT, "the spine has more than %llu bytes, the limit (max_spine_bytes)",
-                         (unsigned long long)most);
     }
-    if (status == SS_OK && !keep(training, slice)) status = ss_fail_memory(&error, "a spine");
+    if (status == SS_OK) status = check_room(call->shard->serving, training, slice, &error);
+    if (status == SS_OK && !keep(call->shard->serving, training, slice))
+        status = ss_fail_memory(&error, "a spine");
     if (status == SS_OK)
         ss_call_read(call);
     else
@@ -178,6 +203,7 @@ static void run(struct ss_worker_job *waiting, struct ss_materializer *reader)
     struct ss_arena arena;
     struct ss_error error;
     struct ss_pinned pinned = {0};
+    ss_arena_init(&sending.arena, ss_serving_memory(call->shard->serving));
     ss_arena_init(&arena, MEMORY_TIMES * (size_t)ss_serving_settings(call->shard->serving)->max_spine_bytes);
     enum ss_status status = SS_OK;
     if (ss_call_is_gone(call))
@@ -225,6 +251,7 @@ static void released(struct ss_call *call)
     struct training *training = call->state;
     if (!training) return;
     for (size_t i = 0; i < training->count; i++) grpc_slice_unref(training->messages[i]);
+    atomic_fetch_sub(&call->shard->serving->spine_bytes, training->bytes);
     free(training->messages);
     free(training);
 }

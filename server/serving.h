@@ -26,14 +26,22 @@ struct ss_serving {
     atomic_uint_fast64_t certificate_generation; // 1, 2, ...: read the files again
     struct ss_arena arena;                       // what lives as long as the service
     size_t max_message_bytes;
-    atomic_size_t in_flight; // calls of all shards
-    atomic_size_t streams;   // of these, lookups' streams
-    atomic_bool is_stopping; // no new work is begun
+    atomic_size_t in_flight;          // calls of all shards
+    atomic_uint_fast64_t spine_bytes; // of all training tables: collected and not let go yet
+    atomic_size_t streams;            // of these, lookups' streams
+    atomic_bool is_stopping;          // no new work is begun
 };
 
 static inline const struct ss_settings *ss_serving_settings(struct ss_serving *serving)
 {
     return atomic_load_explicit(&serving->settings, memory_order_acquire);
+}
+
+// What one lookup or one commit may take, whatever its message claims: columns that are left out, and
+// features that are asked for twice, take memory too.
+static inline size_t ss_serving_memory(const struct ss_serving *serving)
+{
+    return 64 * serving->max_message_bytes + (64u << 20);
 }
 
 static inline struct ss_wire_limits ss_serving_limits(struct ss_serving *serving)

@@ -58,12 +58,12 @@ X(COUNT, max_entities, "4096", 1, 1000000, NULL, LIVE, \
 X(COUNT, max_columns, "4096", 1, 100000, NULL, LIVE, \
   "Most columns in one message.") \
 X(BYTES, max_spine_bytes, "1G", 65536, SS_BYTES_MAX, NULL, LIVE, \
-  "Most bytes of the spine of one training table.") \
+  "Most bytes of the spine of one training table. All that are being sent share so much for each of train_jobs.") \
 X(COUNT, max_streams, "1024", 1, 1000000, NULL, FIXED, \
   "Most calls at once on one connection.") \
 X(COUNT, max_in_flight, "4096", 1, 1000000, NULL, LIVE, \
   "Most calls at once in all; further ones are RESOURCE_EXHAUSTED at once, with a hint when to retry.") \
-X(COUNT, train_jobs, "2", 1, 256, NULL, LIVE, \
+X(COUNT, train_jobs, "2", 1, 256, NULL, FIXED, \
   "Most training tables at once; further ones are RESOURCE_EXHAUSTED.") \
 X(BYTES, push_queue_bytes, "256M", 65536, SS_BYTES_MAX, NULL, LIVE, \
   "Most bytes that wait for their commit; further pushes are RESOURCE_EXHAUSTED.") \

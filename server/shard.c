@@ -91,6 +91,7 @@ enum ss_status ss_shard_open(struct ss_serving *serving, size_t index, int *port
     if (!made) return ss_fail_memory(error, "a shard");
     made->serving = serving;
     made->index = index;
+    ss_arena_init(&made->arena, ss_serving_memory(serving));
     pthread_mutex_init(&made->lock, NULL);
     made->closed = (struct ss_event_tag){on_closed, made};
     made->queue = grpc_completion_queue_create_for_next(NULL);

@@ -14,8 +14,6 @@
 #include "wire/error_message.h"
 #include "wire/push_message.h"
 
-#define MEMORY_TIMES 64 // of the greatest message: what a commit may take. Columns left out take memory too
-
 struct waiting {
     struct waiting *next;
     struct ss_call *call;
@@ -246,7 +244,7 @@ static void *run(void *context)
 {
     struct ss_writer *writer = context;
     struct ss_arena arena;
-    ss_arena_init(&arena, MEMORY_TIMES * writer->serving->max_message_bytes);
+    ss_arena_init(&arena, ss_serving_memory(writer->serving));
     ss_observe_thread(writer->serving);
     pthread_mutex_lock(&writer->lock);
     for (;;) {

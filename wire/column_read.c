@@ -1,8 +1,7 @@
 // Columns of a message, read.
 //
 // A column is walked twice: once to see which of its fields hold values and how many, once to take them, row
-// by row. Repeated numbers may come packed or one by one, in any number of pieces, as the format allows;
-// 8-byte values in one piece, which is what everybody sends, are copied at once.
+// by row. 8-byte values in one piece, which is what everybody sends, are copied at once.
 
 #include "wire/column_read.h"
 
@@ -10,6 +9,7 @@
 #include "engine/base/list_text.h"
 #include "engine/base/number.h"
 #include "engine/base/time.h"
+#include "wire/field_cursor.h"
 
 #include <endian.h>
 
@@ -79,63 +79,6 @@ enum ss_status ss_wire_column_open(const char *what, struct ss_bytes body, struc
     return SS_OK;
 }
 
-// ---- One field's values, in whatever pieces they came.
-
-struct cursor {
-    struct ss_message message; // what comes behind the piece at hand
-    uint32_t number;
-    struct ss_message piece; // packed values
-    bool failed;
-};
-
-static struct cursor cursor_of(struct ss_bytes body, uint32_t number)
-{
-    return (struct cursor){.message = ss_message_of(body), .number = number};
-}
-
-static bool next_occurrence(struct cursor *cursor, struct ss_field *field)
-{
-    while (ss_message_next(&cursor->message, field))
-        if (field->number == cursor->number) return true;
-    return false;
-}
-
-static bool next_bytes(struct cursor *cursor, struct ss_bytes *bytes)
-{
-    struct ss_field field;
-    if (!next_occurrence(cursor, &field)) return false;
-    if (field.type != SS_WIRE_BYTES) cursor->failed = true;
-    *bytes = field.bytes;
-    return !cursor->failed;
-}
-
-// A number of wire type `type`; false at the end.
-static bool next_number(struct cursor *cursor, enum ss_wire_type type, uint64_t *number)
-{
-    const size_t size = type == SS_WIRE_FIXED64 ? 8 : 4;
-    while (cursor->piece.at == cursor->piece.end) {
-        struct ss_field field;
-        if (!next_occurrence(cursor, &field)) return false;
-        if (field.type == type) {
-            *number = field.value;
-            return true;
-        }
-        if (field.type != SS_WIRE_BYTES) cursor->failed = true;
-        if (cursor->failed) return false;
-        cursor->piece = ss_message_of(field.bytes);
-    }
-    if (type == SS_WIRE_VARINT) {
-        *number = ss_message_varint(&cursor->piece);
-        cursor->failed = cursor->failed || cursor->piece.failed;
-    } else if ((size_t)(cursor->piece.end - cursor->piece.at) < size) {
-        cursor->failed = true;
-    } else {
-        *number = size == 8 ? ss_wire_fixed64(cursor->piece.at) : ss_wire_fixed32(cursor->piece.at);
-        cursor->piece.at += size;
-    }
-    return !cursor->failed;
-}
-
 static enum ss_wire_type wire_type_of(uint32_t field)
 {
     switch (field) {
@@ -146,31 +89,6 @@ static enum ss_wire_type wire_type_of(uint32_t field)
     case FIELD_LENGTHS: return SS_WIRE_VARINT;
     default: return SS_WIRE_BYTES;
     }
-}
-
-// How many values there are, and whether they came as one packed piece (then it).
-static int64_t count_values(struct ss_bytes body, uint32_t number, enum ss_wire_type type,
-                            struct ss_bytes *piece)
-{
-    struct cursor cursor = cursor_of(body, number);
-    struct ss_field field;
-    int64_t count = 0;
-    size_t pieces = 0;
-    *piece = (struct ss_bytes){0};
-    while (next_occurrence(&cursor, &field)) {
-        pieces++;
-        if (type == SS_WIRE_BYTES || field.type != SS_WIRE_BYTES) {
-            count++;
-            continue;
-        }
-        *piece = field.bytes;
-        if (type == SS_WIRE_VARINT)
-            for (size_t i = 0; i < field.bytes.size; i++) count += !(field.bytes.data[i] & 0x80);
-        else
-            count += (int64_t)(field.bytes.size / (type == SS_WIRE_FIXED64 ? 8 : 4));
-    }
-    if (pieces != 1) *piece = (struct ss_bytes){0};
-    return count;
 }
 
 static uint32_t values_field(const struct ss_wire_column *column)
@@ -200,9 +118,9 @@ enum ss_status ss_wire_column_rows(const char *what, const struct ss_wire_column
     if (field == 0) {
         *rows = (int64_t)column->status.size;
     } else if (field == FIELD_ELEMENTS) {
-        *rows = count_values(column->body, FIELD_LENGTHS, SS_WIRE_VARINT, &piece);
+        *rows = ss_cursor_count(column->body, FIELD_LENGTHS, SS_WIRE_VARINT, &piece);
     } else {
-        *rows = count_values(column->body, field, wire_type_of(field), &piece);
+        *rows = ss_cursor_count(column->body, field, wire_type_of(field), &piece);
         if (field == FIELD_FLOATS) *rows = column->length ? (int64_t)((uint64_t)*rows / column->length) : 0;
     }
     return SS_OK;
@@ -294,7 +212,7 @@ static enum ss_status refuse(struct read *read, int32_t row, struct ss_bytes val
     const char *name = ss_arena_copy(read->arena, read->column->name.data, read->column->name.size);
     const char *copy = ss_arena_copy(read->arena, value.data, value.size);
     if (!name || !copy) return ss_fail_memory(error, "what is wrong with a request");
-    refusals->list[refusals->count++] = (struct ss_wire_refusal){row, name, {copy, value.size}, reason};
+    refusals->list[refusals->count++] = (struct ss_wire_refusal){row, 0, name, {copy, value.size}, reason};
     refusals->refused[row] = true;
     return SS_OK;
 }
@@ -358,17 +276,17 @@ static const char *text_value(struct ss_type type, struct ss_bytes text, struct 
 
 // The next value of a field, whatever its status: *reason NULL, or why it is none of its type (then *text is
 // it).
-static bool next_value(struct cursor *cursor, struct ss_type type, uint64_t scale, uint32_t field,
+static bool next_value(struct ss_field_cursor *cursor, struct ss_type type, uint64_t scale, uint32_t field,
                        struct ss_value *value, const char **reason, struct ss_bytes *text)
 {
     uint64_t bits = 0;
     *text = (struct ss_bytes){0};
     if (wire_type_of(field) != SS_WIRE_BYTES) {
-        if (!next_number(cursor, wire_type_of(field), &bits)) return false;
+        if (!ss_cursor_number(cursor, wire_type_of(field), &bits)) return false;
         *reason = number_value(type, field, scale, bits, value);
         return true;
     }
-    if (!next_bytes(cursor, text)) return false;
+    if (!ss_cursor_bytes(cursor, text)) return false;
     *reason = text_value(type, *text, value);
     return true;
 }
@@ -388,7 +306,7 @@ static enum ss_status wrong_count(const struct read *read, int64_t count, struct
 static enum ss_status read_values(struct read *read, uint32_t field, struct ss_error *error)
 {
     const struct ss_wire_column *column = read->column;
-    struct cursor cursor = cursor_of(column->body, field);
+    struct ss_field_cursor cursor = ss_cursor_of(column->body, field);
     for (int32_t row = 0; row < read->rows; row++) {
         struct ss_value value;
         struct ss_bytes text;
@@ -420,13 +338,13 @@ static bool read_words(struct read *read, uint32_t field, struct ss_bytes piece)
 
 static enum ss_status read_vectors(struct read *read, struct ss_error *error)
 {
-    struct cursor cursor = cursor_of(read->column->body, FIELD_FLOATS);
+    struct ss_field_cursor cursor = ss_cursor_of(read->column->body, FIELD_FLOATS);
     for (int32_t row = 0; row < read->rows; row++) {
         bool fits = true;
         ss_buffer_clear(&read->scratch);
         for (unsigned i = 0; i < read->want.length; i++) {
             uint64_t bits = 0;
-            if (!next_number(&cursor, SS_WIRE_FIXED32, &bits))
+            if (!ss_cursor_number(&cursor, SS_WIRE_FIXED32, &bits))
                 return cursor.failed ? ss_wire_malformed("Column", error) : wrong_count(read, row, error);
             uint32_t word = (uint32_t)bits;
             if (word == UINT32_C(1) << 31) word = 0;    // -0
@@ -448,7 +366,7 @@ static enum ss_status read_vectors(struct read *read, struct ss_error *error)
 // ---- Lists
 
 struct elements {
-    struct cursor cursor;
+    struct ss_field_cursor cursor;
     uint32_t field; // as in Column; 0: no values
     struct ss_bytes status;
     int64_t next, count; // the element that comes next, of how many
@@ -460,7 +378,8 @@ static enum ss_status check_elements(const struct read *read, struct elements *e
     struct ss_bytes piece;
     const uint32_t number = elements->field - ELEMENTS_SHIFT;
     if (elements->field)
-        elements->count = count_values(read->column->elements, number, wire_type_of(elements->field), &piece);
+        elements->count =
+            ss_cursor_count(read->column->elements, number, wire_type_of(elements->field), &piece);
     for (size_t i = 0; i < elements->status.size; i++)
         if ((unsigned char)elements->status.data[i] > 1)
             return ss_fail(error, SS_INVALID,
@@ -489,7 +408,7 @@ static enum ss_status open_elements(const struct read *read, struct elements *el
     if (message.failed) return ss_wire_malformed("Elements", error);
     if (!field_fits(read->want.element, elements->field) || read->want.element == SS_LIST)
         return wrong_type(read, "a list of other elements", error);
-    elements->cursor = cursor_of(read->column->elements, elements->field - ELEMENTS_SHIFT);
+    elements->cursor = ss_cursor_of(read->column->elements, elements->field - ELEMENTS_SHIFT);
     return check_elements(read, elements, error);
 }
 
@@ -517,14 +436,14 @@ static enum ss_status next_element(struct read *read, struct elements *elements,
 
 static enum ss_status read_lists(struct read *read, struct ss_error *error)
 {
-    struct cursor lengths = cursor_of(read->column->body, FIELD_LENGTHS);
+    struct ss_field_cursor lengths = ss_cursor_of(read->column->body, FIELD_LENGTHS);
     struct elements elements;
     SS_TRY(open_elements(read, &elements, error));
     for (int32_t row = 0; row < read->rows; row++) {
         uint64_t length = 0;
         bool refused = false;
         ss_buffer_clear(&read->scratch);
-        if (!next_number(&lengths, SS_WIRE_VARINT, &length)) return wrong_count(read, row, error);
+        if (!ss_cursor_number(&lengths, SS_WIRE_VARINT, &length)) return wrong_count(read, row, error);
         if (length > SS_LIST_MAX_ELEMENTS)
             return ss_fail(error, SS_INVALID, "%s '%.*s', row %d: a list has at most %d elements, got %llu",
                            read->what, NAME(read->column), (int)row, SS_LIST_MAX_ELEMENTS,
@@ -561,7 +480,7 @@ static enum ss_status check_rows(const struct read *read, uint32_t field, struct
             if (is_present(&column->status, row)) return wrong_count(read, 0, error);
         return SS_OK;
     }
-    const int64_t count = count_values(column->body, counted, wire_type_of(counted), piece);
+    const int64_t count = ss_cursor_count(column->body, counted, wire_type_of(counted), piece);
     return count == per_row * read->rows ? SS_OK : wrong_count(read, count / per_row, error);
 }
 
@@ -626,17 +545,17 @@ enum ss_status ss_wire_columns_open(const char *what, struct ss_bytes message, u
                                     struct ss_arena *arena, struct ss_wire_column **columns, size_t *count,
                                     struct ss_error *error)
 {
-    struct cursor cursor = cursor_of(message, number);
+    struct ss_field_cursor cursor = ss_cursor_of(message, number);
     struct ss_bytes body;
     size_t found = 0;
-    while (next_bytes(&cursor, &body)) found++;
+    while (ss_cursor_bytes(&cursor, &body)) found++;
     if (found > most)
         return ss_fail(error, SS_LIMIT, "the request has %zu %ss; the limit is %zu (max_columns)", found,
                        what, most);
     struct ss_wire_column *opened = ss_arena_array(arena, found + 1, sizeof *opened);
     if (!opened) return ss_fail_memory(error, "the columns of a request");
-    cursor = cursor_of(message, number);
-    for (size_t i = 0; i < found && next_bytes(&cursor, &body); i++)
+    cursor = ss_cursor_of(message, number);
+    for (size_t i = 0; i < found && ss_cursor_bytes(&cursor, &body); i++)
         SS_TRY(ss_wire_column_open(what, body, &opened[i], error));
     *columns = opened;
     *count = found;

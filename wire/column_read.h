@@ -27,6 +27,7 @@ enum ss_status ss_wire_column_rows(const char *what, const struct ss_wire_column
 // A value that is none of its type. `row` counts from 0.
 struct ss_wire_refusal {
     int32_t row;
+    uint64_t line;      // 0: unknown; the caller's to fill in
     const char *column; // of the arena
     struct ss_bytes value;
     const char *reason; // static

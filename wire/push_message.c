@@ -225,7 +225,7 @@ static struct ss_quarantine_row refused_row(const struct reading *reading,
 {
     return (struct ss_quarantine_row){.source = reading->source->name,
                                       .file = reading->origin ? reading->origin : "",
-                                      .line = reading->lines ? reading->lines[refusal->row] : 0,
+                                      .line = refusal->line,
                                       .column = refusal->column,
                                       .value = refusal->value,
                                       .reason = refusal->reason};
@@ -236,7 +236,7 @@ static enum ss_status collect_unparsed(struct reading *reading, struct ss_bytes 
 {
     struct ss_message message = ss_message_of(bytes);
     struct ss_field field;
-    const struct ss_wire_refusals *refusals = reading->refusals;
+    struct ss_wire_refusals *refusals = reading->refusals;
     const size_t most = reading->unparsed_count + refusals->count;
     struct ss_quarantine_row *rows = ss_arena_array(reading->arena, most + 1, sizeof *rows);
     bool *seen = ss_arena_array(reading->arena, (size_t)reading->rows + 1, sizeof *seen);
@@ -246,6 +246,7 @@ static enum ss_status collect_unparsed(struct reading *reading, struct ss_bytes 
         if (field.number == PUSH_UNPARSED) SS_TRY(read_unparsed(field.bytes, reading, &rows[count++], error));
     reading->out->unparsed_sent = count;
     for (size_t i = 0; i < refusals->count; i++) {
+        if (reading->lines) refusals->list[i].line = reading->lines[refusals->list[i].row];
         if (seen[refusals->list[i].row]) continue; // the first reason says enough
         seen[refusals->list[i].row] = true;
         rows[count++] = refused_row(reading, &refusals->list[i]);
@@ -467,8 +468,8 @@ static size_t list_refused(const struct ss_wire_push *push, const struct ss_push
     for (size_t i = 0; push->refusals && i < push->refusals->count && count < SS_WIRE_NAMED_ROWS; i++) {
         const struct ss_wire_refusal *refusal = &push->refusals->list[i];
         const size_t size = refusal->value.size < VALUE_SHOWN ? refusal->value.size : VALUE_SHOWN;
-        list[count++] =
-            (struct refused){refusal->row, 0, refusal->column, refusal->reason, {refusal->value.data, size}};
+        list[count++] = (struct refused){
+            refusal->row, refusal->line, refusal->column, refusal->reason, {refusal->value.data, size}};
     }
     for (size_t i = 0; i < result->named && count < SS_WIRE_NAMED_ROWS; i++) {
         const struct ss_named_row *row = &push->named[i];

@@ -59,7 +59,8 @@ class Server:
 
     def __init__(self, process, listeners):
         self.process, self.log, self.addresses, self.metrics = process, [], [], None
-        threading.Thread(target=self.read_log, daemon=True).start()
+        self.reader = threading.Thread(target=self.read_log, daemon=True)
+        self.reader.start()
         for line in process.stdout:
             word, _, address = line.decode().strip().partition(" ")
             if word == "metrics":
@@ -70,8 +71,9 @@ class Server:
                 break
 
     def read_log(self):
-        for line in self.process.stderr:
-            self.log.append(line.decode("utf-8", "surrogateescape"))
+        with self.process.stderr as lines:
+            for line in lines:
+                self.log.append(line.decode("utf-8", "surrogateescape"))
 
     def text(self):
         return "".join(self.log)
@@ -138,7 +140,7 @@ class ServiceTest(harness.StoreTest):
         except subprocess.TimeoutExpired:
             server.signal(signal.SIGABRT)
             self.fail(f"the server does not end:\n{server.text()}")
-        time.sleep(0.01)
+        server.reader.join(PATIENCE)
         self.assertNotRegex(server.text(), "Sanitizer|runtime error:|a bug:|assertion|ASSERT", server.text()[-6000:])
         self.assertEqual(got, status, server.text()[-3000:])
         server.process.stdout.close()

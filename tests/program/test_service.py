@@ -71,6 +71,26 @@ class Pushes(Clicks):
             made.status = b"\0\0"
         self.assertTrue(self.client.Push(again).was_acknowledged)
 
+    def test_a_sender_may_say_itself_what_its_batch_is(self):
+        ours, other = b"\1" * 32, b"\2" * 32
+        self.client.Push(self.clicks([1], producer="p", batch=1, content_hash=ours))
+        self.assertTrue(self.client.Push(self.clicks([2], producer="p", batch=1, content_hash=ours)).was_acknowledged)
+        self.fails(CODE.ABORTED, self.client.Push, self.clicks([1], producer="p", batch=1, content_hash=other))
+        self.fails(CODE.ABORTED, self.client.Push, self.clicks([1], producer="p", batch=1))
+        self.assertIn("32 bytes", self.fails(CODE.INVALID_ARGUMENT, self.client.Push, self.clicks([1], producer="p", batch=2, content_hash=b"1")))
+        self.assertEqual(self.visits(1, 2), [1, 0])
+
+    def test_a_producer_is_told_what_it_got_acknowledged(self):
+        ask = lambda batch: self.client.Producer(pb.ProducerRequest(source="clicks", producer="p", batch=batch))
+        self.assertEqual(ask(1), pb.ProducerResponse())
+        hashes = [bytes([n]) * 32 for n in (1, 2, 3)]
+        for n, content in enumerate(hashes, 1):
+            pushed = self.client.Push(self.clicks([n], producer="p", batch=n, content_hash=content))
+        self.assertEqual([(answer.last, answer.hash, answer.seq) for answer in map(ask, (0, 1, 3, 4))],
+                         [(3, b"", pushed.seq), (3, hashes[0], pushed.seq), (3, hashes[2], pushed.seq), (3, b"", pushed.seq)])
+        self.assertIn("'click'", self.fails(CODE.NOT_FOUND, self.client.Producer, pb.ProducerRequest(source="click", producer="p")))
+        self.fails(CODE.INVALID_ARGUMENT, self.client.Producer, pb.ProducerRequest(source="clicks"))
+
     def test_kept_out_rows_are_listed_with_reasons(self):
         now = service.now_us()
         answer = self.client.Push(self.clicks([1, 2, 3, 4], [1.0, 1000.0, None, 2.0], ["a", "b", "c", None], now, origin="f.csv", lines=[2, 3, 4, 9],
@@ -85,6 +105,15 @@ class Pushes(Clicks):
         changed = self.client.Push(self.clicks([1], [5.0], ["a"], now))
         self.assertEqual((changed.conflicting, changed.accepted), (1, 0))
         self.assertEqual(self.visits(1, 2, 3, 4), [1, 0, 1, 0])
+
+    def test_values_that_are_none_of_their_type_are_listed_with_row_and_line(self):
+        request = self.clicks([1, 2, 3], lines=[20, 30, 40])
+        next(made for made in request.columns if made.name == "at").int64s[1] = 2**62
+        answer = self.client.Push(request)
+        self.assertEqual((answer.accepted, answer.quarantined), (2, 1))
+        self.assertEqual([(row.row, row.line, row.column) for row in answer.refused], [(1, 30, "at")])
+        self.assertEqual([row["line"] for row in self.run_ok("--json", "stats", "--quarantine", "clicks").json()], [30])
+        self.assertEqual(self.visits(1, 2, 3), [1, 0, 1])
 
     def test_strict_refuses_the_whole_batch(self):
         text = self.fails(CODE.INVALID_ARGUMENT, self.client.Push, self.clicks([1, 2], [1.0, 1000.0], strict=True))
@@ -183,6 +212,8 @@ class Definitions(service.ServiceTest):
         for call, request in ((self.client.GetFeatures, pb.GetFeaturesRequest(service="pages")), (self.client.Push, pb.PushRequest(source="clicks"))):
             self.assertIn("apply", self.fails(CODE.INVALID_ARGUMENT, call, request))
         self.assertEqual(len(self.client.List(pb.ListRequest()).items), 0)
+        self.assertEqual(self.client.Stats(pb.StatsRequest()).events, 0)
+        self.assertEqual(len(self.client.Describe(pb.DescribeRequest()).files), 0)
         files = [pb.File(name="clicks.yaml", text=CLICKS)]
         planned = self.client.Plan(pb.PlanRequest(files=files))
         self.assertEqual({(change.kind, change.name, change.change) for change in planned.changes},
@@ -344,6 +375,8 @@ class Sockets(service.ServiceTest):
 
     def test_several_shards_share_a_port_and_all_answer(self):
         self.make_store(CLICKS, "init")
+        server = self.serve("--shards", 150)
+        self.end(server)
         server = self.serve("--shards", 3)
         for _ in range(12):
             client = self.stub(server)

@@ -135,6 +135,37 @@ class Shed(Limits):
         self.assertLess(len(sent), 1000)
         self.assertEqual(self.hint(self.failed), [], "the same never succeeds")
 
+    def test_spines_that_are_never_whole_share_one_limit(self):
+        server = self.serve("--max-spine-bytes", "1M", "--train-jobs", 2)
+        client = self.stub(server)
+        most = table_requests(50_000)
+        ends = threading.Event()
+        self.addCleanup(ends.set)
+
+        def endless():
+            yield from most
+            ends.wait()
+        calls = [client.GetTrainingTable(endless()) for _ in range(2)]
+
+        def is_full():
+            for n, call in enumerate(calls):
+                if call.done():  # it was the third that came in between
+                    calls[n] = client.GetTrainingTable(endless())
+            return not self.trains_in_time(client, most)
+        self.wait_until(is_full, "two that are not whole leave no room for a third")
+        self.assertIn("train_jobs", self.fails(CODE.RESOURCE_EXHAUSTED, client.GetTrainingTable, iter(most)))
+        self.assertEqual(self.hint(self.failed), [50])
+        for call in calls:
+            call.cancel()
+        self.wait_until(lambda: self.trains_in_time(client, most), "what is gone leaves room again")
+
+    def trains_in_time(self, client, requests):
+        try:
+            return len(list(client.GetTrainingTable(iter(requests), timeout=service.PATIENCE))) > 1
+        except grpc.RpcError as error:
+            self.assertEqual(error.code(), CODE.RESOURCE_EXHAUSTED)
+            return False
+
     def test_more_streams_than_a_connection_may_have_wait_for_their_turn(self):
         server = self.serve("--max-streams", 4)
         channel = self.channel(server)
@@ -153,7 +184,7 @@ class Shed(Limits):
 
 class Memory(Limits):
     def test_a_few_bytes_do_not_claim_much_memory(self):
-        """Sixteen million rows of one bool each, of a source with many columns."""
+        """Five million rows of one bool each, of a source with many columns."""
         wide = "\n".join(f"      c{n}: int64" for n in range(200))
         text = f"""
 entities: {{user: {{user: int64}}}}
@@ -172,17 +203,35 @@ services:
 """
         self.write("features.yaml", text)
         self.run_ok("apply", "features.yaml", "--yes")
-        server = self.serve("--max-message-bytes", "20M")
+        server = self.serve("--max-message-bytes", "5M")
         client = self.stub(server)
         before = self.memory(server)
-        flags = pb.Column(name="flag", bools=[True] * 16_000_000)
+        flags = pb.Column(name="flag", bools=[True] * 5_000_000)
         self.assertIn("missing", self.fails(CODE.INVALID_ARGUMENT, client.Push, pb.PushRequest(source="wide", columns=[flags])))
         self.assertLess(self.memory(server) - before, 300 << 20)
-        columns = [pb.Column(name="at", int64s=[1] * 1_000_000), pb.Column(name="user", int64s=[1] * 1_000_000)]
+        columns = [pb.Column(name="at", int64s=[1] * 260_000), pb.Column(name="user", int64s=[1] * 260_000)]
         text = self.fails(CODE.RESOURCE_EXHAUSTED, client.Push, pb.PushRequest(source="wide", columns=columns))
         self.assertIn("memory", text)
-        self.assertLess(self.memory(server) - before, 1500 << 20)
+        self.assertLess(self.memory(server) - before, 700 << 20)
         self.assertEqual(self.visits(client, 1), 0)
+
+
+    def test_features_asked_for_many_times_do_not_either(self):
+        self.write("features.yaml", test_service.CLICKS.replace("id: string, at", "id: string, words: list<string>, at").replace(
+            "weight: sum(weight) over 7d", "words: last(words)"))
+        self.run_ok("apply", "features.yaml", "--yes")
+        server = self.serve("--max-message-bytes", "1M")
+        client = self.stub(server)
+        one = rows_of(1, 1, "w")
+        one.columns.append(column("words", "list<string>", [["x" * 1000] * 100]))
+        client.Push(one)
+        before = self.memory(server)
+        text = self.fails(CODE.RESOURCE_EXHAUSTED, client.GetFeatures, look([1] * 100, features=["words"] * 4000))
+        self.assertIn("memory", text)
+        start = pb.TrainingRequest(start=pb.TrainingStart(service="pages", features=["words"] * 4000))
+        self.fails(CODE.RESOURCE_EXHAUSTED, client.GetTrainingTable, iter([start, *table_requests(1000)[1:]]))
+        self.assertLess(self.memory(server) - before, 600 << 20)
+        self.assertEqual(self.visits(client, 1), 1)
 
 
 class Deadlines(Limits):

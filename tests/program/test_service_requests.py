@@ -119,7 +119,19 @@ class Malformed(Requests):
             method, message = rng.choice(seeds)
             calls.append(self.connection.unary_unary(service.METHODS + method).future(mutated(rng, message), timeout=service.PATIENCE))
         table = self.connection.stream_stream(service.METHODS + "GetTrainingTable")
+        admin = [("/selfsame.v1.FeatureStore/Describe", pb.DescribeRequest(kind="service", name="every").SerializeToString()),
+                 ("/selfsame.v1.FeatureStore/List", pb.ListRequest(kind="view").SerializeToString()),
+                 ("/selfsame.v1.FeatureStore/Plan", pb.PlanRequest(files=[pb.File(name="f", text=harness.CLICKS)]).SerializeToString()),
+                 ("/selfsame.v1.FeatureStore/Rebuild", pb.RebuildRequest(views=["by_user"]).SerializeToString()),
+                 ("/grpc.health.v1.Health/Check", b"\x0a\x18selfsame.v1.FeatureStore")]
+        for _ in range(200):
+            path, message = rng.choice(admin)
+            calls.append(self.connection.unary_unary(path).future(mutated(rng, message), timeout=service.PATIENCE))
+        reflect = self.connection.stream_stream("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo")
         tables = []
+        for _ in range(60):
+            asked = mutated(rng, service.reflection_pb2.ServerReflectionRequest(file_containing_symbol="selfsame.v1.FeatureStore.Push").SerializeToString())
+            tables.append(reflect(iter([asked]), timeout=service.PATIENCE))
         for _ in range(60):
             tables.append(table(iter([start, mutated(rng, spine)]), timeout=service.PATIENCE))
         for call in tables:
@@ -131,6 +143,21 @@ class Malformed(Requests):
         self.assertLessEqual(ends, {CODE.OK, CODE.INVALID_ARGUMENT, CODE.NOT_FOUND, CODE.RESOURCE_EXHAUSTED, CODE.FAILED_PRECONDITION, CODE.ABORTED})
         self.assertIn(CODE.INVALID_ARGUMENT, ends)
         self.before = self.values()  # some of the pushes were right
+
+    def test_calls_of_none_or_several_messages_where_one_belongs_are_ended(self):
+        for method in ("GetFeatures", "Push", "List", "Plan"):
+            call = self.connection.stream_stream(service.METHODS + method)
+            self.assertIn("no request message", self.fails(CODE.INVALID_ARGUMENT, call, iter([])))
+            try:
+                list(call(iter([self.get()] * 3), timeout=service.PATIENCE))
+            except grpc.RpcError as error:
+                self.assertNotEqual(error.code(), CODE.DEADLINE_EXCEEDED)
+
+    def test_compressed_messages_are_refused(self):
+        """A small one may be a large one."""
+        for method, message in (("GetFeatures", self.get()), ("Push", self.push(origin="x" * 100_000))):
+            call = self.connection.unary_unary(service.METHODS + method)
+            self.fails(CODE.UNIMPLEMENTED, call, message, compression=grpc.Compression.Gzip)
 
     def test_a_message_that_is_too_large_is_refused(self):
         text = self.fails(CODE.RESOURCE_EXHAUSTED, self.client.Push, pb.PushRequest(source="events", origin="x" * (17 << 20)))

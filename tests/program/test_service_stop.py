@@ -163,8 +163,8 @@ class LoadTest(service.ServiceTest):
 
 class Stopped(LoadTest):
     def test_a_stop_under_load_loses_no_acknowledged_push_and_answers_no_lookup_wrong(self):
-        for round in range(2):
-            server = self.serve()
+        for options in ([], ["--drain-timeout", "0", "--group-bytes", "1"]):
+            server = self.serve(*options)
             with Load(self, server) as load:
                 self.wait_for(load, 30, server)
                 self.end(server)
@@ -278,6 +278,39 @@ class Full(LoadTest):
         self.assertEqual(table_of(counts)["visits"][0], [300 * batch])
         self.assert_parity("pages", ["visits"])
 
+    def many_users(self, first, count=5000):
+        at = service.now_us()
+        return pb.PushRequest(source="clicks", columns=[
+            pb.Column(name="user", int64s=range(first, first + count)), pb.Column(name="weight", doubles=[1.0] * count),
+            pb.Column(name="id", strings=[f"m{first + n}" for n in range(count)]), pb.Column(name="at", int64s=[at] * count)])
+
+    def test_rows_that_do_not_fit_online_are_durable_and_seen_when_there_is_room(self):
+        """History has room, the online rows have none: the answer says so; the next push brings them up."""
+        server = self.serve(preexec_fn=lambda: signal.signal(signal.SIGXFSZ, signal.SIG_IGN))
+        client = self.stub(server)
+        for user in range(0, 100_000, 5000):
+            client.Push(self.many_users(user))
+        self.end(server)  # leaves no write-ahead log, which then has room up to the size of the online rows
+        server = self.serve(preexec_fn=lambda: signal.signal(signal.SIGXFSZ, signal.SIG_IGN))
+        client = self.stub(server)
+        (online,) = self.store.rglob("data.mdb")
+        self.limit(server, online.stat().st_size)
+        last = user
+        for last in range(user + 5000, user + 50_000, 5000):
+            answer = client.Push(self.many_users(last), timeout=service.PATIENCE)
+            self.assertEqual(answer.accepted, 5000, "it is durable")
+            if answer.not_visible:
+                break
+        self.assertTrue(answer.not_visible, "a limit that nothing meets proves nothing")
+        seen = client.GetFeatures(pb.GetFeaturesRequest(service="pages", keys=[column("user", "int64", [1, last])]))
+        self.assertEqual(table_of(seen)["visits"][0], [1, 0], "reading goes on, as of before")
+        self.assertLess(seen.seq, answer.seq)
+        self.limit(server, resource.RLIM_INFINITY)
+        self.assertEqual(client.Push(self.many_users(last + 5000, 1)).not_visible, "")
+        seen = client.GetFeatures(pb.GetFeaturesRequest(service="pages", keys=[column("user", "int64", [1, last, last + 5000])]))
+        self.assertEqual(table_of(seen)["visits"][0], [1, 1, 1])
+        self.assertEqual(client.Stats(pb.StatsRequest()).events, last + 5001)
+
     def limit(self, server, size):
         resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 
@@ -298,6 +331,7 @@ class Applied(LoadTest):
                 self.assertEqual(client.Apply(pb.ApplyRequest(files=[pb.File(name="f", text=text)])).error_count, 0)
                 self.assertGreater(load.answered, seen, "lookups went on meanwhile")
             client.Rebuild(pb.RebuildRequest(all=True))
+            self.assertNotIn("stay as they were", server.reload())
             self.wait_for(load, sum(load.acknowledged.values()) - load.before + 10, server)
         self.assertEqual(load.ends, {})
         # Answers of plans that are live no more cannot be computed again by this one; those of the last plan can.
@@ -320,6 +354,22 @@ class Applied(LoadTest):
         self.fails_late(client)
         client.Apply(pb.ApplyRequest(files=[pb.File(name="f", text=test_service.CLICKS)]))
         self.assertEqual(client.List(pb.ListRequest()), before)
+        self.assert_parity("pages", ["visits"])
+
+    def test_a_kill_during_an_apply_leaves_the_old_definitions_or_the_new(self):
+        server = self.serve()
+        client = self.stub(server)
+        fill(client, 6000)
+        texts = [test_service.CLICKS, CHANGED]
+        known = {client.Plan(pb.PlanRequest(files=[pb.File(name="f", text=text)])).fingerprint for text in texts}
+        for n, wait in enumerate((0.002, 0.03, 0.15)):
+            call = self.stub(server).Apply.future(pb.ApplyRequest(files=[pb.File(name="f", text=texts[(n + 1) % 2])]))
+            time.sleep(wait)
+            server.process.kill()
+            self.gone(server, -signal.SIGKILL)
+            self.assertIn(call.code(), (CODE.OK, CODE.UNAVAILABLE))
+            server = self.serve()
+            self.assertIn(self.stub(server).List(pb.ListRequest()).fingerprint, known)
         self.assert_parity("pages", ["visits"])
 
     def fails_late(self, client):

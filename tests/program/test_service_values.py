@@ -181,7 +181,7 @@ class Training(Values):
         rng = random.Random(9)
         now = service.now_us()
         users = [rng.choice(USERS[:-1]) for _ in range(3000)]
-        times = [now - rng.randrange(14 * 24 * 3600 * 1000000) for _ in users]
+        times = [service.time_us(rng.choice(self.rows)["at"]) if n % 9 == 0 else now - rng.randrange(14 * 24 * 3600 * 1000000) for n in range(len(users))]
         sent = [rng.choice([every_type.FULL, every_type.EDGES]) for _ in users]
         names = ["user", "at", *(name + "_in" for name in every_type.TYPES)]
         with open(self.folder / "spine.csv", "w", encoding="utf-8", newline="") as file:
@@ -191,10 +191,10 @@ class Training(Values):
                           for user, t, row in zip(users, times, sent))
         cuts = [0, 1, 2, 1026, 1030, 2999, 3000]
         spines = [self.spine(users[a:b], times[a:b], sent[a:b]) for a, b in zip(cuts, cuts[1:])]
-        for mode, options in ((pb.MODE_AS_KNOWN, []), (pb.MODE_AS_OF_EVENT_TIME, ["--mode", "as-of-event-time"])):
+        for mode, options in ((pb.MODE_AS_KNOWN, []), (pb.MODE_AS_OF_EVENT_TIME, ["--mode", "as-of-event-time", "--inclusive"])):
             self.run_ok("train", "every", "--spine", "spine.csv", "--time", "at", "-o", f"out{mode}.csv", "--status", *options)
             wanted = self.read_csv(f"out{mode}.csv")
-            _, rows, table = self.table(spines, mode=mode)
+            _, rows, table = self.table(spines, mode=mode, inclusive=bool(options))
             self.assertEqual(rows, 3000)
             present = 0
             for name, (values, statuses) in table.items():
@@ -214,6 +214,13 @@ class Training(Values):
             value = json.loads(text)
             return [service.float32(part) for part in value] if name.endswith("place") else value
         return text == "true" if isinstance(like, bool) else type(like)(text)
+
+    def test_a_seq_that_is_not_yet_is_the_newest(self):
+        now = service.now_us()
+        one, newest = (self.table([self.spine(["u0"], [now], seq=[seq] if seq else [])])[2] for seq in (2**64 - 2, None))
+        self.assertEqual(exact([one[name][0] for name in one]), exact([newest[name][0] for name in one]))
+        none = self.table([self.spine(["u0"], [now], seq=[0])])[2]
+        self.assertEqual(none["events_7d"][0], [0])
 
     def test_nothing_in_is_nothing_out(self):
         header, rows, table = self.table([])
