@@ -111,6 +111,7 @@ static struct ss_observed observed_of(const struct ss_lookup_call *call, const s
         .method = call->is_stream ? SS_METRIC_METHOD_STREAM_FEATURES : SS_METRIC_METHOD_GET_FEATURES,
         .definitions = definitions,
         .service = definitions && get ? ss_find_service(definitions, get->service) : NULL,
+        .call = call->call,
         .begun_us = call->begun_us};
 }
 

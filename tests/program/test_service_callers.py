@@ -92,6 +92,16 @@ class Tokens(Callers):
         self.fails(CODE.UNAUTHENTICATED, client.GetFeatures, look(), metadata=[("x-authorization", "Bearer " + token)])
         self.assertNotIn(token.split("_")[2], server.text())
 
+    def test_the_log_says_where_a_refused_call_came_from(self):
+        self.token("one", "read:pages", "push:clicks")
+        server = self.serve("--log-calls", "failed")
+        client = self.stub(server)
+        self.fails(CODE.UNAUTHENTICATED, client.GetFeatures, look())
+        list(client.StreamFeatures(iter([look()]), timeout=service.PATIENCE))
+        self.fails(CODE.UNAUTHENTICATED, client.Push, pb.PushRequest(source="clicks"))
+        for method in ("GetFeatures", "StreamFeatures", "Push"):
+            server.wait_for_log(rf"method={method} .*code=UNAUTHENTICATED .*peer=ipv4:127\.0\.0\.1:[0-9]+\n")
+
     def test_a_token_ends_at_its_time(self):
         token = self.token("short", "read:pages", expires="2s")
         client = self.stub(self.serve())
