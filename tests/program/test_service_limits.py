@@ -205,6 +205,24 @@ services:
         self.assertEqual(list(answer.features[0].lengths)[0], 1000)
         self.assertEqual(answer.features[2], answer.features[0])
 
+    def test_a_list_in_a_training_table_a_hundred_times_takes_memory_once(self):
+        self.write("features.yaml", test_service.CLICKS.replace("sum(weight) over 7d", "'last_k(weight, 1000) over all'"))
+        self.run_ok("apply", "features.yaml", "--yes")
+        server = self.serve()
+        client = self.stub(server)
+        client.Push(rows_of(1, 1000, "x"), timeout=service.PATIENCE)
+        requests = table_requests(200)
+        requests[0].start.features.extend(["visits"] + ["weight"] * 100)
+        before = self.peak(server)
+        rows = 0
+        for answer in list(client.GetTrainingTable(iter(requests), timeout=service.PATIENCE))[1:]:
+            rows += answer.rows.row_count
+            lists = answer.rows.features[1:]
+            self.assertEqual(list(lists[0].lengths), [1000] * answer.rows.row_count)
+            self.assertEqual([column for column in lists if column != lists[0]], [])
+        self.assertEqual(rows, 200)
+        self.assertLess(self.peak(server) - before, 400 << 20)
+
 
 class Deadlines(Limits):
     def test_a_deadline_of_a_millisecond_ends_well_or_in_time_at_every_stage(self):
