@@ -11,6 +11,7 @@
 #include "server/serve.h"
 
 #include <errno.h>
+#include <grpc/support/log.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -222,12 +223,27 @@ static void raise_file_limit(void)
     (void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+// gRPC writes to standard error itself, and a call waits when nobody reads that: its lines go the log's way.
+// Most tell of what a client did.
+static _Atomic(struct ss_log *) log_of_grpc;
+
+static void log_for_grpc(gpr_log_func_args *line)
+{
+    struct ss_log *log = atomic_load(&log_of_grpc);
+    const enum ss_log_level level = line->severity == GPR_LOG_SEVERITY_ERROR ? SS_LOG_WARN : SS_LOG_DEBUG;
+    const struct ss_log_field fields[] = {ss_log_text("file", line->file), ss_log_number("line", line->line)};
+    ss_log_write(log, level, fields, sizeof fields / sizeof *fields, "gRPC: %s", line->message);
+}
+
 static enum ss_status start_log(struct service *service, struct ss_error *error)
 {
     const struct ss_log_options options = {.file = STDERR_FILENO,
                                            .level = (enum ss_log_level)live(service)->log_level,
                                            .json = live(service)->log_format == SS_FORMAT_JSON};
-    return ss_log_create(&options, &service->serving.log, error);
+    SS_TRY(ss_log_create(&options, &service->serving.log, error));
+    atomic_store(&log_of_grpc, service->serving.log);
+    gpr_set_log_function(log_for_grpc);
+    return SS_OK;
 }
 
 static enum ss_status start_writer(struct service *service, struct ss_error *error)
@@ -413,7 +429,8 @@ enum ss_status ss_serve(const char *directory, const char *version, const struct
     const enum ss_status status = start(service, error);
     if (status == SS_OK) run(service);
     stop(service);
+    grpc_shutdown_blocking(); // its threads log until then
+    gpr_set_log_function(NULL);
     release(service);
-    grpc_shutdown_blocking();
     return status;
 }

@@ -94,27 +94,40 @@ static enum ss_status run_parts(struct run *run, struct ss_error *error)
     return SS_OK;
 }
 
+static bool make_output(const struct run *run, int chosen, struct ss_wire_output *output)
+{
+    const struct ss_service_feature *feature = &run->service->features[chosen];
+    struct ss_wire_part *parts = ss_arena_array(run->arena, run->part_count + 1, sizeof *parts);
+    if (!parts) return false;
+    for (size_t p = 0; p < run->part_count; p++)
+        parts[p] = (struct ss_wire_part){&run->parts[p].columns[chosen], run->parts[p].statuses[chosen]};
+    *output = (struct ss_wire_output){
+        .name = feature->name, .type = feature->type, .parts = parts, .part_count = run->part_count};
+    return ss_wire_output_size(output, run->arena);
+}
+
+static void count_statuses(const struct ss_wire_output *output, struct ss_wire_answer *answer)
+{
+    if (!output->has_status) answer->statuses[SS_CELL_PRESENT] += output->row_count;
+    for (size_t p = 0; output->has_status && p < output->part_count; p++)
+        for (int32_t row = 0; row < output->parts[p].cells->length; row++)
+            answer->statuses[output->parts[p].statuses[row]]++;
+}
+
+// A feature that is asked for again has its output already: a list's takes memory.
 static enum ss_status make_outputs(const struct run *run, const int *chosen, size_t count,
                                    struct ss_wire_answer *answer, struct ss_error *error)
 {
     struct ss_wire_output *outputs = ss_arena_array(run->arena, count + 1, sizeof *outputs);
-    struct ss_wire_part *parts = ss_arena_array(run->arena, count * run->part_count + 1, sizeof *parts);
-    if (!outputs || !parts) return ss_fail_memory(error, "an answer");
-    for (size_t i = 0; i < count; i++, parts += run->part_count) {
-        const struct ss_service_feature *feature = &run->service->features[chosen[i]];
-        for (size_t p = 0; p < run->part_count; p++)
-            parts[p] =
-                (struct ss_wire_part){&run->parts[p].columns[chosen[i]], run->parts[p].statuses[chosen[i]]};
-        outputs[i] = (struct ss_wire_output){
-            .name = feature->name, .type = feature->type, .parts = parts, .part_count = run->part_count};
-        if (!ss_wire_output_size(&outputs[i], run->arena)) return ss_fail_memory(error, "an answer");
-        if (!outputs[i].has_status) {
-            answer->statuses[SS_CELL_PRESENT] += outputs[i].row_count;
-            continue;
-        }
-        for (size_t p = 0; p < run->part_count; p++)
-            for (int32_t row = 0; row < run->parts[p].length; row++)
-                answer->statuses[parts[p].statuses[row]]++;
+    size_t *made = ss_arena_array(run->arena, run->service->feature_count + 1, sizeof *made); // index + 1
+    if (!outputs || !made) return ss_fail_memory(error, "an answer");
+    for (size_t i = 0; i < count; i++) {
+        if (made[chosen[i]])
+            outputs[i] = outputs[made[chosen[i]] - 1];
+        else if (!make_output(run, chosen[i], &outputs[i]))
+            return ss_fail_memory(error, "an answer");
+        made[chosen[i]] = i + 1;
+        count_statuses(&outputs[i], answer);
     }
     answer->features = outputs;
     answer->feature_count = count;

@@ -278,13 +278,19 @@ bool ss_wire_training_rows_size(const struct ss_service *service, const int *cho
 {
     struct ss_wire_output *outputs = ss_arena_array(arena, count + 1, sizeof *outputs);
     struct ss_wire_part *parts = ss_arena_array(arena, count + 1, sizeof *parts);
-    if (!outputs || !parts) return false;
+    size_t *made = ss_arena_array(arena, service->feature_count + 1, sizeof *made); // index + 1
+    if (!outputs || !parts || !made) return false;
     for (size_t i = 0; i < count; i++) {
         const struct ss_service_feature *feature = &service->features[chosen[i]];
+        if (made[chosen[i]]) { // a list's output takes memory: once
+            outputs[i] = outputs[made[chosen[i]] - 1];
+            continue;
+        }
         parts[i] = (struct ss_wire_part){&answer->columns[chosen[i]], answer->statuses[chosen[i]]};
         outputs[i] = (struct ss_wire_output){
             .name = feature->name, .type = feature->type, .parts = &parts[i], .part_count = 1};
         if (!ss_wire_output_size(&outputs[i], arena)) return false;
+        made[chosen[i]] = i + 1;
     }
     *rows = (struct ss_wire_training_rows){.first_row = (uint64_t)first_row,
                                            .row_count = (uint32_t)answer->length,

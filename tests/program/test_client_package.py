@@ -33,7 +33,6 @@ class Package(unittest.TestCase):
         cls.prefix = cls.folder / "prefix"
         run("cmake", "--install", BUILD, "--component", "client", "--prefix", cls.prefix)
         cls.lib = next(cls.prefix.glob("lib*/**/libselfsame.so")).parent
-        # The file was written for another prefix; pkg-config finds this one by where the file is.
         cls.environment = dict(os.environ, PKG_CONFIG_PATH=str(cls.lib / "pkgconfig"), LD_LIBRARY_PATH=str(cls.lib))
 
     @classmethod
@@ -41,7 +40,7 @@ class Package(unittest.TestCase):
         shutil.rmtree(cls.folder, ignore_errors=True)
 
     def flags(self, *options):
-        return run("pkg-config", "--define-prefix", *options, "selfsame", env=self.environment).split()
+        return run("pkg-config", *options, "selfsame", env=self.environment).split()
 
     def compile(self, compiler, *arguments):
         return run(compiler, *arguments, env=self.environment)
@@ -77,7 +76,7 @@ class Package(unittest.TestCase):
         source.write_text('#include <selfsame.h>\n#include <stdio.h>\nint main(void) { struct selfsame_client *client;\n'
                           'puts(selfsame_code_name(selfsame_open("/nowhere", &client, NULL))); return 0; }\n')
         for static in (False, True):
-            libs = run("pkg-config", "--define-prefix", "--libs", *(["--static"] if static else []), "selfsame_embedded",
+            libs = run("pkg-config", "--libs", *(["--static"] if static else []), "selfsame_embedded",
                        env=self.environment).split()
             if static:
                 libs = [str(self.lib / "libselfsame_embedded.a")] + [flag for flag in libs if flag != "-lselfsame_embedded"]

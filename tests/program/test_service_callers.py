@@ -1,4 +1,5 @@
 """Who may come in: tokens and their rights, certificates, plain text where TLS is spoken and the other way round."""
+import json
 import pathlib
 import shutil
 import socket
@@ -93,6 +94,16 @@ class Tokens(Callers):
                 self.fails(CODE.UNAUTHENTICATED, client.GetFeatures, look(), metadata=[(header, value)])
         self.fails(CODE.UNAUTHENTICATED, client.GetFeatures, look(), metadata=[("x-authorization", "Bearer " + token)])
         self.assertNotIn(token.split("_", 2)[2], server.text())
+
+    def test_the_log_says_where_a_refused_call_came_from(self):
+        self.token("one", "read:pages", "push:clicks")
+        server = self.serve("--log-calls", "failed")
+        client = self.stub(server)
+        self.fails(CODE.UNAUTHENTICATED, client.GetFeatures, look())
+        list(client.StreamFeatures(iter([look()]), timeout=service.PATIENCE))
+        self.fails(CODE.UNAUTHENTICATED, client.Push, pb.PushRequest(source="clicks"))
+        for method in ("GetFeatures", "StreamFeatures", "Push"):
+            server.wait_for_log(rf"method={method} .*code=UNAUTHENTICATED .*peer=ipv4:127\.0\.0\.1:[0-9]+\n")
 
     def test_a_token_ends_at_its_time(self):
         token = self.token("short", "read:pages", expires="2s")
@@ -243,6 +254,32 @@ class Certificates(Callers):
                 with socket.create_connection((host, int(target))) as raw:
                     raw.sendall(junk)
         self.client(server).GetFeatures(look(), timeout=service.PATIENCE)
+
+    def knock(self, address):
+        """No handshake: gRPC has something to say about it."""
+        host, port = address.removeprefix("tls:").rsplit(":", 1)
+        with socket.create_connection((host, int(port)), timeout=service.PATIENCE) as raw:
+            raw.sendall(b"GET / HTTP/1.1\r\n\r\n")
+            while raw.recv(1000):
+                pass
+
+    def test_what_grpc_says_is_a_line_of_the_log(self):
+        server = self.tls("--log-format", "json")
+        self.knock(server.address)
+        server.wait_for_log("Handshake failed.*\n")
+        for line in server.text().splitlines():
+            json.loads(line)
+
+    def test_handshakes_that_fail_do_not_hold_up_a_server_whose_log_nobody_reads(self):
+        process = self.start("serve", "--listen", "tls:127.0.0.1:0", "--metrics-listen", "", "--tls-certificate", self.pem / "server.pem",
+                             "--tls-key", self.pem / "server.key", stdin=subprocess.DEVNULL)
+        self.addCleanup(process.communicate)  # reads its log, too late
+        self.addCleanup(process.kill)
+        address = process.stdout.readline().decode().split()[1]
+        for _ in range(1000):  # 64 KB of lines fill a pipe
+            self.knock(address)
+        client = service.pb_grpc.FeatureStoreStub(grpc.secure_channel(address.removeprefix("tls:"), grpc.ssl_channel_credentials(self.read("ca.pem"))))
+        client.GetFeatures(look(), timeout=service.PATIENCE)
 
     def test_new_certificates_are_taken_on_sighup_and_bad_ones_are_not(self):
         server = self.tls(mutual=True)

@@ -1,5 +1,7 @@
 """Clients that ask for too much, take nothing, or go away at any moment: each is shed or ended, and all others are served."""
 import os
+import pathlib
+import re
 import signal
 import socket
 import threading
@@ -51,6 +53,10 @@ class Limits(service.ServiceTest):
     def memory(self, server):
         with open(f"/proc/{server.process.pid}/statm", encoding="ascii") as file:
             return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    def peak(self, server):
+        status = pathlib.Path(f"/proc/{server.process.pid}/status").read_text(encoding="ascii")
+        return int(re.search(r"VmHWM:\s+(\d+) kB", status).group(1)) * 1024
 
     def wait_until(self, holds, what):
         deadline = time.monotonic() + service.PATIENCE
@@ -214,6 +220,39 @@ services:
         self.assertIn("memory", text)
         self.assertLess(self.memory(server) - before, 700 << 20)
         self.assertEqual(self.visits(client, 1), 0)
+
+    def test_a_list_that_is_asked_for_a_hundred_times_takes_memory_once(self):
+        self.write("features.yaml", test_service.CLICKS.replace("sum(weight) over 7d", "'last_k(weight, 1000) over all'"))
+        self.run_ok("apply", "features.yaml", "--yes")
+        server = self.serve()
+        client = self.stub(server)
+        client.Push(rows_of(1, 1000, "x"), timeout=service.PATIENCE)
+        before = self.peak(server)
+        text = self.fails(CODE.RESOURCE_EXHAUSTED, client.GetFeatures, look([1] * 1000, features=["weight"] * 100))
+        self.assertIn("max_message_bytes", text)
+        self.assertLess(self.peak(server) - before, 400 << 20)
+        answer = client.GetFeatures(look([1, 2], features=["weight", "visits", "weight"]), timeout=service.PATIENCE)
+        self.assertEqual([column.name for column in answer.features], ["weight", "visits", "weight"])
+        self.assertEqual(list(answer.features[0].lengths)[0], 1000)
+        self.assertEqual(answer.features[2], answer.features[0])
+
+    def test_a_list_in_a_training_table_a_hundred_times_takes_memory_once(self):
+        self.write("features.yaml", test_service.CLICKS.replace("sum(weight) over 7d", "'last_k(weight, 1000) over all'"))
+        self.run_ok("apply", "features.yaml", "--yes")
+        server = self.serve()
+        client = self.stub(server)
+        client.Push(rows_of(1, 1000, "x"), timeout=service.PATIENCE)
+        requests = table_requests(200)
+        requests[0].start.features.extend(["visits"] + ["weight"] * 100)
+        before = self.peak(server)
+        rows = 0
+        for answer in list(client.GetTrainingTable(iter(requests), timeout=service.PATIENCE))[1:]:
+            rows += answer.rows.row_count
+            lists = answer.rows.features[1:]
+            self.assertEqual(list(lists[0].lengths), [1000] * answer.rows.row_count)
+            self.assertEqual([column for column in lists if column != lists[0]], [])
+        self.assertEqual(rows, 200)
+        self.assertLess(self.peak(server) - before, 400 << 20)
 
 
     def test_features_asked_for_many_times_do_not_either(self):
