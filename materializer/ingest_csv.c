@@ -47,7 +47,8 @@ static enum ss_status check_same_cut(const struct ss_load *load, const struct ss
     if (load->ingest->producer || load->number > load->sent_before) return SS_OK;
     SS_TRY(load->target->producer(load->target->context, load->source, load->producer, load->number, &last,
                                   &found, &before, error));
-    if (!found || memcmp(&before, hash, sizeof before) == 0) return SS_OK;
+    const struct ss_sha256 noted = ss_push_noted_hash(load->source, hash);
+    if (!found || memcmp(&before, &noted, sizeof before) == 0) return SS_OK;
     return ss_fail(
         error, SS_CONFLICT,
         "%s: a load of it that did not come to its end had other options (--live, --strict or --bulk); "

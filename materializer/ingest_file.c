@@ -117,7 +117,8 @@ static enum ss_status is_complete(struct ss_load *load, bool *complete, struct s
     SS_TRY(target->producer(target->context, load->source, load->id, 0, &last, &found, &hash, error));
     load->sent_before = last;
     SS_TRY(target->producer(target->context, load->source, load->id, last, &last, &found, &hash, error));
-    *complete = found && memcmp(&hash, &mark, sizeof mark) == 0;
+    const struct ss_sha256 noted = ss_push_noted_hash(load->source, &mark);
+    *complete = found && memcmp(&hash, &noted, sizeof noted) == 0;
     return SS_OK;
 }
 

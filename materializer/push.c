@@ -73,6 +73,14 @@ static void check_doors(struct group *group)
 
 // ---- History
 
+struct ss_sha256 ss_push_noted_hash(const struct ss_source *source, const struct ss_sha256 *hash)
+{
+    struct {
+        struct ss_sha256 source, batch;
+    } both = {ss_sha256_of(source->name, strlen(source->name)), *hash};
+    return ss_sha256_of(&both, sizeof both);
+}
+
 static enum ss_status check_number(struct ss_push_batch *batch, struct ss_error *error)
 {
     const struct ss_push *push = batch->push;
@@ -82,7 +90,8 @@ static enum ss_status check_number(struct ss_push_batch *batch, struct ss_error 
     if (!push->producer) return SS_OK;
     SS_TRY(ss_history_producer(batch->history, push->producer, push->number, &last, &found, &hash, error));
     if (found && SS_PLANTED(duplicate_counted)) return SS_OK;
-    batch->result->repeated = found && memcmp(&hash, &push->hash, sizeof hash) == 0;
+    const struct ss_sha256 noted = ss_push_noted_hash(push->source, &push->hash);
+    batch->result->repeated = found && memcmp(&hash, &noted, sizeof hash) == 0;
     if (batch->result->repeated) return SS_OK;
     if (found)
         return ss_fail(
@@ -104,8 +113,10 @@ static enum ss_status write_push(struct ss_push_batch *batch, struct ss_push_out
     if (status == SS_OK && !batch->result->repeated) {
         status = outcome->status;
         if (status == SS_OK) status = ss_push_write(batch, &error);
-        if (status == SS_OK && push->producer)
-            status = ss_history_note_batch(batch->history, push->producer, push->number, &push->hash, &error);
+        if (status == SS_OK && push->producer) {
+            const struct ss_sha256 noted = ss_push_noted_hash(push->source, &push->hash);
+            status = ss_history_note_batch(batch->history, push->producer, push->number, &noted, &error);
+        }
     }
     outcome->status = status;
     outcome->error = status == SS_OK ? (struct ss_error){0} : error;

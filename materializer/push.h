@@ -57,6 +57,9 @@ struct ss_push_outcome {
 // error.
 void ss_push_group(struct ss_materializer *materializer, const struct ss_push *const *pushes, size_t count,
                    struct ss_push_outcome *outcomes);
+// What is noted of a producer's batch: the hash of its source's name and its own. A batch of another source
+// is never taken for this one, whoever has chosen its hash.
+struct ss_sha256 ss_push_noted_hash(const struct ss_source *source, const struct ss_sha256 *hash);
 // To be called after a group was answered: merges what commits have left in small pieces, now and then.
 void ss_push_settle(struct ss_materializer *materializer);
 // A group of one, settled.

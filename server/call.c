@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "server/caller.h"
 #include "server/methods.h"
 
 struct ss_outgoing {
@@ -69,7 +70,7 @@ static void unlist(struct ss_call *call)
         shard->calls = call->next;
     if (call->next) call->next->previous = call->previous;
     pthread_mutex_unlock(&shard->lock);
-    atomic_fetch_sub(&shard->serving->in_flight, 1);
+    atomic_fetch_sub(call->counted, 1);
 }
 
 static void list(struct ss_call *call)
@@ -288,8 +289,11 @@ void ss_call_cut_late(struct ss_call *call, int64_t sent_before_us)
 {
     pthread_mutex_lock(&call->lock);
     const bool is_late = call->is_sending && call->sending_us < sent_before_us;
+    const bool is_silent = !call->has_message && call->begun_us < sent_before_us;
     pthread_mutex_unlock(&call->lock);
-    if (is_late) grpc_call_cancel_with_status(call->call, GRPC_STATUS_DEADLINE_EXCEEDED, SS_NOT_TAKEN, NULL);
+    if (is_late || is_silent)
+        grpc_call_cancel_with_status(call->call, GRPC_STATUS_DEADLINE_EXCEEDED,
+                                     is_late ? SS_NOT_TAKEN : SS_NOT_BEGUN, NULL);
 }
 
 // ---- Reading
@@ -305,6 +309,7 @@ static void on_received(void *owner, bool ok)
     struct ss_call *call = owner;
     grpc_byte_buffer *incoming = call->incoming;
     call->incoming = NULL;
+    call->has_message = true;
     if (ok && incoming) {
         const grpc_slice slice = ss_message_slice(incoming);
         const struct ss_bytes bytes = {(const char *)GRPC_SLICE_START_PTR(slice), GRPC_SLICE_LENGTH(slice)};
@@ -342,22 +347,36 @@ static void wait_for_close(struct ss_call *call)
     start(call, &operation, 1, &call->closed);
 }
 
+#define OPEN_CALLS_MOST 256 // health and reflection, which anybody may ask
+
+static enum ss_status count(struct ss_call *call, struct ss_error *error)
+{
+    struct ss_serving *serving = call->shard->serving;
+    const bool is_open = call->method && call->method->is_open;
+    const uint64_t most = is_open ? OPEN_CALLS_MOST : ss_serving_settings(serving)->max_in_flight;
+    call->counted = is_open ? &serving->open_calls : &serving->in_flight;
+    const size_t in_flight = atomic_fetch_add(call->counted, 1) + 1;
+    list(call);
+    if (in_flight <= most) return SS_OK;
+    return ss_fail(error, SS_BUSY, "%zu calls%s are in flight; the limit is %llu%s", in_flight,
+                   is_open ? " that need no token" : "", (unsigned long long)most,
+                   is_open ? "" : " (max_in_flight)");
+}
+
+// Who has no token takes no place: that is looked at before a message comes.
 static enum ss_status admit(struct ss_call *call, struct ss_error *error)
 {
     struct ss_serving *serving = call->shard->serving;
     const struct ss_bytes path = {(const char *)GRPC_SLICE_START_PTR(call->details.method),
                                   GRPC_SLICE_LENGTH(call->details.method)};
-    const size_t in_flight = atomic_fetch_add(&serving->in_flight, 1) + 1;
-    list(call);
     call->method = ss_find_method(path);
+    SS_TRY(count(call, error));
     if (!call->method)
         return ss_fail(error, SS_UNIMPLEMENTED, "method '%.*s': this server has none of that name",
                        (int)(path.size > 200 ? 200 : path.size), path.data);
     if (atomic_load(&serving->is_stopping)) return ss_fail(error, SS_STOPPING, "the server is stopping");
-    if (in_flight > ss_serving_settings(serving)->max_in_flight)
-        return ss_fail(error, SS_BUSY, "%zu calls are in flight; the limit is %llu (max_in_flight)",
-                       in_flight, (unsigned long long)ss_serving_settings(serving)->max_in_flight);
-    return SS_OK;
+    if (call->method->is_open) return SS_OK;
+    return ss_caller_may(call->shard, call->call, &call->metadata, SS_RIGHT_KINDS, "", error);
 }
 
 static void on_requested(void *owner, bool ok)

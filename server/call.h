@@ -13,6 +13,7 @@ struct ss_method {
     const char *path; // "/selfsame.v1.FeatureStore/Push"
     enum ss_metric_method metric;
     bool is_unary; // the client sends one message
+    bool is_open;  // needs no token, and is not counted among the calls that do
     // On the shard's thread. The bytes are valid until it returns; whoever needs them longer takes a
     // reference to `slice`.
     void (*message)(struct ss_call *call, struct ss_bytes bytes, grpc_slice slice);
@@ -38,6 +39,8 @@ struct ss_call {
     atomic_size_t references;
     struct ss_call *next, *previous; // of the shard
     bool is_listed, is_told_to_end;
+    bool has_message;       // the first one came
+    atomic_size_t *counted; // where the call counts as long as it lives
     // Under the lock:
     pthread_mutex_t lock;
     pthread_cond_t changed;
@@ -71,8 +74,10 @@ void ss_call_answer(struct ss_call *call, grpc_slice message);
 bool ss_call_is_gone(struct ss_call *call); // cancelled, cut, or past its deadline
 bool ss_call_is_late(const struct ss_call *call);
 size_t ss_call_waiting(struct ss_call *call);
-// Cuts it if a message has been on its way out since before then. Under the shard's lock.
+// Cuts it if a message has been on its way out since before then, or it began then and its first one never
+// came. Under the shard's lock.
 #define SS_NOT_TAKEN "the client did not take its answer in time (send_timeout)"
+#define SS_NOT_BEGUN "the call's first message did not come in time (send_timeout)"
 void ss_call_cut_late(struct ss_call *call, int64_t sent_before_us);
 
 // The bytes of a message in one piece; the caller unrefs the slice. Consumes the buffer.

@@ -63,10 +63,12 @@ static void on_watch(struct ss_call *call, struct ss_bytes bytes, grpc_slice sli
 
 static const struct ss_method health_check_method = {.path = "/grpc.health.v1.Health/Check",
                                                      .is_unary = true,
+                                                     .is_open = true,
                                                      .metric = SS_METRIC_METHOD_HEALTH_CHECK,
                                                      .message = on_check};
 static const struct ss_method health_watch_method = {.path = "/grpc.health.v1.Health/Watch",
                                                      .is_unary = true,
+                                                     .is_open = true,
                                                      .metric = SS_METRIC_METHOD_HEALTH_WATCH,
                                                      .message = on_watch};
 

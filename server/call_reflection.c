@@ -215,11 +215,13 @@ static void on_sent(struct ss_call *call)
 
 static const struct ss_method reflection_method = {
     .path = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+    .is_open = true,
     .metric = SS_METRIC_METHOD_REFLECTION,
     .message = on_message,
     .sent = on_sent};
 static const struct ss_method reflection_alpha_method = {
     .path = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+    .is_open = true,
     .metric = SS_METRIC_METHOD_REFLECTION,
     .message = on_message,
     .sent = on_sent};

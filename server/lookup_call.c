@@ -36,7 +36,7 @@ struct ss_lookup_call {
     struct going_out *going_out; // of a stream; NULL: the answer is small, or there is none
     int was_cancelled;
     int events; // that are still to come
-    bool is_ended;
+    bool is_ended, has_message;
     struct ss_event_tag requested, done, closed;
     int64_t begun_us;
     struct ss_lookup_call *next, *previous; // of the shard's streams, or its answered ones, or its free ones
@@ -259,14 +259,20 @@ static void leave_answered(struct ss_lookup_call *call)
         shard->newest_answered = call->previous;
 }
 
+static bool is_going_out(const struct ss_lookup_call *call)
+{
+    return call->going_out && !atomic_load(&call->going_out->is_out);
+}
+
 void ss_lookup_cut_late(struct ss_shard *shard, int64_t begun_before_us)
 {
     struct ss_lookup_call *call = shard->oldest_answered;
     for (; call && call->begun_us < begun_before_us; call = call->next)
         grpc_call_cancel_with_status(call->call, GRPC_STATUS_DEADLINE_EXCEEDED, SS_NOT_TAKEN, NULL);
     for (call = shard->streams; call; call = call->next)
-        if (call->going_out && !atomic_load(&call->going_out->is_out) && call->begun_us < begun_before_us)
-            grpc_call_cancel_with_status(call->call, GRPC_STATUS_DEADLINE_EXCEEDED, SS_NOT_TAKEN, NULL);
+        if (call->begun_us < begun_before_us && (!call->has_message || is_going_out(call)))
+            grpc_call_cancel_with_status(call->call, GRPC_STATUS_DEADLINE_EXCEEDED,
+                                         call->has_message ? SS_NOT_TAKEN : SS_NOT_BEGUN, NULL);
 }
 
 static void on_get_done(void *owner, bool ok)
@@ -411,6 +417,7 @@ static void on_exchanged(void *owner, bool ok)
     } else {
         grpc_slice answer = grpc_empty_slice();
         call->begun_us = ss_monotonic_us();
+        call->has_message = true;
         (void)look_up(call, incoming, &answer, &error);
         exchange(call, answer);
     }
@@ -423,6 +430,13 @@ static void on_stream_closed(void *owner, bool ok)
     stream_event_over(owner);
 }
 
+static void refuse_stream(struct ss_lookup_call *call, enum ss_status status, const struct ss_error *error)
+{
+    const struct ss_observed observed = observed_of(call, NULL);
+    ss_observe_call(call->shard->serving, &observed, status, error->message);
+    end_stream(call, status, error, true);
+}
+
 static void open_stream(struct ss_lookup_call *call)
 {
     const grpc_op close = {.op = GRPC_OP_RECV_CLOSE_ON_SERVER,
@@ -433,12 +447,15 @@ static void open_stream(struct ss_lookup_call *call)
     struct ss_error error;
     list(call);
     atomic_fetch_add(&call->shard->serving->streams, 1);
+    call->begun_us = ss_monotonic_us();
     start(call, &close, 1, &call->closed);
-    const enum ss_status status = admit(call->shard, &error);
+    enum ss_status status = admit(call->shard, &error);
+    if (status == SS_OK)
+        status = ss_caller_may(call->shard, call->call, &call->metadata, SS_RIGHT_KINDS, "", &error);
     if (status == SS_OK)
         start(call, operations, 2, &call->done);
     else
-        end_stream(call, status, &error, true);
+        refuse_stream(call, status, &error);
 }
 
 static void on_stream(void *owner, bool ok)

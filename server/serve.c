@@ -356,7 +356,7 @@ static void wait_while(struct service *service, bool (*holds)(struct service *se
 
 static bool has_calls(struct service *service)
 {
-    return atomic_load(&service->serving.in_flight) > 0;
+    return atomic_load(&service->serving.in_flight) + atomic_load(&service->serving.open_calls) > 0;
 }
 
 static void stop(struct service *service)

@@ -27,6 +27,7 @@ struct ss_serving {
     struct ss_arena arena;                       // what lives as long as the service
     size_t max_message_bytes;
     atomic_size_t in_flight;          // calls of all shards
+    atomic_size_t open_calls;         // that need no token; not among those
     atomic_uint_fast64_t spine_bytes; // of all training tables: collected and not let go yet
     atomic_size_t streams;            // of these, lookups' streams
     atomic_bool is_stopping;          // no new work is begun

@@ -53,6 +53,8 @@ X(TEXT, tls_client_ca, "", 0, 4096, NULL, CONTENT, \
   "PEM file: clients of tls:... listeners need a certificate signed by one of these (mutual TLS). Empty: they need none.") \
 X(BYTES, max_message_bytes, "16M", 65536, INT64_C(1) << 30, NULL, FIXED, \
   "Greatest message in either direction.") \
+X(BYTES, max_network_memory, "4G", 67108864, SS_BYTES_MAX, NULL, FIXED, \
+  "Memory that messages on their way in and out may take in all: beyond it connections are read more slowly, then cut.") \
 X(COUNT, max_entities, "4096", 1, 1000000, NULL, LIVE, \
   "Most entities in one lookup.") \
 X(COUNT, max_columns, "4096", 1, 100000, NULL, LIVE, \

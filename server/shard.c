@@ -65,6 +65,8 @@ static grpc_arg integer(const char *key, int64_t value)
 
 static grpc_server *create_server(const struct ss_settings *settings)
 {
+    grpc_resource_quota *quota = grpc_resource_quota_create("selfsame");
+    grpc_resource_quota_resize(quota, (size_t)settings->max_network_memory);
     grpc_arg arguments[] = {
         integer(GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, (int64_t)settings->max_message_bytes),
         integer(GRPC_ARG_MAX_SEND_MESSAGE_LENGTH, -1), // answers are measured before they are written
@@ -78,9 +80,14 @@ static grpc_server *create_server(const struct ss_settings *settings)
         integer(GRPC_ARG_ENABLE_CHANNELZ, 0),
         // A small message may unpack to a very large one.
         integer(GRPC_COMPRESSION_CHANNEL_ENABLED_ALGORITHMS_BITSET, 1 << GRPC_COMPRESS_NONE),
+        {.type = GRPC_ARG_POINTER,
+         .key = (char *)(uintptr_t)GRPC_ARG_RESOURCE_QUOTA,
+         .value.pointer = {quota, grpc_resource_quota_arg_vtable()}},
     };
     const grpc_channel_args all = {sizeof arguments / sizeof *arguments, arguments};
-    return grpc_server_create(&all, NULL);
+    grpc_server *server = grpc_server_create(&all, NULL);
+    grpc_resource_quota_unref(quota);
+    return server;
 }
 
 enum ss_status ss_shard_open(struct ss_serving *serving, size_t index, int *ports, struct ss_shard **shard,

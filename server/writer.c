@@ -10,6 +10,7 @@
 #include "server/writer.h"
 
 #include <stdlib.h>
+#include <time.h>
 
 #include "wire/error_message.h"
 #include "wire/push_message.h"
@@ -149,6 +150,31 @@ static struct waiting *take_group(struct ss_writer *writer, size_t *count)
 
 // ---- A group
 
+// A live row stamped ahead of the store's clock moves the clock there (DESIGN C1), which some with fast
+// clocks, or of ill will, could do again and again. Once the clock leads the machine's, such rows wait until
+// it has come up.
+#define CLOCK_LEAD_US 2000000
+
+static enum ss_status check_lead(const struct ss_materializer *materializer, const struct ss_push *push,
+                                 struct ss_error *error)
+{
+    struct timespec wall;
+    const struct ss_column *times = &push->columns[push->source->event_time_column];
+    const int64_t clock_us = ss_clock_now(materializer->store->clock);
+    if (!push->live || ss_clock_kind(materializer->store->clock) != SS_CLOCK_WALL) return SS_OK;
+    clock_gettime(CLOCK_REALTIME, &wall);
+    const int64_t lead_us = clock_us - ((int64_t)wall.tv_sec * 1000000 + wall.tv_nsec / 1000);
+    if (lead_us <= CLOCK_LEAD_US) return SS_OK;
+    for (int32_t row = 0; row < push->length; row++)
+        if (ss_bit_get(times->validity, row) && times->i64[row] > clock_us)
+            return ss_fail(
+                error, SS_BUSY,
+                "source '%s': row %d is stamped ahead of the store's clock, which is %.1f s ahead of the "
+                "machine's already; send it when its time has come",
+                push->source->name, (int)row, (double)lead_us / 1e6);
+    return SS_OK;
+}
+
 static enum ss_status read_push(struct ss_writer *writer, struct waiting *waiting, struct ss_arena *arena,
                                 struct ss_error *error)
 {
@@ -163,8 +189,9 @@ static enum ss_status read_push(struct ss_writer *writer, struct waiting *waitin
     if (!definitions)
         return ss_fail(error, SS_INVALID,
                        "no definitions were applied to the store yet; 'selfsame apply' does");
-    return ss_wire_push_read(definitions, bytes, (size_t)ss_serving_settings(writer->serving)->max_columns,
-                             arena, &waiting->push, error);
+    SS_TRY(ss_wire_push_read(definitions, bytes, (size_t)ss_serving_settings(writer->serving)->max_columns,
+                             arena, &waiting->push, error));
+    return check_lead(writer->materializer, &waiting->push.push, error);
 }
 
 static void answer(struct ss_writer *writer, struct waiting *waiting, struct ss_arena *arena)

@@ -178,6 +178,12 @@ class ServiceTest(harness.StoreTest):
         return caught.exception.details()
 
 
+def silence(until):
+    """Requests of a call that says nothing until the event is set, and then ends."""
+    until.wait()
+    yield from ()
+
+
 def bearer(token):
     return [("authorization", "Bearer " + token)]
 

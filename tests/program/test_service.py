@@ -1,4 +1,5 @@
 """A client that is not ours: Python's gRPC, with stubs made from the .proto, uses every method of the service."""
+import hashlib
 import threading
 import urllib.request
 
@@ -83,13 +84,23 @@ class Pushes(Clicks):
     def test_a_producer_is_told_what_it_got_acknowledged(self):
         ask = lambda batch: self.client.Producer(pb.ProducerRequest(source="clicks", producer="p", batch=batch))
         self.assertEqual(ask(1), pb.ProducerResponse())
-        hashes = [bytes([n]) * 32 for n in (1, 2, 3)]
-        for n, content in enumerate(hashes, 1):
+        contents = [bytes([n]) * 32 for n in (1, 2, 3)]
+        hashes = [hashlib.sha256(hashlib.sha256(b"clicks").digest() + content).digest() for content in contents]
+        for n, content in enumerate(contents, 1):
             pushed = self.client.Push(self.clicks([n], producer="p", batch=n, content_hash=content))
         self.assertEqual([(answer.last, answer.hash, answer.seq) for answer in map(ask, (0, 1, 3, 4))],
                          [(3, b"", pushed.seq), (3, hashes[0], pushed.seq), (3, hashes[2], pushed.seq), (3, b"", pushed.seq)])
         self.assertIn("'click'", self.fails(CODE.NOT_FOUND, self.client.Producer, pb.ProducerRequest(source="click", producer="p")))
         self.fails(CODE.INVALID_ARGUMENT, self.client.Producer, pb.ProducerRequest(source="clicks"))
+
+    def test_a_batch_is_never_taken_for_one_of_another_source(self):
+        client = self.client
+        two = CLICKS.replace("views:\n", "  taps:\n    columns: {user: int64, at: timestamp}\n    event_time: at\nviews:\n")
+        client.Apply(pb.ApplyRequest(files=[pb.File(name="two.yaml", text=two)]))
+        client.Push(self.clicks([1], producer="p", batch=1, content_hash=b"h" * 32))
+        taps = pb.PushRequest(source="taps", producer="p", batch=1, content_hash=b"h" * 32,
+                              columns=[column("user", "int64", [1]), column("at", "timestamp", [service.time_text(service.now_us())])])
+        self.assertIn("other content", self.fails(CODE.ABORTED, client.Push, taps))
 
     def test_kept_out_rows_are_listed_with_reasons(self):
         now = service.now_us()

@@ -1,6 +1,7 @@
 """Who may come in: tokens and their rights, certificates, plain text where TLS is spoken and the other way round."""
 import json
 import pathlib
+import threading
 import shutil
 import socket
 import subprocess
@@ -76,10 +77,17 @@ class Tokens(Callers):
         requests = [pb.GetFeaturesRequest(id=n, service=("pages", "others")[n % 2], keys=look().keys) for n in range(1, 9)]
         answers = {answer.id: answer.error.code for answer in client.StreamFeatures(iter(requests), metadata=bearer(token))}
         self.assertEqual(answers, {n: CODE.PERMISSION_DENIED.value[0] if n % 2 else 0 for n in range(1, 9)})
-        none = list(client.StreamFeatures(iter(requests), timeout=service.PATIENCE))
-        self.assertEqual({answer.error.code for answer in none}, {CODE.UNAUTHENTICATED.value[0]})
-        none = list(client.PushStream(iter([pb.PushRequest(id=5, source="clicks")]), timeout=service.PATIENCE))
-        self.assertEqual([(answer.id, answer.error.code) for answer in none], [(5, CODE.UNAUTHENTICATED.value[0])])
+        pushes = [pb.PushRequest(id=5, source="nothing")]
+        answers = [answer.error.code for answer in client.PushStream(iter(pushes), metadata=bearer(token), timeout=service.PATIENCE)]
+        self.assertEqual(answers, [CODE.PERMISSION_DENIED.value[0]])
+
+    def test_a_stream_without_a_token_ends_before_its_first_message(self):
+        self.token("one", "read:pages", "push:clicks")
+        client = self.stub(self.serve())
+        waits = threading.Event()
+        self.addCleanup(waits.set)
+        for method in (client.StreamFeatures, client.PushStream, client.GetTrainingTable):
+            self.fails(CODE.UNAUTHENTICATED, method, service.silence(waits))
 
     def test_wrong_and_malformed_tokens_are_refused(self):
         token = self.token("one", "read:pages")
@@ -100,7 +108,7 @@ class Tokens(Callers):
         server = self.serve("--log-calls", "failed")
         client = self.stub(server)
         self.fails(CODE.UNAUTHENTICATED, client.GetFeatures, look())
-        list(client.StreamFeatures(iter([look()]), timeout=service.PATIENCE))
+        self.fails(CODE.UNAUTHENTICATED, client.StreamFeatures, iter([look()]))
         self.fails(CODE.UNAUTHENTICATED, client.Push, pb.PushRequest(source="clicks"))
         for method in ("GetFeatures", "StreamFeatures", "Push"):
             server.wait_for_log(rf"method={method} .*code=UNAUTHENTICATED .*peer=ipv4:127\.0\.0\.1:[0-9]+\n")

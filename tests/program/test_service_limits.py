@@ -69,19 +69,30 @@ class Shed(Limits):
     def test_calls_over_max_in_flight_are_shed_at_once_with_a_hint(self):
         server = self.serve("--max-in-flight", 8, "--retry-after", "70ms")
         client = self.stub(server)
-        health = service.health_pb2_grpc.HealthStub(self.channel(server))
-        watches = [health.Watch(service.health_pb2.HealthCheckRequest()) for _ in range(8)]
-        for watch in watches:
-            next(watch)
+        waits = threading.Event()
+        self.addCleanup(waits.set)
+        idle = [client.PushStream(service.silence(waits)) for _ in range(8)]
+        self.wait_until(lambda: not self.goes(client), "eight calls are all there may be")
         spine = iter(table_requests(1))
         for call, request in ((client.GetFeatures, look()), (client.Push, rows_of(1, 1, "a")), (client.List, pb.ListRequest()),
                               (client.GetTrainingTable, spine), (client.StreamFeatures, iter([look()])), (client.PushStream, iter([]))):
             text = self.fails(CODE.RESOURCE_EXHAUSTED, call, request)
             self.assertIn("max_in_flight", text)
             self.assertEqual(self.hint(self.failed), [70])
-        for watch in watches:
-            watch.cancel()
+        health = service.health_pb2_grpc.HealthStub(self.channel(server))
+        health.Check(service.health_pb2.HealthCheckRequest())
+        for call in idle:
+            call.cancel()
         self.wait_until(lambda: self.goes(client), "what ended has to make room")
+
+    def test_calls_that_send_no_message_end_after_send_timeout(self):
+        client = self.stub(self.serve("--max-in-flight", 4, "--send-timeout", "1s"))
+        waits = threading.Event()
+        self.addCleanup(waits.set)
+        idle = [method(service.silence(waits)) for method in (client.PushStream, client.StreamFeatures, client.GetTrainingTable) * 2]
+        self.wait_until(lambda: self.goes(client), "calls that say nothing must not keep others out")
+        for call in idle:
+            self.assertIn(call.code(), (CODE.DEADLINE_EXCEEDED, CODE.RESOURCE_EXHAUSTED))
 
     def goes(self, client):
         try:
@@ -90,6 +101,23 @@ class Shed(Limits):
         except grpc.RpcError as error:
             self.assertEqual(error.code(), CODE.RESOURCE_EXHAUSTED)
             return False
+
+    def test_rows_stamped_ahead_of_the_clock_cannot_run_it_away(self):
+        client = self.stub(self.serve())
+        clock = lambda: client.GetFeatures(look()).t_us
+        refused = None
+        for n in range(40):
+            ahead = rows_of(1, 1, f"ahead-{n}")
+            ahead.columns[3].int64s[0] = clock() + 900_000
+            try:
+                client.Push(ahead)
+            except grpc.RpcError as error:
+                refused = error
+                break
+        self.assertEqual(refused.code(), CODE.RESOURCE_EXHAUSTED)
+        self.assertIn("ahead of the machine's already", refused.details())
+        self.assertLess(clock() - service.now_us(), 4_000_000)
+        self.assertEqual(client.Push(rows_of(2, 1, "honest")).accepted, 1)
 
     def test_pushes_over_the_queues_limit_are_shed_with_a_hint_and_none_is_half_done(self):
         server = self.serve("--push-queue-bytes", "64k", "--group-bytes", 1)
@@ -266,7 +294,7 @@ services:
         client.Push(one)
         before = self.memory(server)
         text = self.fails(CODE.RESOURCE_EXHAUSTED, client.GetFeatures, look([1] * 100, features=["words"] * 4000))
-        self.assertIn("memory", text)
+        self.assertRegex(text, "memory|max_message_bytes")
         start = pb.TrainingRequest(start=pb.TrainingStart(service="pages", features=["words"] * 4000))
         self.fails(CODE.RESOURCE_EXHAUSTED, client.GetTrainingTable, iter([start, *table_requests(1000)[1:]]))
         self.assertLess(self.memory(server) - before, 600 << 20)
