@@ -11,11 +11,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ARENA_BYTES (1 << 18) // of what reads leave behind, before totals are made anew
+#define ROWS_FETCHED 512       // a series of fewer is in the cache
+#define NEAR_ROWS    256       // searched on either side of a row that is likely
+#define ARENA_BYTES  (1 << 18) // of what reads leave behind, before totals are made anew
 
 struct cut {
     int32_t from[SS_SERIES_LANES]; // rows from here on, up to the end of what the read sees
     int64_t row_count;             // of them: the order of cuts
+};
+
+struct sums { // of the rows since the newest
+    struct ss_series_total total;
+    struct ss_group_sums taken; // at the cut that is read, with the event at hand
+    uint64_t n;
 };
 
 struct ss_series_reader {
@@ -26,7 +34,9 @@ struct ss_series_reader {
     size_t base_bytes;            // of the arena, after the first read of totals made anew; 0: not read yet
     struct ss_group_state *total; // group_count
     struct ss_group_ends *ends;   // group_count
+    struct sums *sums;            // group_count: of groups that have sums
     struct cut *cuts;             // window_count
+    int32_t *near;                // [lane * (window_count + 1) + window]: rows of the last read; then its end
     int *order;                   // window_count: cuts, shorter ones first
     uint32_t *parts;              // group_count * window_count, by order: what this cut and longer ones need
     const int32_t **reached;      // group_count: the cut at which the total is
@@ -41,6 +51,7 @@ struct reading {
     int32_t begin[SS_SERIES_LANES]; // rows before it are all deleted
     int32_t end[SS_SERIES_LANES];   // no row from here on happened before t
     bool is_tested[SS_SERIES_LANES];
+    int32_t clear[SS_SERIES_LANES]; // where there are sums: rows before it are all seen
     struct ss_value *values;
     bool *expired;
 };
@@ -58,12 +69,14 @@ enum ss_status ss_series_reader_create(const struct ss_view *view, struct ss_ser
     const size_t windows = created->plan ? (size_t)created->plan->window_count : 0;
     created->total = ss_arena_array(arena, view->group_count, sizeof *created->total);
     created->ends = ss_arena_array(arena, view->group_count, sizeof *created->ends);
+    created->sums = ss_arena_array(arena, view->group_count, sizeof *created->sums);
     created->cuts = ss_arena_array(arena, windows, sizeof *created->cuts);
+    created->near = ss_arena_array(arena, SS_SERIES_LANES * (windows + 1), sizeof *created->near);
     created->order = ss_arena_array(arena, windows, sizeof *created->order);
     created->parts = ss_arena_array(arena, windows * view->group_count, sizeof *created->parts);
     created->reached = ss_arena_array(arena, view->group_count, sizeof *created->reached);
-    if (!created->plan || !created->total || !created->ends || !created->cuts || !created->order ||
-        !created->parts || !created->reached) {
+    if (!created->plan || !created->total || !created->ends || !created->sums || !created->cuts ||
+        !created->near || !created->order || !created->parts || !created->reached) {
         ss_series_reader_destroy(created);
         return ss_fail_memory(error, "a reader of series");
     }
@@ -101,11 +114,33 @@ static int32_t search(const int64_t *items_us, int32_t low, int32_t high, int64_
     return (int32_t)(at_us - items_us) + (*at_us < time_us);
 }
 
-// The first row of [low, high) of the lane at time_us or later. In long lanes, which lie all over memory, the
-// sampled times say about where.
-static int32_t search_lane(const struct ss_series *series, const struct ss_series_lane *lane, int32_t low,
-                           int32_t high, int64_t time_us)
+// The same for items of which it is likely to be near `*near`, which becomes it. False: it is not.
+static bool search_near(const int64_t *items_us, int32_t low, int32_t high, int64_t time_us, int32_t *near)
 {
+    int32_t least = *near < low ? low : *near > high ? high : *near, most = least;
+    if (least < high && items_us[least] < time_us) {
+        for (int32_t step = 1; most < high && items_us[most] < time_us; step *= 2) {
+            if (step > NEAR_ROWS) return false;
+            least = most + 1;
+            most = high - most > step ? most + step : high;
+        }
+    } else {
+        for (int32_t step = 1; least > low && items_us[least - 1] >= time_us; step *= 2) {
+            if (step > NEAR_ROWS) return false;
+            most = least - 1;
+            least = least - low > step ? least - step : low;
+        }
+    }
+    *near = search(items_us, least, most, time_us);
+    return true;
+}
+
+// The first row of [low, high) of the lane at time_us or later. Long lanes lie all over memory: there it is
+// looked for near that of the read before, then the sampled times say about where.
+static int32_t search_lane(const struct ss_series *series, const struct ss_series_lane *lane, int32_t low,
+                           int32_t high, int64_t time_us, int32_t *near)
+{
+    if (lane->sampled_us && search_near(series->event_time_us, low, high, time_us, near)) return *near;
     if (lane->sampled_us && high - low > SS_SERIES_STRIDE) {
         const int32_t first = (low - lane->begin) / SS_SERIES_STRIDE + 1;
         const int32_t end = (high - lane->begin - 1) / SS_SERIES_STRIDE + 1;
@@ -114,7 +149,7 @@ static int32_t search_lane(const struct ss_series *series, const struct ss_serie
         if (sample > first) low = lane->begin + (sample - 1) * SS_SERIES_STRIDE + 1;
         for (int32_t row = low; row < high; row += 8) __builtin_prefetch(series->event_time_us + row);
     }
-    return search(series->event_time_us, low, high, time_us);
+    return *near = search(series->event_time_us, low, high, time_us);
 }
 
 // The first deleted row before `end` that may still be seen: most deletes are known to most reads.
@@ -134,6 +169,32 @@ static int32_t first_deleted(const struct reading *reading, int32_t end)
     return low;
 }
 
+static int32_t *near_of(const struct reading *reading, int lane, int window)
+{
+    return &reading->reader->near[lane * (reading->reader->plan->window_count + 1) + window];
+}
+
+// The first row of the lane, before `end`, that may not be seen.
+static int32_t first_unclear(const struct reading *reading, int l, int32_t end)
+{
+    const struct ss_series *series = reading->series;
+    int32_t low = series->lanes[l].begin, clear = end;
+    if (l == SS_LANE_DELETED) return low;
+    if (!reading->is_tested[l]) return end;
+    for (int i = 0; i < 4 && clear > low && series->known_by_us[clear - 1] >= reading->seen_us; i++) clear--;
+    if (clear > low && series->known_by_us[clear - 1] >= reading->seen_us)
+        clear = search(series->known_by_us, low, clear, reading->seen_us);
+    for (int32_t high = clear; low < high;) {
+        const int32_t middle =
+            series->seq_by[high - 1] <= reading->point.s ? high - 1 : low + (high - low) / 2;
+        if (series->seq_by[middle] <= reading->point.s)
+            low = middle + 1;
+        else
+            clear = high = middle;
+    }
+    return clear;
+}
+
 static void find_ends(struct reading *reading)
 {
     const struct ss_series *series = reading->series;
@@ -141,9 +202,11 @@ static void find_ends(struct reading *reading)
         const struct ss_series_lane *lane = &series->lanes[l];
         reading->begin[l] = reading->end[l] = lane->begin;
         if (lane->begin == lane->end) continue;
-        reading->end[l] = search_lane(series, lane, lane->begin, lane->end, reading->seen_us);
+        reading->end[l] = search_lane(series, lane, lane->begin, lane->end, reading->seen_us,
+                                      near_of(reading, l, reading->reader->plan->window_count));
         reading->is_tested[l] =
             l == SS_LANE_DELETED || lane->known_us >= reading->seen_us || lane->seq > reading->point.s;
+        if (series->sums) reading->clear[l] = first_unclear(reading, l, reading->end[l]);
         if (l == SS_LANE_DELETED) reading->begin[l] = first_deleted(reading, reading->end[l]);
     }
 }
@@ -185,16 +248,18 @@ static void cut_last(const struct reading *reading, int64_t last_n, int64_t *see
     }
 }
 
-static void cut_window(const struct reading *reading, const struct ss_aggregate *window, struct cut *cut)
+static void cut_window(const struct reading *reading, int w, struct cut *cut)
 {
+    const struct ss_aggregate *window = reading->reader->plan->windows[w];
     const struct ss_series *series = reading->series;
     const int64_t start_us = ss_window_start(window, reading->point.t_us);
     for (int l = 0; l < SS_SERIES_LANES; l++) {
         const struct ss_series_lane *lane = &series->lanes[l];
         const int32_t least = window->last_n ? cut->from[l] : reading->begin[l];
-        cut->from[l] = start_us == INT64_MIN || least == reading->end[l]
-                           ? least
-                           : search_lane(series, lane, least, reading->end[l], start_us);
+        cut->from[l] =
+            start_us == INT64_MIN || least == reading->end[l]
+                ? least
+                : search_lane(series, lane, least, reading->end[l], start_us, near_of(reading, l, w));
     }
 }
 
@@ -210,7 +275,7 @@ static void find_cuts(const struct reading *reading)
         struct cut *cut = &reader->cuts[w];
         if (window->last_n) cut_last(reading, window->last_n, &seen, &newest);
         *cut = newest;
-        cut_window(reading, window, cut);
+        cut_window(reading, w, cut);
         cut->row_count = 0;
         for (int l = 0; l < SS_SERIES_LANES; l++) cut->row_count += reading->end[l] - cut->from[l];
         int at = w;
@@ -338,6 +403,52 @@ static bool extend_total(const struct reading *reading, int group, uint32_t part
     return true;
 }
 
+// The same where there are sums: rows that are all seen are a difference, others are tested.
+static void extend_sums(const struct reading *reading, int group, const int32_t *from, const int32_t *to)
+{
+    const struct ss_series_sums *sums = &reading->series->sums[group];
+    struct ss_series_total *total = &reading->reader->sums[group].total;
+    for (int l = 0; l < SS_SERIES_LANES; l++) {
+        if (from[l] == to[l]) continue;
+        const int32_t clear = to[l] < reading->clear[l] ? to[l] : reading->clear[l];
+        if (from[l] < clear) ss_series_sums_add(sums, from[l], clear, total);
+        for (int32_t row = from[l] < clear ? clear : from[l]; row < to[l]; row++)
+            if (sees(reading, l, row)) ss_series_sums_add(sums, row, row + 1, total);
+    }
+}
+
+// What has been summed up, and the event at hand. False: out of memory.
+static bool take_sums(const struct reading *reading, int group)
+{
+    struct ss_series_reader *reader = reading->reader;
+    const struct ss_event *event = reading->at_hand;
+    struct sums *sums = &reader->sums[group];
+    sums->n = sums->total.n;
+    if (sums->n || event) ss_series_sums_take(&reading->series->sums[group], &sums->total, &sums->taken);
+    if (!event || !event->passes[group] || !event->values[group].present) return true;
+    sums->n++;
+    return ss_series_sums_take_value(reader->view->groups[group].type.id, &event->values[group], &sums->taken,
+                                     &reader->arena);
+}
+
+static void read_sums(const struct reading *reading, const struct ss_series_step *step, int group)
+{
+    struct ss_series_reader *reader = reading->reader;
+    const struct sums *sums = &reader->sums[group];
+    const struct ss_type type = reader->view->groups[group].type;
+    for (int i = 0; i < step->aggregate_count; i++) {
+        const int a = step->aggregates[i];
+        const enum ss_aggregate_fn fn = reader->view->aggregates[a].fn;
+        struct ss_value *value = &reading->values[a];
+        if (fn != SS_AGG_COUNT && sums->n) {
+            ss_group_sums_value(&sums->taken, sums->n, type, fn, value);
+        } else {
+            *value = (struct ss_value){.present = fn == SS_AGG_COUNT};
+            value->i64 = (int64_t)sums->n;
+        }
+    }
+}
+
 static enum ss_status read_step(const struct reading *reading, const struct ss_series_step *step, int group,
                                 uint32_t parts, struct ss_error *error)
 {
@@ -351,6 +462,19 @@ static enum ss_status read_step(const struct reading *reading, const struct ss_s
     return SS_OK;
 }
 
+// Asks for the memory of the sums at all cuts at once: those of many rows lie far apart.
+static void fetch_sums(const struct reading *reading, int group)
+{
+    const struct ss_series_sums *sums = &reading->series->sums[group];
+    const struct ss_series_reader *reader = reading->reader;
+    if (reading->series->length < ROWS_FETCHED) return;
+    for (int l = SS_LANE_PROMPT; l <= SS_LANE_LATE; l++) {
+        __builtin_prefetch(&sums->before[reading->clear[l]]);
+        for (int w = 0; w < reader->plan->window_count; w++)
+            __builtin_prefetch(&sums->before[reader->cuts[w].from[l]]);
+    }
+}
+
 // Makes each total ready: with the event at hand, and what it has to keep for the cuts from each one on.
 static bool begin_totals(const struct reading *reading)
 {
@@ -362,9 +486,23 @@ static bool begin_totals(const struct reading *reading)
         for (int i = plan->window_count; i-- > 0;)
             parts[i] = needed |= plan->groups[group].steps[reader->order[i]].parts;
         reader->reached[group] = reading->end;
+        reader->sums[group].total = ss_series_no_rows;
+        if (ss_series_has_sums(reading->series->sums, group)) {
+            fetch_sums(reading, group);
+            continue;
+        }
         if (!begin_total(reading, group, needed)) return false;
     }
     return true;
+}
+
+static bool extend(const struct reading *reading, int group, uint32_t parts, const int32_t *from,
+                   const int32_t *to)
+{
+    if (!ss_series_has_sums(reading->series->sums, group))
+        return extend_total(reading, group, parts, from, to);
+    extend_sums(reading, group, from, to);
+    return take_sums(reading, group);
 }
 
 // All totals go on to the cut before the first is read: what was just written is slow to read.
@@ -378,14 +516,17 @@ static enum ss_status read_cut(const struct reading *reading, int i, struct ss_e
         const int group = plan->reads[r];
         if (!plan->groups[group].steps[window].aggregate_count) continue;
         const uint32_t parts = reader->parts[group * plan->window_count + i];
-        if (!extend_total(reading, group, parts, from, reader->reached[group]))
+        if (!extend(reading, group, parts, from, reader->reached[group]))
             return ss_fail_memory(error, "the value of a window");
         reader->reached[group] = from;
     }
     for (int r = 0; r < plan->read_count; r++) {
         const int group = plan->reads[r];
         const uint32_t parts = reader->parts[group * plan->window_count + i];
-        SS_TRY(read_step(reading, &plan->groups[group].steps[window], group, parts, error));
+        if (ss_series_has_sums(reading->series->sums, group))
+            read_sums(reading, &plan->groups[group].steps[window], group);
+        else
+            SS_TRY(read_step(reading, &plan->groups[group].steps[window], group, parts, error));
     }
     return SS_OK;
 }
