@@ -3,9 +3,8 @@
 //   1. the clock stands: begin_commit gives the commit's arrival_time
 //   2. the door (push_check.c): which rows of each push are events, and is it refused as a whole? A live row
 //      that is stamped a little ahead raises the arrival_time, for all live rows of the group
-//   3. history, push by push, each in a part of the transaction that can be undone alone: the producer's
-//   batch
-//      (seen before, out of order, or new), quarantine, identities, seq (push_write.c)
+//   3. history, push by push, each in a part of the transaction that can be undone alone: the batch of its
+//      producer (seen before, out of order, or new), quarantine, identities, seq (push_write.c)
 //   4. one durable commit
 //   5. online: the fold reads what was committed back by seq (the same way a recovery does)
 //   6. the clock goes on

@@ -1,8 +1,8 @@
 // Who may come in where. The rules:
 //
-//   plain TCP beyond loopback    only with allow_plain, and then without tokens: they would be shown to the
-//   network beyond loopback              a client certificate, a token, or allow_anonymous tls:... needs a
-//   certificate and its key
+//   plain TCP beyond loopback   only with allow_plain, and then without tokens: all would see them
+//   beyond loopback             a client certificate, a token, or allow_anonymous
+//   tls:...                     needs a certificate and its key
 
 #include "server/access.h"
 

@@ -1,9 +1,9 @@
 // A call's life.
 //
-//   accepted    the server gave it to us: its method is looked up, and the end of the call is waited for
-//   (`closed`) reading     one message is asked for at a time sending     one message is on its way at a
-//   time; the status goes with the last or alone released    neither an event of the queue nor another thread
-//   has a reference any more
+//   accepted   its method and its token are looked up, and its end is waited for (`closed`)
+//   reading    one message is asked for at a time
+//   sending    one message is on its way at a time; the status goes with the last, or alone
+//   released   neither an event of the queue nor another thread has a reference any more
 //
 // Every batch that was started holds a reference until its event came. After a call is gone its batches fail
 // quickly, so nothing here asks whether it is before it starts one.

@@ -1,7 +1,6 @@
 // The server's log: lines on stderr, as text for people or as a JSON object each.
 //
-//   2026-01-31T10:00:00.123456Z WARN  call refused  method=Push source=payments peer=ipv4:10.0.0.7:4242
-//   code=7
+//   2026-01-31T10:00:00.123456Z WARN  call refused  method=Push code=7 peer=ipv4:10.0.0.7:4242
 //   {"time":"2026-01-31T10:00:00.123456Z","level":"warn","message":"call refused","method":"Push",...}
 //
 // From any thread. A line is made by its caller and written, by one write(2), by the log's own thread: a

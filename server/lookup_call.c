@@ -1,7 +1,7 @@
 // Lookups over the network.
 //
-//   GetFeatures      one batch carries metadata, answer, status and the wait for the close: two events per
-//   call StreamFeatures   one batch carries an answer out and the next request in: one event per lookup
+//   GetFeatures      one batch carries metadata, answer, status and the wait for the close: two events
+//   StreamFeatures   one batch carries an answer out and the next request in: one event per lookup
 //
 // The answer is written straight into the memory that goes out. Whatever a lookup needed is in the shard's
 // arena, which is reset for the next; the snapshot is given back before anything is sent.

@@ -1,12 +1,10 @@
 // A service, from its start to its end.
 //
-//   start   settings, tokens and certificates are checked, the store is opened for writing (which brings it
-//   in order),
-//           then the writer, the workers and the shards begin; whoever is told "listening" can call
+//   start   settings, tokens and certificates are checked; the store is opened for writing, which brings it
+//           in order; the writer, the workers and the shards begin; who is told "listening" can call
 //   run     this thread waits for signals, and looks now and then whether tokens changed
 //   stop    new calls are UNAVAILABLE; what waits for the writer is committed and answered, training tables
-//   end within
-//           drain_timeout; then what is left is cut, and the store is closed cleanly
+//           end within drain_timeout; then what is left is cut, and the store is closed cleanly
 
 #include "server/serve.h"
 
@@ -126,16 +124,18 @@ static void look_at_tokens(struct service *service, bool now)
 static void reload(struct service *service)
 {
     struct ss_error error = {0};
+    struct ss_log *log = service->serving.log;
     ss_notify_reloading();
-    if (reload_settings(service, &error) != SS_OK)
-        log_lines(service->serving.log, SS_LOG_ERROR, "the settings stay as they were: ", error.message);
+    const bool settings = reload_settings(service, &error) == SS_OK;
+    if (!settings) log_lines(log, SS_LOG_ERROR, "the settings stay as they were: ", error.message);
     look_at_tokens(service, true);
-    if (ss_listen_check(live(service), &error) != SS_OK)
-        log_lines(service->serving.log, SS_LOG_ERROR, "the certificates stay as they were: ", error.message);
-    else
+    const bool certificates = ss_listen_check(live(service), &error) == SS_OK;
+    if (certificates)
         atomic_fetch_add(&service->serving.certificate_generation, 1);
-    ss_log_write(service->serving.log, SS_LOG_INFO, NULL, 0,
-                 "settings, tokens and certificates were read again");
+    else
+        log_lines(log, SS_LOG_ERROR, "the certificates stay as they were: ", error.message);
+    if (settings && certificates)
+        ss_log_write(log, SS_LOG_INFO, NULL, 0, "settings, tokens and certificates were read again");
     ss_notify_ready(NULL);
 }
 
@@ -299,8 +299,10 @@ static enum ss_status start(struct service *service, struct ss_error *error)
     atomic_store(&serving->certificate_generation, 1);
     SS_TRY(ss_metrics_create(serving->version, &serving->metrics, error));
     SS_TRY(start_writer(service, error));
-    SS_TRY(ss_worker_start(serving, 1, ADMIN_JOBS, &serving->admin, error));
-    SS_TRY(ss_worker_start(serving, (size_t)live(service)->train_jobs, (size_t)live(service)->train_jobs,
+    SS_TRY(
+        ss_worker_start(serving, "requests for workers are waiting", 1, ADMIN_JOBS, &serving->admin, error));
+    SS_TRY(ss_worker_start(serving, "training tables are being made (train_jobs)",
+                           (size_t)live(service)->train_jobs, (size_t)live(service)->train_jobs,
                            &serving->training, error));
     SS_TRY(start_shards(service, error));
     return start_http(service, error);

@@ -17,6 +17,7 @@ struct ss_worker {
     struct ss_serving *serving;
     pthread_mutex_t lock;
     pthread_cond_t changed;
+    const char *what; // "training tables are being made (train_jobs)"
     struct ss_worker_job *first, *last;
     size_t jobs, most;
     bool is_stopping;
@@ -67,12 +68,13 @@ static enum ss_status start_thread(struct ss_worker *worker, const char *directo
     return ss_fail(error, SS_IO, "a worker's thread could not be started");
 }
 
-enum ss_status ss_worker_start(struct ss_serving *serving, size_t threads, size_t most,
+enum ss_status ss_worker_start(struct ss_serving *serving, const char *what, size_t threads, size_t most,
                                struct ss_worker **worker, struct ss_error *error)
 {
     struct ss_worker *made = calloc(1, sizeof *made + threads * sizeof made->threads[0]);
     if (!made) return ss_fail_memory(error, "the workers");
     made->serving = serving;
+    made->what = what;
     made->most = most;
     pthread_mutex_init(&made->lock, NULL);
     pthread_cond_init(&made->changed, NULL);
@@ -93,8 +95,7 @@ enum ss_status ss_worker_do(struct ss_worker *worker, struct ss_worker_job *job,
     if (worker->is_stopping) {
         status = ss_fail(error, SS_STOPPING, "the server is stopping");
     } else if (worker->jobs == worker->most) {
-        status =
-            ss_fail(error, SS_BUSY, "%zu jobs of this kind are at work, which is the limit", worker->jobs);
+        status = ss_fail(error, SS_BUSY, "%zu %s, which is the limit", worker->jobs, worker->what);
     } else {
         job->next = NULL;
         if (worker->last)

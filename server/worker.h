@@ -13,8 +13,9 @@ struct ss_worker_job {
                    const struct ss_error *error); // instead, when the worker stops first
 };
 
-// `threads` of them; at most `most` jobs wait or run.
-enum ss_status ss_worker_start(struct ss_serving *serving, size_t threads, size_t most,
+// `threads` of them; at most `most` jobs wait or run. `what` they do, for who comes too late: "requests are
+// being answered".
+enum ss_status ss_worker_start(struct ss_serving *serving, const char *what, size_t threads, size_t most,
                                struct ss_worker **worker, struct ss_error *error);
 // Any thread. SS_BUSY: there are too many jobs already.
 enum ss_status ss_worker_do(struct ss_worker *worker, struct ss_worker_job *job, struct ss_error *error);

@@ -216,7 +216,10 @@ static enum ss_status each_quarantined(void *context, const struct ss_quarantine
     struct quarantined *list = context;
     if (!list->json) {
         ss_table_cell(&list->table, "%s", row->source);
-        ss_table_cell(&list->table, "%s:%llu", row->file, (unsigned long long)row->line);
+        if (row->file[0] || row->line)
+            ss_table_cell(&list->table, "%s:%llu", row->file, (unsigned long long)row->line);
+        else
+            ss_table_cell(&list->table, "-");
         ss_table_cell(&list->table, "%s", row->column);
         ss_table_cell(&list->table, "%.*s", row->value.size > 60 ? 60 : (int)row->value.size,
                       row->value.data ? row->value.data : "");
