@@ -42,8 +42,8 @@ static struct ss_value bool_value(bool value)
     return (struct ss_value){.present = true, .boolean = value};
 }
 
-static struct ss_value sums_value(const struct ss_group_sums *sums, uint64_t n, struct ss_type type,
-                                  enum ss_aggregate_fn fn)
+struct ss_value ss_group_sums_value(const struct ss_group_sums *sums, uint64_t n, struct ss_type type,
+                                    enum ss_aggregate_fn fn)
 {
     const unsigned scale = type.id == SS_DECIMAL ? type.scale : 0;
     double value = 0;
@@ -113,6 +113,6 @@ bool ss_group_value(struct ss_group_state *state, const struct ss_group_kind *ki
     }
     if ((parts & (SS_GROUP_SUM_PARTS)) && !ss_group_sums(state, kind, arena)) return false;
     if (parts & SS_GROUP_MEMBERS) return ss_member_value(state, kind, aggregate, t_us, arena, value);
-    *value = sums_value(state->sums, state->n, kind->type, aggregate->fn);
+    *value = ss_group_sums_value(state->sums, state->n, kind->type, aggregate->fn);
     return true;
 }

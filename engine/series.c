@@ -123,6 +123,7 @@ void ss_series_clear(struct ss_series *series)
     empty_arena(&series->trees);
     memset(series->lanes, 0, sizeof series->lanes);
     series->length = series->deletion_count = 0;
+    series->sums = NULL;
     series->is_sealed = false;
 }
 
@@ -380,16 +381,39 @@ static void bound_lane(const struct ss_series *series, struct ss_series_lane *la
     }
 }
 
+// About how many rows of the lane the longest window holds.
+static double rows_seen(const struct ss_series *series, const struct ss_series_lane *lane)
+{
+    const double rows = lane->end - lane->begin;
+    const double span_us =
+        (double)series->event_time_us[lane->end - 1] - (double)series->event_time_us[lane->begin];
+    const double longest_us = (double)series->plan->longest_us;
+    return longest_us < span_us ? rows * longest_us / span_us : rows;
+}
+
 // Do the rows that the reads would fold one by one outnumber those that a tree is made of?
 static bool is_worth_trees(const struct ss_series *series, const struct ss_series_lane *lane, int64_t reads)
 {
     const double rows = lane->end - lane->begin;
     if (rows <= SS_SERIES_FEW) return false;
-    const double span_us =
-        (double)series->event_time_us[lane->end - 1] - (double)series->event_time_us[lane->begin];
-    const double longest_us = (double)series->plan->longest_us;
-    const double seen = longest_us < span_us ? rows * longest_us / span_us : rows;
+    const double seen = rows_seen(series, lane);
     return seen > SS_SERIES_FEW && (double)reads * seen > 2 * rows;
+}
+
+static bool is_worth_sums(const struct ss_series *series, int64_t reads)
+{
+    const struct ss_series_lane *lane = &series->lanes[SS_LANE_PROMPT];
+    const int32_t rows = lane->end - lane->begin;
+    if (rows == 0 || series->length > SS_SUMS_ROWS) return false;
+    return (double)reads * rows_seen(series, lane) > (double)series->length;
+}
+
+// Is there a group that is read by folds?
+static bool any_folded(const struct ss_series *series)
+{
+    for (int r = 0; r < series->plan->read_count; r++)
+        if (!ss_series_has_sums(series->sums, series->plan->reads[r])) return true;
+    return false;
 }
 
 enum ss_status ss_series_seal(struct ss_series *series, bool as_of_event_time, int64_t read_count,
@@ -402,11 +426,13 @@ enum ss_status ss_series_seal(struct ss_series *series, bool as_of_event_time, i
     choose_lanes(series);
     SS_TRY(part_lanes(series, error));
     for (int l = 0; l < SS_SERIES_LANES; l++) bound_lane(series, &series->lanes[l]);
+    if (is_worth_sums(series, read_count) && !ss_series_sum_up(series))
+        return ss_fail_memory(error, "the sums of an entity's events");
     for (int l = SS_LANE_PROMPT; l <= SS_LANE_LATE; l++) {
         struct ss_series_lane *lane = &series->lanes[l];
         if (lane->end - lane->begin >= ROWS_SAMPLED && !ss_series_sample(series, lane))
             return ss_fail_memory(error, "the times of an entity's events");
-        if (is_worth_trees(series, lane, read_count) && !ss_series_build(series, lane))
+        if (any_folded(series) && is_worth_trees(series, lane, read_count) && !ss_series_build(series, lane))
             return ss_fail_memory(error, "the trees of an entity's events");
     }
     series->is_sealed = true;

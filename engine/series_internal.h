@@ -13,6 +13,7 @@
 #include "engine/group.h"
 #include "engine/series.h"
 #include "engine/series_plan.h"
+#include "engine/series_sums.h"
 
 #define SS_SERIES_LEAF   16
 #define SS_SERIES_FANOUT 4
@@ -82,6 +83,9 @@ struct ss_series {
     struct ss_series_deletion *deletions;
     int32_t deletion_count, deletion_capacity;
     bool is_sealed, as_of_event_time;
+    struct ss_series_sums *sums; // group_count; NULL: no group has any
+    int64_t *known_by_us; // where there are sums: the greatest known_us of the lane's rows up to this one
+    uint64_t *seq_by;     // likewise
     struct ss_series_lane lanes[SS_SERIES_LANES];
     struct ss_arena plan_arena;
     struct ss_arena texts, trees; // until the next clear

@@ -18,6 +18,12 @@ struct cut {
     int64_t row_count;             // of them: the order of cuts
 };
 
+struct sums { // of the rows since the newest
+    struct ss_series_total total;
+    struct ss_group_sums taken; // at the cut that is read, with the event at hand
+    uint64_t n;
+};
+
 struct ss_series_reader {
     const struct ss_view *view;
     const struct ss_series_plan *plan;
@@ -26,6 +32,7 @@ struct ss_series_reader {
     size_t base_bytes;            // of the arena, after the first read of totals made anew; 0: not read yet
     struct ss_group_state *total; // group_count
     struct ss_group_ends *ends;   // group_count
+    struct sums *sums;            // group_count: of groups that have sums
     struct cut *cuts;             // window_count
     int *order;                   // window_count: cuts, shorter ones first
     uint32_t *parts;              // group_count * window_count, by order: what this cut and longer ones need
@@ -41,6 +48,7 @@ struct reading {
     int32_t begin[SS_SERIES_LANES]; // rows before it are all deleted
     int32_t end[SS_SERIES_LANES];   // no row from here on happened before t
     bool is_tested[SS_SERIES_LANES];
+    int32_t clear[SS_SERIES_LANES]; // where there are sums: rows before it are all seen
     struct ss_value *values;
     bool *expired;
 };
@@ -58,12 +66,13 @@ enum ss_status ss_series_reader_create(const struct ss_view *view, struct ss_ser
     const size_t windows = created->plan ? (size_t)created->plan->window_count : 0;
     created->total = ss_arena_array(arena, view->group_count, sizeof *created->total);
     created->ends = ss_arena_array(arena, view->group_count, sizeof *created->ends);
+    created->sums = ss_arena_array(arena, view->group_count, sizeof *created->sums);
     created->cuts = ss_arena_array(arena, windows, sizeof *created->cuts);
     created->order = ss_arena_array(arena, windows, sizeof *created->order);
     created->parts = ss_arena_array(arena, windows * view->group_count, sizeof *created->parts);
     created->reached = ss_arena_array(arena, view->group_count, sizeof *created->reached);
-    if (!created->plan || !created->total || !created->ends || !created->cuts || !created->order ||
-        !created->parts || !created->reached) {
+    if (!created->plan || !created->total || !created->ends || !created->sums || !created->cuts ||
+        !created->order || !created->parts || !created->reached) {
         ss_series_reader_destroy(created);
         return ss_fail_memory(error, "a reader of series");
     }
@@ -134,6 +143,27 @@ static int32_t first_deleted(const struct reading *reading, int32_t end)
     return low;
 }
 
+// The first row of the lane, before `end`, that may not be seen.
+static int32_t first_unclear(const struct reading *reading, int l, int32_t end)
+{
+    const struct ss_series *series = reading->series;
+    int32_t low = series->lanes[l].begin, clear = end;
+    if (l == SS_LANE_DELETED) return low;
+    if (!reading->is_tested[l]) return end;
+    for (int i = 0; i < 4 && clear > low && series->known_by_us[clear - 1] >= reading->seen_us; i++) clear--;
+    if (clear > low && series->known_by_us[clear - 1] >= reading->seen_us)
+        clear = search(series->known_by_us, low, clear, reading->seen_us);
+    for (int32_t high = clear; low < high;) {
+        const int32_t middle =
+            series->seq_by[high - 1] <= reading->point.s ? high - 1 : low + (high - low) / 2;
+        if (series->seq_by[middle] <= reading->point.s)
+            low = middle + 1;
+        else
+            clear = high = middle;
+    }
+    return clear;
+}
+
 static void find_ends(struct reading *reading)
 {
     const struct ss_series *series = reading->series;
@@ -144,6 +174,7 @@ static void find_ends(struct reading *reading)
         reading->end[l] = search_lane(series, lane, lane->begin, lane->end, reading->seen_us);
         reading->is_tested[l] =
             l == SS_LANE_DELETED || lane->known_us >= reading->seen_us || lane->seq > reading->point.s;
+        if (series->sums) reading->clear[l] = first_unclear(reading, l, reading->end[l]);
         if (l == SS_LANE_DELETED) reading->begin[l] = first_deleted(reading, reading->end[l]);
     }
 }
@@ -338,6 +369,50 @@ static bool extend_total(const struct reading *reading, int group, uint32_t part
     return true;
 }
 
+// The same where there are sums: rows that are all seen are a difference, others are tested.
+static void extend_sums(const struct reading *reading, int group, const int32_t *from, const int32_t *to)
+{
+    const struct ss_series_sums *sums = &reading->series->sums[group];
+    struct ss_series_total *total = &reading->reader->sums[group].total;
+    for (int l = 0; l < SS_SERIES_LANES; l++) {
+        if (from[l] == to[l]) continue;
+        const int32_t clear = to[l] < reading->clear[l] ? to[l] : reading->clear[l];
+        if (from[l] < clear) ss_series_sums_add(sums, from[l], clear, total);
+        for (int32_t row = from[l] < clear ? clear : from[l]; row < to[l]; row++)
+            if (sees(reading, l, row)) ss_series_sums_add(sums, row, row + 1, total);
+    }
+}
+
+// What has been summed up, and the event at hand. False: out of memory.
+static bool take_sums(const struct reading *reading, int group)
+{
+    struct ss_series_reader *reader = reading->reader;
+    const struct ss_event *event = reading->at_hand;
+    struct sums *sums = &reader->sums[group];
+    sums->n = sums->total.n;
+    ss_series_sums_take(&reading->series->sums[group], &sums->total, &sums->taken);
+    if (!event || !event->passes[group] || !event->values[group].present) return true;
+    sums->n++;
+    return ss_series_sums_take_value(reader->view->groups[group].type.id, &event->values[group], &sums->taken,
+                                     &reader->arena);
+}
+
+static void read_sums(const struct reading *reading, const struct ss_series_step *step, int group)
+{
+    struct ss_series_reader *reader = reading->reader;
+    const struct sums *sums = &reader->sums[group];
+    const struct ss_type type = reader->view->groups[group].type;
+    for (int i = 0; i < step->aggregate_count; i++) {
+        const int a = step->aggregates[i];
+        const enum ss_aggregate_fn fn = reader->view->aggregates[a].fn;
+        struct ss_value *value = &reading->values[a];
+        if (fn == SS_AGG_COUNT)
+            *value = (struct ss_value){.present = true, .i64 = (int64_t)sums->n};
+        else
+            *value = sums->n ? ss_group_sums_value(&sums->taken, sums->n, type, fn) : (struct ss_value){0};
+    }
+}
+
 static enum ss_status read_step(const struct reading *reading, const struct ss_series_step *step, int group,
                                 uint32_t parts, struct ss_error *error)
 {
@@ -362,9 +437,20 @@ static bool begin_totals(const struct reading *reading)
         for (int i = plan->window_count; i-- > 0;)
             parts[i] = needed |= plan->groups[group].steps[reader->order[i]].parts;
         reader->reached[group] = reading->end;
+        reader->sums[group].total = ss_series_no_rows;
+        if (ss_series_has_sums(reading->series->sums, group)) continue;
         if (!begin_total(reading, group, needed)) return false;
     }
     return true;
+}
+
+static bool extend(const struct reading *reading, int group, uint32_t parts, const int32_t *from,
+                   const int32_t *to)
+{
+    if (!ss_series_has_sums(reading->series->sums, group))
+        return extend_total(reading, group, parts, from, to);
+    extend_sums(reading, group, from, to);
+    return take_sums(reading, group);
 }
 
 // All totals go on to the cut before the first is read: what was just written is slow to read.
@@ -378,14 +464,17 @@ static enum ss_status read_cut(const struct reading *reading, int i, struct ss_e
         const int group = plan->reads[r];
         if (!plan->groups[group].steps[window].aggregate_count) continue;
         const uint32_t parts = reader->parts[group * plan->window_count + i];
-        if (!extend_total(reading, group, parts, from, reader->reached[group]))
+        if (!extend(reading, group, parts, from, reader->reached[group]))
             return ss_fail_memory(error, "the value of a window");
         reader->reached[group] = from;
     }
     for (int r = 0; r < plan->read_count; r++) {
         const int group = plan->reads[r];
         const uint32_t parts = reader->parts[group * plan->window_count + i];
-        SS_TRY(read_step(reading, &plan->groups[group].steps[window], group, parts, error));
+        if (ss_series_has_sums(reading->series->sums, group))
+            read_sums(reading, &plan->groups[group].steps[window], group);
+        else
+            SS_TRY(read_step(reading, &plan->groups[group].steps[window], group, parts, error));
     }
     return SS_OK;
 }

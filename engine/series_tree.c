@@ -147,7 +147,8 @@ static int least_level(const struct ss_series_fold *fold)
     const struct ss_series_group *of = &fold->series->plan->groups[fold->group];
     const bool is_plain = !fold->series->marks[fold->group];
     if (is_plain && shape_of(&fold->kind) == SHAPE_COUNT) return 0;
-    return fold->kind.parts & ~(of->tree_parts | (uint32_t)SS_PART_N) || !of->tree_parts
+    return fold->kind.parts & ~(of->tree_parts | (uint32_t)SS_PART_N) || !of->tree_parts ||
+                   !fold->lane->trees[fold->group].states[of->tree_level]
                ? fold->lane->level_count
                : of->tree_level;
 }
@@ -286,8 +287,8 @@ bool ss_series_build(struct ss_series *series, struct ss_series_lane *lane)
     for (; count > 0 && level < SS_SERIES_LEVELS; level++, count /= SS_SERIES_FANOUT) {
         if (!make_level(series, lane, level, count)) return false;
         for (int g = 0; g < plan->group_count; g++)
-            if (plan->groups[g].tree_parts && level >= plan->groups[g].tree_level &&
-                !make_states(series, lane, g, level))
+            if (plan->groups[g].tree_parts && !ss_series_has_sums(series->sums, g) &&
+                level >= plan->groups[g].tree_level && !make_states(series, lane, g, level))
                 return false;
     }
     lane->level_count = level;
