@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define NEAR_ROWS   256       // searched on either side of a row that is likely
 #define ARENA_BYTES (1 << 18) // of what reads leave behind, before totals are made anew
 
 struct cut {
@@ -34,6 +35,7 @@ struct ss_series_reader {
     struct ss_group_ends *ends;   // group_count
     struct sums *sums;            // group_count: of groups that have sums
     struct cut *cuts;             // window_count
+    int32_t *near;                // [lane * (window_count + 1) + window]: rows of the last read; then its end
     int *order;                   // window_count: cuts, shorter ones first
     uint32_t *parts;              // group_count * window_count, by order: what this cut and longer ones need
     const int32_t **reached;      // group_count: the cut at which the total is
@@ -68,11 +70,12 @@ enum ss_status ss_series_reader_create(const struct ss_view *view, struct ss_ser
     created->ends = ss_arena_array(arena, view->group_count, sizeof *created->ends);
     created->sums = ss_arena_array(arena, view->group_count, sizeof *created->sums);
     created->cuts = ss_arena_array(arena, windows, sizeof *created->cuts);
+    created->near = ss_arena_array(arena, SS_SERIES_LANES * (windows + 1), sizeof *created->near);
     created->order = ss_arena_array(arena, windows, sizeof *created->order);
     created->parts = ss_arena_array(arena, windows * view->group_count, sizeof *created->parts);
     created->reached = ss_arena_array(arena, view->group_count, sizeof *created->reached);
     if (!created->plan || !created->total || !created->ends || !created->sums || !created->cuts ||
-        !created->order || !created->parts || !created->reached) {
+        !created->near || !created->order || !created->parts || !created->reached) {
         ss_series_reader_destroy(created);
         return ss_fail_memory(error, "a reader of series");
     }
@@ -110,11 +113,33 @@ static int32_t search(const int64_t *items_us, int32_t low, int32_t high, int64_
     return (int32_t)(at_us - items_us) + (*at_us < time_us);
 }
 
-// The first row of [low, high) of the lane at time_us or later. In long lanes, which lie all over memory, the
-// sampled times say about where.
-static int32_t search_lane(const struct ss_series *series, const struct ss_series_lane *lane, int32_t low,
-                           int32_t high, int64_t time_us)
+// The same for items of which it is likely to be near `*near`, which becomes it. False: it is not.
+static bool search_near(const int64_t *items_us, int32_t low, int32_t high, int64_t time_us, int32_t *near)
 {
+    int32_t least = *near < low ? low : *near > high ? high : *near, most = least;
+    if (least < high && items_us[least] < time_us) {
+        for (int32_t step = 1; most < high && items_us[most] < time_us; step *= 2) {
+            if (step > NEAR_ROWS) return false;
+            least = most + 1;
+            most = high - most > step ? most + step : high;
+        }
+    } else {
+        for (int32_t step = 1; least > low && items_us[least - 1] >= time_us; step *= 2) {
+            if (step > NEAR_ROWS) return false;
+            most = least - 1;
+            least = least - low > step ? least - step : low;
+        }
+    }
+    *near = search(items_us, least, most, time_us);
+    return true;
+}
+
+// The first row of [low, high) of the lane at time_us or later. Long lanes lie all over memory: there it is
+// looked for near that of the read before, then the sampled times say about where.
+static int32_t search_lane(const struct ss_series *series, const struct ss_series_lane *lane, int32_t low,
+                           int32_t high, int64_t time_us, int32_t *near)
+{
+    if (lane->sampled_us && search_near(series->event_time_us, low, high, time_us, near)) return *near;
     if (lane->sampled_us && high - low > SS_SERIES_STRIDE) {
         const int32_t first = (low - lane->begin) / SS_SERIES_STRIDE + 1;
         const int32_t end = (high - lane->begin - 1) / SS_SERIES_STRIDE + 1;
@@ -123,7 +148,7 @@ static int32_t search_lane(const struct ss_series *series, const struct ss_serie
         if (sample > first) low = lane->begin + (sample - 1) * SS_SERIES_STRIDE + 1;
         for (int32_t row = low; row < high; row += 8) __builtin_prefetch(series->event_time_us + row);
     }
-    return search(series->event_time_us, low, high, time_us);
+    return *near = search(series->event_time_us, low, high, time_us);
 }
 
 // The first deleted row before `end` that may still be seen: most deletes are known to most reads.
@@ -141,6 +166,11 @@ static int32_t first_deleted(const struct reading *reading, int32_t end)
             high = middle;
     }
     return low;
+}
+
+static int32_t *near_of(const struct reading *reading, int lane, int window)
+{
+    return &reading->reader->near[lane * (reading->reader->plan->window_count + 1) + window];
 }
 
 // The first row of the lane, before `end`, that may not be seen.
@@ -171,7 +201,8 @@ static void find_ends(struct reading *reading)
         const struct ss_series_lane *lane = &series->lanes[l];
         reading->begin[l] = reading->end[l] = lane->begin;
         if (lane->begin == lane->end) continue;
-        reading->end[l] = search_lane(series, lane, lane->begin, lane->end, reading->seen_us);
+        reading->end[l] = search_lane(series, lane, lane->begin, lane->end, reading->seen_us,
+                                      near_of(reading, l, reading->reader->plan->window_count));
         reading->is_tested[l] =
             l == SS_LANE_DELETED || lane->known_us >= reading->seen_us || lane->seq > reading->point.s;
         if (series->sums) reading->clear[l] = first_unclear(reading, l, reading->end[l]);
@@ -216,16 +247,18 @@ static void cut_last(const struct reading *reading, int64_t last_n, int64_t *see
     }
 }
 
-static void cut_window(const struct reading *reading, const struct ss_aggregate *window, struct cut *cut)
+static void cut_window(const struct reading *reading, int w, struct cut *cut)
 {
+    const struct ss_aggregate *window = reading->reader->plan->windows[w];
     const struct ss_series *series = reading->series;
     const int64_t start_us = ss_window_start(window, reading->point.t_us);
     for (int l = 0; l < SS_SERIES_LANES; l++) {
         const struct ss_series_lane *lane = &series->lanes[l];
         const int32_t least = window->last_n ? cut->from[l] : reading->begin[l];
-        cut->from[l] = start_us == INT64_MIN || least == reading->end[l]
-                           ? least
-                           : search_lane(series, lane, least, reading->end[l], start_us);
+        cut->from[l] =
+            start_us == INT64_MIN || least == reading->end[l]
+                ? least
+                : search_lane(series, lane, least, reading->end[l], start_us, near_of(reading, l, w));
     }
 }
 
@@ -241,7 +274,7 @@ static void find_cuts(const struct reading *reading)
         struct cut *cut = &reader->cuts[w];
         if (window->last_n) cut_last(reading, window->last_n, &seen, &newest);
         *cut = newest;
-        cut_window(reading, window, cut);
+        cut_window(reading, w, cut);
         cut->row_count = 0;
         for (int l = 0; l < SS_SERIES_LANES; l++) cut->row_count += reading->end[l] - cut->from[l];
         int at = w;

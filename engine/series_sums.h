@@ -9,7 +9,7 @@
 
 #define SS_SUMS_ROWS   (1 << 20) // a series of more rows has none: they take some 60 bytes each
 #define SS_SUMS_LEVELS 6         // of bounds, each of SS_SUMS_FANOUT of the level below
-#define SS_SUMS_FANOUT 16
+#define SS_SUMS_FANOUT 8
 
 __extension__ typedef signed __int128 ss_int128;
 

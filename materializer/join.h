@@ -7,6 +7,7 @@
 #include "materializer/entity_rows.h"
 #include "materializer/kept_cells.h"
 #include "materializer/point_in_time.h"
+#include "materializer/timed_rows.h"
 #include "materializer/view_rows.h"
 
 #include <pthread.h>
@@ -65,12 +66,13 @@ struct ss_join_worker {
     struct ss_join_worker *next, *next_idle;
     struct ss_history *history; // NULL: not asked for yet
     bool owns_history;
-    struct ss_view_work *views;  // view_count of the service; made when first asked for
-    struct ss_newest *newest;    // where views ask for the newest event alone
-    struct ss_arena batch;       // of the pending rows
-    struct ss_arena texts;       // of kept cells, as long as the window
-    int32_t pending;             // rows that were read and are not evaluated yet
-    int32_t rows[SS_BATCH_ROWS]; // counted from the window's first
+    struct ss_view_work *views;        // view_count of the service; made when first asked for
+    struct ss_timed_rows rows_by_time; // of an entity with many
+    struct ss_newest *newest;          // where views ask for the newest event alone
+    struct ss_arena batch;             // of the pending rows
+    struct ss_arena texts;             // of kept cells, as long as the window
+    int32_t pending;                   // rows that were read and are not evaluated yet
+    int32_t rows[SS_BATCH_ROWS];       // counted from the window's first
 };
 
 // One that is idle or a new one, ready for the group's views.

@@ -18,16 +18,10 @@
 #include <string.h>
 
 #define NO_EVENT INT32_MIN
-#define FEW_ROWS 24 // of an entity: sorted by insertion
 
 struct candidate {
     int64_t event_time_us, known_us; // a row sees it from t > known_us on
     int32_t place;                   // row of the batch, or ~ row of `carried`
-};
-
-struct timed_row {
-    int64_t t_us;
-    int32_t row; // counted from the window's first
 };
 
 struct ss_newest {
@@ -35,8 +29,8 @@ struct ss_newest {
     struct ss_event_reader *reader;    // of the batch at hand
     size_t width;                      // columns of the source, and the event_time
     const bool *wanted;
-    struct timed_row *rows; // of the entity at hand, by t
-    int32_t row_count, row_capacity, next_row;
+    struct ss_timed_rows rows; // of the entity at hand, by t, counted from the window's first
+    int32_t row_count, next_row;
     struct candidate *candidates;
     size_t candidate_count, candidate_capacity;
     struct ss_column *carried; // by column of the source
@@ -107,7 +101,7 @@ static enum ss_status create(const struct ss_join *join, const struct ss_view_gr
 void ss_newest_destroy(struct ss_newest *newest)
 {
     if (!newest) return;
-    free(newest->rows);
+    ss_timed_rows_release(&newest->rows);
     free(newest->candidates);
     free(newest->events);
     free(newest->carried);
@@ -225,27 +219,6 @@ static enum ss_status answer(struct ss_join *join, const struct ss_view_group *g
 
 // ---- An entity
 
-static int by_time(const void *a, const void *b)
-{
-    const struct timed_row *x = a, *y = b;
-    if (x->t_us != y->t_us) return x->t_us < y->t_us ? -1 : 1;
-    return (x->row > y->row) - (x->row < y->row);
-}
-
-static void sort_rows(struct timed_row *rows, int32_t count)
-{
-    if (count > FEW_ROWS) {
-        qsort(rows, (size_t)count, sizeof *rows, by_time);
-        return;
-    }
-    for (int32_t i = 1; i < count; i++) {
-        const struct timed_row row = rows[i];
-        int32_t at = i;
-        for (; at > 0 && rows[at - 1].t_us > row.t_us; at--) rows[at] = rows[at - 1];
-        rows[at] = row;
-    }
-}
-
 // Nothing is carried any more; pending rows that stand there have been gathered.
 static void drop_carried(struct ss_newest *newest)
 {
@@ -257,19 +230,15 @@ enum ss_status ss_newest_begin(const struct ss_join *join, struct ss_join_worker
                                int32_t count, struct ss_error *error)
 {
     struct ss_newest *newest = worker->newest;
-    if (count > newest->row_capacity) {
-        struct timed_row *grown = realloc(newest->rows, (size_t)count * 2 * sizeof *grown);
-        if (!grown) return ss_fail_memory(error, "the rows of a training table");
-        newest->rows = grown;
-        newest->row_capacity = count * 2;
-    }
+    if (!ss_timed_rows_reserve(&newest->rows, count))
+        return ss_fail_memory(error, "the rows of a training table");
     if (newest->carried_count) {
         SS_TRY(gather(newest, worker->pending, error));
         drop_carried(newest);
     }
     for (int32_t i = 0; i < count; i++)
-        newest->rows[i] = (struct timed_row){ss_join_time(join, join->first + rows[i]), rows[i]};
-    sort_rows(newest->rows, count);
+        newest->rows.items[i] = (struct ss_timed_row){ss_join_time(join, join->first + rows[i]), rows[i]};
+    ss_timed_rows_sort(&newest->rows, count);
     newest->row_count = count;
     newest->next_row = 0;
     newest->candidate_count = 0;
@@ -297,7 +266,7 @@ static enum ss_status add_candidate(struct ss_newest *newest, struct candidate c
 static enum ss_status answer_next(struct ss_join *join, const struct ss_view_group *group,
                                   struct ss_join_worker *worker, struct ss_error *error)
 {
-    const struct timed_row row = worker->newest->rows[worker->newest->next_row++];
+    const struct ss_timed_row row = worker->newest->rows.items[worker->newest->next_row++];
     return answer(join, group, worker, row.row, row.t_us, error);
 }
 
@@ -311,12 +280,13 @@ enum ss_status ss_newest_take(struct ss_join *join, const struct ss_view_group *
     newest->reader = reader;
     for (int32_t row = first; row < end; row++) {
         const int64_t event_time_us = batch->event_time_us[row];
-        while (newest->next_row < newest->row_count && newest->rows[newest->next_row].t_us <= event_time_us)
+        while (newest->next_row < newest->row_count &&
+               newest->rows.items[newest->next_row].t_us <= event_time_us)
             SS_TRY(answer_next(join, group, worker, error));
         if (newest->next_row == newest->row_count) return SS_OK;
         const struct candidate candidate = {event_time_us, as_known ? batch->arrival_us[row] : event_time_us,
                                             row};
-        SS_TRY(add_candidate(newest, candidate, newest->rows[newest->next_row].t_us, error));
+        SS_TRY(add_candidate(newest, candidate, newest->rows.items[newest->next_row].t_us, error));
     }
     return SS_OK;
 }

@@ -20,6 +20,7 @@
 #define LEAST_TASK_ROWS  2048
 #define HOT_PART_ROWS    4096
 #define FETCHED_ROWS     64
+#define SORTED_ROWS      32 // fewer of an entity are read as they come
 #define EVENTS_PER_KEY \
     1000 // history with more events than this for every key asked for is not scanned through
 
@@ -78,11 +79,25 @@ static enum ss_status read_hot_part(void *context, size_t index, size_t slot, st
     return status;
 }
 
+// Rows of an entity with many go by t: what one read has used of the series the next one finds in the cache.
+static bool sort_rows(const struct walk *walk, int32_t *rows, int32_t count)
+{
+    const struct ss_join *join = walk->scan->join;
+    struct ss_timed_rows *by_time = &walk->worker->rows_by_time;
+    if (!walk->has_events || count < SORTED_ROWS) return true;
+    if (!ss_timed_rows_reserve(by_time, count)) return false;
+    for (int32_t i = 0; i < count; i++)
+        by_time->items[i] = (struct ss_timed_row){join->spine->t_us[join->first + rows[i]], rows[i]};
+    ss_timed_rows_sort(by_time, count);
+    for (int32_t i = 0; i < count; i++) rows[i] = by_time->items[i].row;
+    return true;
+}
+
 static enum ss_status read_entity(struct walk *walk, struct ss_error *error)
 {
     struct scan *scan = walk->scan;
     const int32_t *starts = scan->grouped.starts;
-    const int32_t *rows = scan->grouped.rows + starts[walk->key];
+    int32_t *rows = scan->grouped.rows + starts[walk->key];
     const int32_t count = starts[walk->key + 1] - starts[walk->key];
     const struct ss_series *const *series = walk->has_events ? walk->series : NULL;
     const int64_t *t_us = scan->join->spine->t_us + scan->join->first;
@@ -91,6 +106,7 @@ static enum ss_status read_entity(struct walk *walk, struct ss_error *error)
     const int32_t next_end = walk->key + 1 < walk->end ? starts[walk->key + 2] : 0;
     for (int32_t i = starts[walk->key + 1]; i < next_end && i < starts[walk->key + 1] + FETCHED_ROWS; i++)
         __builtin_prefetch(&t_us[scan->grouped.rows[i]]);
+    if (!sort_rows(walk, rows, count)) return ss_fail_memory(error, "the rows of a training table");
     if (count <= scan->hot_rows)
         return ss_join_read(scan->join, scan->group, walk->worker, series, rows, count, error);
     struct hot hot = {scan, series, rows, count};

@@ -37,6 +37,7 @@ static void release_worker(struct ss_join_worker *worker, size_t view_count)
     }
     free(worker->views);
     ss_newest_destroy(worker->newest);
+    ss_timed_rows_release(&worker->rows_by_time);
     ss_arena_release(&worker->batch);
     ss_arena_release(&worker->texts);
     if (worker->owns_history) ss_history_close(worker->history);
