@@ -164,19 +164,55 @@ static enum ss_status gather(struct ss_newest *newest, int32_t pending, struct s
 
 // ---- Answers
 
-static enum ss_status read_row(struct ss_readings *readings, const struct ss_column *outputs, int32_t row,
-                               bool found, int64_t event_time_us, int64_t t_us, struct ss_arena *arena,
-                               struct ss_error *error)
+// Which of the pending rows have a value of the aggregate: they see an event, and one that is not too old.
+static void find_read(struct ss_join *join, const struct ss_join_worker *worker, int a,
+                      struct ss_readings *readings, bool *read)
+{
+    const struct ss_newest *newest = worker->newest;
+    const struct ss_aggregate *aggregate = &readings->view->aggregates[a];
+    for (int32_t row = 0; row < worker->pending; row++) {
+        const bool found = newest->places[row] != NO_EVENT;
+        const int64_t t_us = ss_join_time(join, join->first + worker->rows[row]);
+        read[row] = found && !ss_window_is_expired(aggregate, newest->event_time_us[row], t_us);
+        if (found && !read[row])
+            readings->expired[(size_t)row * readings->words + (size_t)a / 64] |= UINT64_C(1) << a % 64;
+    }
+}
+
+static bool read_column(const struct ss_column *from, const bool *read, int32_t count, struct ss_column *to,
+                        struct ss_arena *arena)
+{
+    if (from->type.id == SS_BOOL || ss_type_is_text(from->type)) {
+        for (int32_t row = 0; row < count; row++)
+            if (!ss_column_append(to, read[row] ? ss_column_get(from, row) : (struct ss_value){0}, arena))
+                return false;
+        return true;
+    }
+    for (int32_t row = 0; row < count; row++) {
+        const bool present = read[row] && ss_bit_get(from->validity, row);
+        to->i64[row] = present ? from->i64[row] : 0; // a double's bits too
+        ss_bit_set(to->validity, row, present);
+    }
+    to->length = count;
+    return true;
+}
+
+// The readings of all pending rows, of which there are none yet.
+static bool read_rows(struct ss_join *join, const struct ss_join_worker *worker,
+                      const struct ss_column *outputs, struct ss_readings *readings, struct ss_arena *arena)
 {
     const struct ss_view *view = readings->view;
+    bool read[SS_BATCH_ROWS];
     for (size_t a = 0; a < view->aggregate_count; a++) {
-        const struct ss_aggregate *aggregate = &view->aggregates[a];
-        readings->flags[a] = found && ss_window_is_expired(aggregate, event_time_us, t_us);
-        readings->values[a] = found && !readings->flags[a]
-                                  ? ss_column_get(&outputs[view->groups[aggregate->group].argument], row)
-                                  : (struct ss_value){0};
+        const struct ss_group *group = &view->groups[view->aggregates[a].group];
+        find_read(join, worker, (int)a, readings, read);
+        if (!read_column(&outputs[group->argument], read, worker->pending, &readings->aggregates[a], arena))
+            return false;
     }
-    return ss_readings_take(readings, found, arena, error);
+    for (int32_t row = 0; row < worker->pending; row++)
+        readings->found[row] = worker->newest->places[row] != NO_EVENT;
+    readings->length = worker->pending;
+    return true;
 }
 
 enum ss_status ss_newest_flush(struct ss_join *join, const struct ss_view_group *group,
@@ -190,10 +226,8 @@ enum ss_status ss_newest_flush(struct ss_join *join, const struct ss_view_group 
     for (size_t i = 0; i < group->count; i++) {
         struct ss_view_work *work = &worker->views[group->views[i]];
         SS_TRY(ss_view_rows_load(&work->rows, &batch, error));
-        for (int32_t row = 0; row < worker->pending; row++)
-            SS_TRY(read_row(&work->readings, work->rows.outputs, row, newest->places[row] != NO_EVENT,
-                            newest->event_time_us[row], ss_join_time(join, join->first + worker->rows[row]),
-                            &worker->batch, error));
+        if (!read_rows(join, worker, work->rows.outputs, &work->readings, &worker->batch))
+            return ss_fail_memory(error, "the rows of a training table");
     }
     SS_TRY(ss_join_flush(join, group, worker, error));
     return start_events(newest) ? SS_OK : ss_fail_memory(error, "the rows of a training table");

@@ -331,14 +331,12 @@ static const struct ss_entity_span *span_of(const struct scan *scan, int32_t row
     return &scan->spans[*span];
 }
 
-// The value of one row and column. *at and *span rise with the row.
-static enum ss_status gather_value(struct scan *scan, const struct wanted *wanted, int32_t row, size_t slice,
-                                   int32_t *span, struct ss_column *column, struct ss_arena *arena,
-                                   struct ss_error *error)
+// The value of one row and column that no packed column has. *span rises with the row.
+static enum ss_status gather_value(struct scan *scan, const struct wanted *wanted, int32_t row,
+                                   const struct slice *from, int32_t *span, struct ss_column *column,
+                                   struct ss_arena *arena, struct ss_error *error)
 {
-    const struct slice *from = &scan->slices[slice];
     struct ss_value parts[SS_MAX_KEYS], value = {0};
-    const struct ss_packed *packed = NULL;
     if (wanted->from == FROM_TIMES) {
         value = (struct ss_value){.present = true, .i64 = scan->batch.event_time_us[row]};
     } else if (wanted->from == FROM_KEY) {
@@ -346,16 +344,36 @@ static enum ss_status gather_value(struct scan *scan, const struct wanted *wante
                           parts) != SS_KEY_READ)
             return ss_history_fail_row(scan->history, "a key of a segment is none", error);
         value = parts[wanted->position];
-    } else if (from->data && ss_scan_is_old(scan, &from->data->segment)) {
-        // null
     } else if (!from->data) {
         value = ss_column_get(&scan->batch.columns[wanted->column], from->row);
-    } else {
-        SS_TRY(ss_history_open_blob(scan->history, from->data, SLOT_COLUMN + wanted->position, wanted->type,
-                                    &packed, error));
     }
-    const int32_t at = from->row + row - from->first;
-    return (packed ? ss_packed_append(packed, at, 1, column, arena) : ss_column_append(column, value, arena))
+    return ss_column_append(column, value, arena) ? SS_OK : ss_fail_memory(error, "a page of history");
+}
+
+// The packed column that the slice's values stand in; NULL: they are elsewhere, or null.
+static enum ss_status packed_of(struct scan *scan, const struct wanted *wanted, const struct slice *from,
+                                const struct ss_packed **packed, struct ss_error *error)
+{
+    *packed = NULL;
+    if (wanted->from != FROM_SEGMENT || !from->data || ss_scan_is_old(scan, &from->data->segment))
+        return SS_OK;
+    return ss_history_open_blob(scan->history, from->data, SLOT_COLUMN + wanted->position, wanted->type,
+                                packed, error);
+}
+
+// The rows of one slice, counted from the batch's first.
+static enum ss_status gather_slice(struct scan *scan, const struct wanted *wanted, const struct slice *from,
+                                   const int32_t *rows, int32_t count, int32_t *span,
+                                   struct ss_column *column, struct ss_arena *arena, struct ss_error *error)
+{
+    int32_t places[SS_BATCH_ROWS];
+    const struct ss_packed *packed;
+    SS_TRY(packed_of(scan, wanted, from, &packed, error));
+    for (int32_t n = 0; !packed && n < count; n++)
+        SS_TRY(gather_value(scan, wanted, rows[n], from, span, column, arena, error));
+    if (!packed) return SS_OK;
+    for (int32_t n = 0; n < count; n++) places[n] = from->row + rows[n] - from->first;
+    return ss_packed_gather(packed, places, count, column, arena)
                ? SS_OK
                : ss_fail_memory(error, "a page of history");
 }
@@ -364,13 +382,17 @@ static enum ss_status gather(struct ss_event_reader *base, const int32_t *rows, 
                              struct ss_column *columns, struct ss_arena *arena, struct ss_error *error)
 {
     struct scan *scan = (struct scan *)base;
+    SS_ASSERT(count <= SS_BATCH_ROWS);
     for (size_t i = 0; i < scan->wanted_count; i++) {
         const struct wanted *wanted = &scan->wanted[i];
         size_t slice = 0;
         int32_t span = 0;
-        for (int32_t n = 0; n < count; n++) {
+        for (int32_t n = 0, end; n < count; n = end) {
             while (slice + 1 < scan->slice_count && scan->slices[slice + 1].first <= rows[n]) slice++;
-            SS_TRY(gather_value(scan, wanted, rows[n], slice, &span, &columns[wanted->column], arena, error));
+            const int32_t next = slice + 1 < scan->slice_count ? scan->slices[slice + 1].first : INT32_MAX;
+            for (end = n + 1; end < count && rows[end] < next;) end++;
+            SS_TRY(gather_slice(scan, wanted, &scan->slices[slice], rows + n, end - n, &span,
+                                &columns[wanted->column], arena, error));
         }
     }
     return SS_OK;

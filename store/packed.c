@@ -163,14 +163,6 @@ void ss_packed_integers(const int64_t *values, int32_t count, struct ss_buffer *
 
 // ---- opening
 
-// 64 rows' validity, the first one's in the lowest bit; past the last row it is 0.
-static uint64_t validity_word(const struct ss_packed *packed, int32_t word)
-{
-    const int32_t left = packed->count - 64 * word;
-    const uint64_t bits = ss_packed_load(packed->validity + 8 * (size_t)word);
-    return left < 64 ? bits & ((UINT64_C(1) << left) - 1) : bits;
-}
-
 static enum ss_packed_open open_validity(struct ss_reader *reader, struct ss_arena *arena,
                                          struct ss_packed *packed)
 {
@@ -182,7 +174,7 @@ static enum ss_packed_open open_validity(struct ss_reader *reader, struct ss_are
     int32_t *ranks = ss_arena_array(arena, (size_t)word_count + 1, sizeof *ranks);
     if (!ranks) return SS_PACKED_NO_MEMORY;
     for (int32_t word = 0; word < word_count; word++)
-        ranks[word + 1] = ranks[word] + __builtin_popcountll(validity_word(packed, word));
+        ranks[word + 1] = ranks[word] + ss_packed_ones(ss_packed_validity_word(packed, word));
     packed->ranks = ranks;
     packed->value_count = ranks[word_count];
     const bool some = packed->value_count > 0 && packed->value_count < packed->count;
@@ -264,18 +256,10 @@ bool ss_packed_integers_within(const struct ss_packed *packed, int64_t least, in
 
 // ---- reading
 
-// The number of values before a row.
-static int32_t rank_of(const struct ss_packed *packed, int32_t row)
-{
-    if (!packed->validity) return packed->value_count ? row : 0;
-    const uint64_t before = (UINT64_C(1) << (row % 64)) - 1;
-    return packed->ranks[row / 64] + __builtin_popcountll(validity_word(packed, row / 64) & before);
-}
-
 struct ss_packed_run ss_packed_run_of(const struct ss_packed *packed, int32_t first, int32_t count)
 {
-    const int32_t index = rank_of(packed, first);
-    return (struct ss_packed_run){index, rank_of(packed, first + count) - index};
+    const int32_t index = ss_packed_rank(packed, first);
+    return (struct ss_packed_run){index, ss_packed_rank(packed, first + count) - index};
 }
 
 void ss_packed_spread(const struct ss_packed *packed, int32_t first, int32_t count, int32_t value_count,

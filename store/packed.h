@@ -61,6 +61,9 @@ bool ss_packed_integers_within(const struct ss_packed *packed, int64_t least, in
 // 2^31 bytes.
 bool ss_packed_append(const struct ss_packed *packed, int32_t first, int32_t count, struct ss_column *column,
                       struct ss_arena *arena);
+// The same of rows[0] .. rows[count - 1]; when false, some of them may have been appended.
+bool ss_packed_gather(const struct ss_packed *packed, const int32_t *rows, int32_t count,
+                      struct ss_column *column, struct ss_arena *arena);
 // The integers [first, first + count) of what has no nulls and is neither float64 nor text.
 void ss_packed_read_integers(const struct ss_packed *packed, int32_t first, int32_t count, int64_t *values);
 

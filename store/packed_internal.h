@@ -48,6 +48,31 @@ bool ss_text_append(const struct ss_packed *packed, int32_t first, int32_t count
                     struct ss_arena *arena);
 
 // packed.c
+// 64 rows' validity, the first one's in the lowest bit; past the last row it is 0.
+static inline uint64_t ss_packed_validity_word(const struct ss_packed *packed, int32_t word)
+{
+    const int32_t left = packed->count - 64 * word;
+    const uint64_t bits = ss_packed_load(packed->validity + 8 * (size_t)word);
+    return left < 64 ? bits & ((UINT64_C(1) << left) - 1) : bits;
+}
+
+// How many bits are set. (A processor that may be the oldest of its kind has no instruction for it.)
+static inline int32_t ss_packed_ones(uint64_t bits)
+{
+    bits -= bits >> 1 & UINT64_C(0x5555555555555555);
+    bits = (bits & UINT64_C(0x3333333333333333)) + (bits >> 2 & UINT64_C(0x3333333333333333));
+    bits = (bits + (bits >> 4)) & UINT64_C(0x0f0f0f0f0f0f0f0f);
+    return (int32_t)((bits * UINT64_C(0x0101010101010101)) >> 56);
+}
+
+// The number of values before a row.
+static inline int32_t ss_packed_rank(const struct ss_packed *packed, int32_t row)
+{
+    if (!packed->validity) return packed->value_count ? row : 0;
+    const uint64_t before = (UINT64_C(1) << (row % 64)) - 1;
+    return packed->ranks[row / 64] + ss_packed_ones(ss_packed_validity_word(packed, row / 64) & before);
+}
+
 // The values of a run of rows, which are one after the other.
 struct ss_packed_run {
     int32_t index, value_count;
