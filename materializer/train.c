@@ -30,11 +30,17 @@ struct run {
     struct ss_train_output *output;
 };
 
+// Of a cell after the other, not in one counter: most have the same status, and would wait for one another.
 static void count_statuses(const struct ss_service *service, const struct ss_answer *answer,
                            uint64_t counts[4])
 {
-    for (size_t f = 0; f < service->feature_count; f++)
-        for (int32_t row = 0; row < answer->length; row++) counts[answer->statuses[f][row]]++;
+    for (size_t f = 0; f < service->feature_count; f++) {
+        uint32_t found[4] = {0};
+        for (int32_t row = 0; row < answer->length; row++)
+            for (uint8_t status = 0; status < 4; status++)
+                found[status] += answer->statuses[f][row] == status;
+        for (size_t status = 0; status < 4; status++) counts[status] += found[status];
+    }
 }
 
 static enum ss_status write_rows(struct run *run, int64_t first_row, const struct ss_answer *answer,

@@ -10,6 +10,7 @@
 #include "materializer/train_output.h"
 
 #include "engine/base/hash.h"
+#include "engine/base/number.h"
 #include "materializer/csv_text.h"
 #include "materializer/spine.h"
 #include "materializer/whole_file.h"
@@ -183,25 +184,59 @@ static void hash_feature(uint8_t status, const struct ss_cell *cell, struct ss_b
     hashed->size += cell->kind == SS_CELL_KIND_NULL ? 2 : 10;
 }
 
+// A number as text, and for the hash; what most cells are. False: it is something else.
+static inline bool write_number(struct slot *slot, const struct ss_column *column, uint8_t status,
+                                int32_t row, bool comma)
+{
+    const bool is_double = column->type.id == SS_FLOAT64;
+    if (!is_double && column->type.id != SS_INT64) return false;
+    uint8_t *hashed = ss_buffer_room(&slot->hashed, 10);
+    char *line = (char *)ss_buffer_room(&slot->lines, 1 + SS_NUMBER_TEXT_SIZE);
+    if (!hashed || !line) return true; // and it has failed
+    const bool present = ss_bit_get(column->validity, row);
+    const uint64_t bits = htole64((uint64_t)column->i64[row]); // or the real's
+    line[0] = ',';
+    size_t size = comma;
+    if (present)
+        size += is_double ? ss_float64_write(column->f64[row], line + size)
+                          : ss_decimal_write(column->i64[row], 0, line + size);
+    slot->lines.size += size;
+    hashed[0] = status;
+    hashed[1] = (uint8_t)(!present    ? SS_CELL_KIND_NULL
+                          : is_double ? SS_CELL_KIND_REAL
+                                      : SS_CELL_KIND_INTEGER);
+    memcpy(hashed + 2, &bits, sizeof bits);
+    slot->hashed.size += present ? 10 : 2;
+    return true;
+}
+
+static void write_status(struct slot *slot, uint8_t status, struct ss_cell **kept)
+{
+    const struct ss_bytes name = ss_bytes_of(ss_cell_status_name((enum ss_cell_status)status));
+    if (*kept) {
+        *(*kept)++ = (struct ss_cell){SS_CELL_KIND_TEXT, .text = name};
+        return;
+    }
+    put_byte(&slot->lines, ',');
+    ss_buffer_append(&slot->lines, name.data, name.size);
+}
+
 static void write_features(const struct ss_train_output *output, struct slot *slot,
                            const struct ss_answer *answer, int32_t row, struct ss_cell *kept)
 {
     const struct ss_train_layout *layout = output->layout;
-    bool first = layout->spine_column_count == 0;
     for (size_t f = 0; f < layout->service->feature_count; f++) {
         const struct ss_type type = layout->service->features[f].type;
         const uint8_t status = answer->statuses[f][row];
-        const struct ss_cell cell = feature_cell(output, slot, &answer->columns[f], row);
-        hash_feature(status, &cell, &slot->hashed);
-        if (kept) *kept++ = cell;
-        if (!kept && !first) put_byte(&slot->lines, ',');
-        if (!kept) ss_csv_write_cell(&cell, type.id == SS_BOOL, &slot->lines);
-        first = false;
-        if (!layout->with_status) continue;
-        const struct ss_bytes name = ss_bytes_of(ss_cell_status_name((enum ss_cell_status)status));
-        if (kept) *kept++ = (struct ss_cell){SS_CELL_KIND_TEXT, .text = name};
-        if (!kept) put_byte(&slot->lines, ',');
-        if (!kept) ss_buffer_append(&slot->lines, name.data, name.size);
+        const bool comma = f > 0 || layout->spine_column_count > 0;
+        if (kept || !write_number(slot, &answer->columns[f], status, row, comma)) {
+            const struct ss_cell cell = feature_cell(output, slot, &answer->columns[f], row);
+            hash_feature(status, &cell, &slot->hashed);
+            if (kept) *kept++ = cell;
+            if (!kept && comma) put_byte(&slot->lines, ',');
+            if (!kept) ss_csv_write_cell(&cell, type.id == SS_BOOL, &slot->lines);
+        }
+        if (layout->with_status) write_status(slot, status, &kept);
     }
 }
 

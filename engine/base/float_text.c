@@ -132,19 +132,29 @@ static uint64_t schubfach(uint64_t fraction, int exponent, int *exponent10)
 // Is x the quotient m / 10^places, rounded once, with m below 10^15? Then text of m's digits reads as x,
 // because m and 10^places are exact doubles and reading such a text is that division. No other decimal of up
 // to 15 digits reads as x (each normal double has at most one), so without its final zeros m is the shortest.
+static inline bool is_quotient(double x, double unit, uint64_t *m)
+{
+    const double product = x * unit;
+    *m = (uint64_t)(product + 0.5);
+    // Both roundings, of a quotient and of its product, change it by no more than a 2^53rd.
+    if (fabs(product - (double)*m) > product * 0x1p-50) return false;
+    return (double)*m / unit == x;
+}
+
 static bool short_decimal(double x, uint64_t *digits, int *exponent10)
 {
+    uint64_t m;
     if (!(x < 1e15)) return false;
-    const int places = x < 1e9 ? 6 : x < 1e12 ? 3 : 0;
-    const double unit = places == 6 ? 1e6 : places == 3 ? 1e3 : 1;
-    uint64_t m = (uint64_t)(x * unit + 0.5);
-    if ((double)m / unit != x) return false;
-    *exponent10 = -places;
-    for (uint64_t step = 3, power = 1000; step > 0; step--, power /= 10)
-        while (*exponent10 < 0 && m % power == 0) {
-            m /= power;
-            *exponent10 += (int)step;
-        }
+    if (x < 1e13 && is_quotient(x, 1e2, &m))
+        *exponent10 = -2;
+    else if (x < 1e9 && is_quotient(x, 1e6, &m))
+        *exponent10 = -6;
+    else if (x < 1e12 ? is_quotient(x, 1e3, &m) : is_quotient(x, 1, &m))
+        *exponent10 = x < 1e12 ? -3 : 0;
+    else
+        return false;
+    for (; *exponent10 < -2 && m % 1000 == 0; *exponent10 += 3) m /= 1000;
+    for (; *exponent10 < 0 && m % 10 == 0; ++*exponent10) m /= 10;
     *digits = m;
     return true;
 }

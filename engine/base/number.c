@@ -5,6 +5,7 @@
 
 #include "engine/base/number_text.h"
 
+#include <endian.h>
 #include <locale.h>
 #include <math.h>
 #include <pthread.h>
@@ -337,10 +338,42 @@ static size_t lay_out_scientific(uint64_t digits, unsigned count, int exponent, 
     return (size_t)(end - text) + 2 + wide;
 }
 
+// Eight digits as text, the first one's byte the lowest: halves, then pairs, then digits, all of them at
+// once.
+static inline uint64_t eight_as_text(uint64_t value)
+{
+    const uint64_t halves = value / 10000 | value % 10000 << 32;
+    const uint64_t hundreds = ((halves * 10486) >> 20) & UINT64_C(0x0000007f0000007f);
+    const uint64_t pairs = ((halves - 100 * hundreds) << 16) + hundreds;
+    const uint64_t tens = ((pairs * 103) >> 10) & UINT64_C(0x000f000f000f000f);
+    return (tens | (pairs - 10 * tens) << 8) + UINT64_C(0x3030303030303030);
+}
+
+static inline void put_eight(char *text, uint64_t value)
+{
+    value = htole64(value);
+    memcpy(text, &value, sizeof value);
+}
+
+// With 1 to 7 digits before the point. The digits are made 17, so that it is known where each stands; all of
+// them go one place behind theirs, and then those before the point to it. Writes up to 18 bytes.
+static size_t lay_out_short(uint64_t digits, unsigned count, unsigned point, char *text)
+{
+    const uint64_t all = digits * (uint64_t)powers[17 - count], unit = UINT64_C(10000000000000000);
+    const uint64_t first = '0' + all / unit, rest = all % unit;
+    const uint64_t second = eight_as_text(rest / 100000000), third = eight_as_text(rest % 100000000);
+    const uint64_t start = first | second << 8, before = (UINT64_C(1) << 8 * point) - 1;
+    put_eight(text + 2, second);
+    put_eight(text + 10, third);
+    put_eight(text, (start & before) | (uint64_t)'.' << 8 * point | (start & ~before) << 8);
+    return count > point ? count + 1 : point + 2;
+}
+
 size_t ss_float_lay_out(uint64_t digits, int exponent10, char *text)
 {
     const unsigned count = ss_digit_count(digits);
     const int point = (int)count + exponent10; // the value is 0.DIGITS * 10^point
+    if (point > 0 && point <= 7) return lay_out_short(digits, count, (unsigned)point, text);
     if (point < -3 || point > 16) return lay_out_scientific(digits, count, point - 1, text);
     if (point <= 0) {
         memcpy(text, "0.000", 5);

@@ -25,7 +25,7 @@ static inline void ss_digits_write(uint64_t value, unsigned count, char *text)
 }
 
 // digits * 10^exponent10 as Python's repr lays it out; digits, of at most 17, is not 0 and, beyond 10^16 and
-// below 10^-4, no multiple of ten. Returns the size.
+// below 10^-4, no multiple of ten. Returns the size; of `text` SS_NUMBER_TEXT_SIZE bytes may be written.
 size_t ss_float_lay_out(uint64_t digits, int exponent10, char *text);
 
 #endif
