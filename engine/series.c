@@ -405,7 +405,7 @@ static bool is_worth_sums(const struct ss_series *series, int64_t reads)
     const struct ss_series_lane *lane = &series->lanes[SS_LANE_PROMPT];
     const int32_t rows = lane->end - lane->begin;
     if (rows == 0 || series->length > SS_SUMS_ROWS) return false;
-    return (double)reads * rows_seen(series, lane) > (double)series->length;
+    return 2 * (double)reads * rows_seen(series, lane) > (double)series->length;
 }
 
 // Is there a group that is read by folds?

@@ -25,8 +25,7 @@ struct ss_join {
     struct ss_kept_cells kept;             // of the window; a column for each read of the service
     pthread_mutex_t lock;                  // of what follows
     struct ss_join_worker *workers, *idle; // all of them, and those that nobody works with
-    bool history_is_taken;
-    int64_t done, total; // rows, of rows * (views + 1)
+    int64_t done, total;                   // rows, of rows * (views + 1)
 };
 
 static inline int64_t ss_join_time(const struct ss_join *join, int64_t row)
@@ -64,8 +63,7 @@ struct ss_view_work { // of one view
 
 struct ss_join_worker {
     struct ss_join_worker *next, *next_idle;
-    struct ss_history *history; // NULL: not asked for yet
-    bool owns_history;
+    struct ss_history *history;        // NULL: not asked for yet
     struct ss_view_work *views;        // view_count of the service; made when first asked for
     struct ss_timed_rows rows_by_time; // of an entity with many
     struct ss_newest *newest;          // where views ask for the newest event alone

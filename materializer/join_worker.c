@@ -40,7 +40,7 @@ static void release_worker(struct ss_join_worker *worker, size_t view_count)
     ss_timed_rows_release(&worker->rows_by_time);
     ss_arena_release(&worker->batch);
     ss_arena_release(&worker->texts);
-    if (worker->owns_history) ss_history_close(worker->history);
+    ss_history_close(worker->history);
     free(worker);
 }
 
@@ -97,15 +97,7 @@ void ss_join_give_worker(struct ss_join *join, struct ss_join_worker *worker)
 enum ss_status ss_join_open_history(struct ss_join *join, struct ss_join_worker *worker,
                                     struct ss_error *error)
 {
-    if (worker->history) return SS_OK;
-    pthread_mutex_lock(&join->lock);
-    const bool mine = !join->history_is_taken;
-    join->history_is_taken = true;
-    pthread_mutex_unlock(&join->lock);
-    worker->owns_history = !mine;
-    if (!mine) return ss_history_open_again(join->history, &worker->history, error);
-    worker->history = join->history;
-    return SS_OK;
+    return worker->history ? SS_OK : ss_history_open_again(join->history, &worker->history, error);
 }
 
 // ---- Reading

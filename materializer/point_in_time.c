@@ -15,7 +15,7 @@
 
 #include <string.h>
 
-#define WINDOW_BYTES (160u << 20)
+#define WINDOW_BYTES (208u << 20)
 
 void ss_join_progress(struct ss_join *join, int64_t rows)
 {

@@ -38,7 +38,7 @@ enum ss_status ss_history_create(const char *path, const struct ss_history_optio
 // Missing file SS_NOT_FOUND, newer format SS_VERSION, damage SS_DAMAGED, each naming the path and what to do.
 enum ss_status ss_history_open(const char *path, bool writable, const struct ss_history_options *options,
                                struct ss_history **history, struct ss_error *error);
-// Another handle of the same file, for reading on another thread.
+// Another handle of the same file, for reading through it on another thread: it keeps little of what it read.
 enum ss_status ss_history_open_again(const struct ss_history *history, struct ss_history **another,
                                      struct ss_error *error);
 void ss_history_close(struct ss_history *history); // NULL is fine

@@ -27,7 +27,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CACHE_BYTES      (32u << 20)       // of segments that nobody has pinned, and those that are
 #define ID_MOST          (INT64_MAX >> 17) // a blob's id is made of it
 #define LATENESS_MOST_US (SS_TIME_MAX_US - SS_TIME_MIN_US)
 
@@ -283,7 +282,7 @@ void ss_history_release_segments(struct ss_history *history)
 static void make_room(struct ss_history *history)
 {
     struct history_segments *segments = &history->segments;
-    while (segments->cached_bytes > CACHE_BYTES) {
+    while (segments->cached_bytes > history->cache_bytes) {
         size_t oldest = segments->cached_count;
         for (size_t i = 0; i < segments->cached_count; i++)
             if (segments->cached[i]->pins == 0 &&

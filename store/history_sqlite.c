@@ -31,10 +31,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define APPLICATION_ID  0x53534831 // "SSH1"
-#define FORMAT_VERSION  2
-#define BUSY_TIMEOUT_MS 20000
-#define SEQ_MOST        (INT64_MAX >> 1) // seqs are counted on from the newest commit's
+#define APPLICATION_ID   0x53534831 // "SSH1"
+#define FORMAT_VERSION   2
+#define CACHE_BYTES      (32u << 20) // of segments
+#define SCAN_CACHE_BYTES (4u << 20)  // of a handle that reads through
+#define BUSY_TIMEOUT_MS  20000
+#define SEQ_MOST         (INT64_MAX >> 1) // seqs are counted on from the newest commit's
 
 static const char schema[] =
     "CREATE TABLE settings(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
@@ -206,6 +208,7 @@ static enum ss_status connect(const char *path, const struct ss_history_options 
 {
     struct ss_history *opened = calloc(1, sizeof *opened);
     if (opened) opened->segments.generation = -1;
+    if (opened) opened->cache_bytes = CACHE_BYTES;
     if (opened) opened->path = strdup(path);
     if (!opened || !opened->path) {
         free(opened);
@@ -306,7 +309,9 @@ out:
 enum ss_status ss_history_open_again(const struct ss_history *history, struct ss_history **another,
                                      struct ss_error *error)
 {
-    return ss_history_open(history->path, false, &history->options, another, error);
+    SS_TRY(ss_history_open(history->path, false, &history->options, another, error));
+    (*another)->cache_bytes = SCAN_CACHE_BYTES;
+    return ss_history_execute(*another, "PRAGMA cache_size=-2048;", error);
 }
 
 static void remove_files(const char *path)
