@@ -89,12 +89,19 @@ static inline struct head head_of(const struct natural *number, int bits, int co
     return head;
 }
 
+// high < divisor, so the quotient is a limb: what a processor does in one instruction, and C has no word for.
 static inline uint64_t divide_limb(uint64_t high, uint64_t low, uint64_t divisor, uint64_t *rest)
 {
+#ifdef __x86_64__
+    uint64_t one;
+    __asm__("divq %4" : "=a"(one), "=d"(*rest) : "0"(low), "1"(high), "rm"(divisor) : "cc");
+    return one;
+#else
     const uint128 dividend = (uint128)high << 64 | low;
     const uint64_t quotient = (uint64_t)(dividend / divisor);
     *rest = low - quotient * divisor;
     return quotient;
+#endif
 }
 
 // Divides by all factors but the last. `limbs` then holds at least HEAD_LIMBS * 64 bits of the quotient.

@@ -11,8 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NEAR_ROWS   256       // searched on either side of a row that is likely
-#define ARENA_BYTES (1 << 18) // of what reads leave behind, before totals are made anew
+#define ROWS_FETCHED 512       // a series of fewer is in the cache
+#define NEAR_ROWS    256       // searched on either side of a row that is likely
+#define ARENA_BYTES  (1 << 18) // of what reads leave behind, before totals are made anew
 
 struct cut {
     int32_t from[SS_SERIES_LANES]; // rows from here on, up to the end of what the read sees
@@ -459,6 +460,19 @@ static enum ss_status read_step(const struct reading *reading, const struct ss_s
     return SS_OK;
 }
 
+// Asks for the memory of the sums at all cuts at once: those of many rows lie far apart.
+static void fetch_sums(const struct reading *reading, int group)
+{
+    const struct ss_series_sums *sums = &reading->series->sums[group];
+    const struct ss_series_reader *reader = reading->reader;
+    if (reading->series->length < ROWS_FETCHED) return;
+    for (int l = SS_LANE_PROMPT; l <= SS_LANE_LATE; l++) {
+        __builtin_prefetch(&sums->before[reading->clear[l]]);
+        for (int w = 0; w < reader->plan->window_count; w++)
+            __builtin_prefetch(&sums->before[reader->cuts[w].from[l]]);
+    }
+}
+
 // Makes each total ready: with the event at hand, and what it has to keep for the cuts from each one on.
 static bool begin_totals(const struct reading *reading)
 {
@@ -471,7 +485,10 @@ static bool begin_totals(const struct reading *reading)
             parts[i] = needed |= plan->groups[group].steps[reader->order[i]].parts;
         reader->reached[group] = reading->end;
         reader->sums[group].total = ss_series_no_rows;
-        if (ss_series_has_sums(reading->series->sums, group)) continue;
+        if (ss_series_has_sums(reading->series->sums, group)) {
+            fetch_sums(reading, group);
+            continue;
+        }
         if (!begin_total(reading, group, needed)) return false;
     }
     return true;

@@ -355,18 +355,26 @@ static inline void put_eight(char *text, uint64_t value)
     memcpy(text, &value, sizeof value);
 }
 
-// With 1 to 7 digits before the point. The digits are made 17, so that it is known where each stands; all of
-// them go one place behind theirs, and then those before the point to it. Writes up to 18 bytes.
+// With 1 to 7 digits before the point. The digits are made 8 or 17, so that it is known where each stands;
+// all of them go one place behind theirs, and then those before the point to it. Writes up to 18 bytes.
 static size_t lay_out_short(uint64_t digits, unsigned count, unsigned point, char *text)
 {
+    const uint64_t before = (UINT64_C(1) << 8 * point) - 1, dot = (uint64_t)'.' << 8 * point;
+    const size_t size = count > point ? count + 1 : point + 2;
+    if (count <= 8) {
+        const uint64_t start = eight_as_text(digits * (uint64_t)powers[8 - count]);
+        put_eight(text + 1, start);
+        put_eight(text, (start & before) | dot | (start & ~before) << 8);
+        return size;
+    }
     const uint64_t all = digits * (uint64_t)powers[17 - count], unit = UINT64_C(10000000000000000);
     const uint64_t first = '0' + all / unit, rest = all % unit;
     const uint64_t second = eight_as_text(rest / 100000000), third = eight_as_text(rest % 100000000);
-    const uint64_t start = first | second << 8, before = (UINT64_C(1) << 8 * point) - 1;
+    const uint64_t start = first | second << 8;
     put_eight(text + 2, second);
     put_eight(text + 10, third);
-    put_eight(text, (start & before) | (uint64_t)'.' << 8 * point | (start & ~before) << 8);
-    return count > point ? count + 1 : point + 2;
+    put_eight(text, (start & before) | dot | (start & ~before) << 8);
+    return size;
 }
 
 size_t ss_float_lay_out(uint64_t digits, int exponent10, char *text)
