@@ -93,6 +93,18 @@ static bool sort_rows(const struct walk *walk, int32_t *rows, int32_t count)
     return true;
 }
 
+// The times of the next entity's rows stand here and there: they are fetched ahead. (Always inlined: as a
+// function of its own, that does nothing else, gcc would drop it.)
+__attribute__((always_inline)) static inline void fetch_next(const struct walk *walk)
+{
+    const struct scan *scan = walk->scan;
+    const int32_t *starts = scan->grouped.starts;
+    const int64_t *t_us = scan->join->spine->t_us + scan->join->first;
+    const int32_t next_end = walk->key + 1 < walk->end ? starts[walk->key + 2] : 0;
+    for (int32_t i = starts[walk->key + 1]; i < next_end && i < starts[walk->key + 1] + FETCHED_ROWS; i++)
+        __builtin_prefetch(&t_us[scan->grouped.rows[i]]);
+}
+
 static enum ss_status read_entity(struct walk *walk, struct ss_error *error)
 {
     struct scan *scan = walk->scan;
@@ -100,12 +112,7 @@ static enum ss_status read_entity(struct walk *walk, struct ss_error *error)
     int32_t *rows = scan->grouped.rows + starts[walk->key];
     const int32_t count = starts[walk->key + 1] - starts[walk->key];
     const struct ss_series *const *series = walk->has_events ? walk->series : NULL;
-    const int64_t *t_us = scan->join->spine->t_us + scan->join->first;
-    // The times of the next entity's rows stand here and there: they are fetched ahead. (A function of its
-    // own that does nothing else would be dropped by gcc.)
-    const int32_t next_end = walk->key + 1 < walk->end ? starts[walk->key + 2] : 0;
-    for (int32_t i = starts[walk->key + 1]; i < next_end && i < starts[walk->key + 1] + FETCHED_ROWS; i++)
-        __builtin_prefetch(&t_us[scan->grouped.rows[i]]);
+    fetch_next(walk);
     if (!sort_rows(walk, rows, count)) return ss_fail_memory(error, "the rows of a training table");
     if (count <= scan->hot_rows)
         return ss_join_read(scan->join, scan->group, walk->worker, series, rows, count, error);
@@ -118,6 +125,7 @@ static enum ss_status begin_newest(struct walk *walk, struct ss_error *error)
 {
     const struct ss_entity_rows *grouped = &walk->scan->grouped;
     const int32_t first = grouped->starts[walk->key];
+    fetch_next(walk);
     return ss_newest_begin(walk->scan->join, walk->worker, grouped->rows + first,
                            grouped->starts[walk->key + 1] - first, error);
 }

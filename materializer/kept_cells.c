@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PRESENT 0x80 // among the marks: the value is there
+#define PRESENT     0x80 // among the marks: the value is there
+#define SHORT_TEXT  0x40 // and is a text of up to SHORT_BYTES, then its size
+#define SHORT_BYTES 7
 
 bool ss_kept_cells_init(struct ss_kept_cells *kept, size_t column_count, int32_t rows)
 {
@@ -25,19 +27,28 @@ void ss_kept_cells_release(struct ss_kept_cells *kept)
     *kept = (struct ss_kept_cells){0};
 }
 
-static bool keep_text(struct ss_bytes text, struct ss_arena *arena, uint64_t *value)
+static bool keep_text(struct ss_bytes text, struct ss_arena *arena, uint64_t *value, uint8_t *mark)
 {
+    if (text.size <= SHORT_BYTES) {
+        uint8_t bytes[sizeof *value] = {[SHORT_BYTES] = (uint8_t)text.size};
+        if (text.size) memcpy(bytes, text.data, text.size);
+        memcpy(value, bytes, sizeof *value);
+        *mark |= SHORT_TEXT;
+        return true;
+    }
     char *kept = ss_arena_alloc(arena, sizeof text.size + text.size);
     if (!kept) return false;
     memcpy(kept, &text.size, sizeof text.size);
-    if (text.size) memcpy(kept + sizeof text.size, text.data, text.size);
+    memcpy(kept + sizeof text.size, text.data, text.size);
     *value = (uint64_t)(uintptr_t)kept;
     return true;
 }
 
-static struct ss_bytes kept_text(uint64_t value)
+static struct ss_bytes kept_text(const uint64_t *value, uint8_t mark)
 {
-    const char *kept = (const char *)(uintptr_t)value;
+    const char *const bytes = (const char *)value;
+    if (mark & SHORT_TEXT) return (struct ss_bytes){bytes, (uint8_t)bytes[SHORT_BYTES]};
+    const char *kept = (const char *)(uintptr_t)*value;
     struct ss_bytes text = {kept + sizeof text.size, 0};
     memcpy(&text.size, kept, sizeof text.size);
     return text;
@@ -53,7 +64,8 @@ bool ss_kept_cells_put(struct ss_kept_cells *kept, size_t column, const int32_t 
         const bool present = ss_bit_get(values->validity, i);
         kept->marks[cell] = (uint8_t)(marks[i] | (present ? PRESENT : 0));
         if (is_text) {
-            if (present && !keep_text(ss_column_get(values, i).text, arena, &kept->values[cell]))
+            if (present &&
+                !keep_text(ss_column_get(values, i).text, arena, &kept->values[cell], &kept->marks[cell]))
                 return false;
         } else {
             kept->values[cell] = is_bool ? ss_bit_get(values->bits, i) : (uint64_t)values->i64[i];
@@ -73,11 +85,11 @@ bool ss_kept_cells_get(const struct ss_kept_cells *kept, size_t column, struct s
     if (!found || !ss_column_init(values, type, length ? length : 1, arena)) return false;
     for (int32_t row = 0; row < length; row++, kept_marks += width, bits += width) {
         const bool present = (*kept_marks & PRESENT) != 0;
-        found[row] = (uint8_t)(*kept_marks & ~PRESENT);
+        found[row] = (uint8_t)(*kept_marks & ~(PRESENT | SHORT_TEXT));
         if (type.id == SS_BOOL || ss_type_is_text(type)) {
             struct ss_value value = {.present = present};
             if (present && type.id == SS_BOOL) value.boolean = *bits != 0;
-            if (present && type.id != SS_BOOL) value.text = kept_text(*bits);
+            if (present && type.id != SS_BOOL) value.text = kept_text(bits, *kept_marks);
             if (!ss_column_append(values, value, arena)) return false;
         } else {
             values->i64[row] = present ? (int64_t)*bits : 0;

@@ -8,7 +8,7 @@
 struct ss_kept_cells {
     size_t column_count;
     int32_t row_capacity;
-    uint64_t *values; // [row * column_count + column]: bits; of text a pointer to its size and bytes
+    uint64_t *values; // [row * column_count + column]: bits; of text its bytes, or a pointer to them
     uint8_t *marks;   // SS_MARK_…, and whether the value is there
 };
 
