@@ -5,6 +5,7 @@
 
 #include "materializer/csv_reader.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -23,36 +24,38 @@ void ss_spine_text_release(struct ss_spine_text *text)
 
 // ---- Cells
 
-// A varint of a size that most texts have is one byte.
-static void encode_text(struct ss_bytes text, struct ss_buffer *buffer)
+static inline void copy_text(uint8_t *to, struct ss_bytes text)
 {
-    uint8_t *room = text.size < 0x80 ? ss_buffer_room(buffer, 1 + text.size) : NULL;
-    if (!room) {
-        ss_buffer_varint(buffer, text.size);
-        ss_buffer_append(buffer, text.data, text.size);
+    uint64_t first, last;
+    if (text.size < 8 || text.size > 16) {
+        if (text.size) memcpy(to, text.data, text.size);
         return;
     }
-    room[0] = (uint8_t)text.size;
-    if (text.size) memcpy(room + 1, text.data, text.size);
-    buffer->size += 1 + text.size;
+    memcpy(&first, text.data, sizeof first);
+    memcpy(&last, text.data + text.size - sizeof last, sizeof last);
+    memcpy(to, &first, sizeof first);
+    memcpy(to + text.size - sizeof last, &last, sizeof last);
 }
 
 void ss_cell_encode(const struct ss_cell *cell, struct ss_buffer *buffer)
 {
-    uint64_t bits = 0;
-    uint8_t *room = ss_buffer_room(buffer, 9);
+    const bool is_text = cell->kind == SS_CELL_KIND_TEXT || cell->kind == SS_CELL_KIND_BLOB;
+    const bool is_short = is_text && cell->text.size < 0x80; // a varint of its size is one byte
+    uint8_t *room = ss_buffer_room(buffer, is_short ? 2 + cell->text.size : 9);
     if (!room) return;
     room[0] = (uint8_t)cell->kind;
-    buffer->size++;
-    switch (cell->kind) {
-    case SS_CELL_KIND_NULL: break;
-    case SS_CELL_KIND_INTEGER:
-    case SS_CELL_KIND_REAL:
-        memcpy(&bits, &cell->integer, sizeof bits); // or the real's
-        ss_buffer_fixed64(buffer, bits);
-        break;
-    case SS_CELL_KIND_TEXT:
-    case SS_CELL_KIND_BLOB: encode_text(cell->text, buffer); break;
+    if (is_short) {
+        room[1] = (uint8_t)cell->text.size;
+        copy_text(room + 2, cell->text);
+        buffer->size += 2 + cell->text.size;
+    } else if (is_text) {
+        buffer->size++;
+        ss_buffer_varint(buffer, cell->text.size);
+        ss_buffer_append(buffer, cell->text.data, cell->text.size);
+    } else {
+        const uint64_t bits = htole64((uint64_t)cell->integer); // or the real's
+        memcpy(room + 1, &bits, sizeof bits);
+        buffer->size += cell->kind == SS_CELL_KIND_NULL ? 1 : 9;
     }
 }
 
@@ -111,6 +114,25 @@ struct ss_spine_cursor ss_spine_cursor_at(const struct ss_spine_text *text, int6
         .at = text->bytes.data + mark.at, .end = text->bytes.data + text->bytes.size, .line = mark.line};
 }
 
+static inline uint64_t zero_bytes(uint64_t word) // the lowest that is zero, and maybe bytes above it: 0x80
+{
+    return (word - UINT64_C(0x0101010101010101)) & ~word & UINT64_C(0x8080808080808080);
+}
+
+// The first comma or line end from `at` on, or the end.
+static inline const char *find_cell_end(const char *at, const char *end)
+{
+    for (uint64_t word; end - at >= 8; at += 8) {
+        memcpy(&word, at, sizeof word);
+        word = le64toh(word);
+        const uint64_t found =
+            zero_bytes(word ^ UINT64_C(0x2c2c2c2c2c2c2c2c)) | zero_bytes(word ^ UINT64_C(0x0a0a0a0a0a0a0a0a));
+        if (found) return at + __builtin_ctzll(found) / 8;
+    }
+    while (at < end && *at != ',' && *at != '\n') at++;
+    return at;
+}
+
 static bool split_line(const struct ss_spine_text *text, struct ss_spine_cursor *cursor,
                        struct ss_cell *cells)
 {
@@ -118,8 +140,8 @@ static bool split_line(const struct ss_spine_text *text, struct ss_spine_cursor 
     const char *cell = line, *at = line;
     size_t count = 0;
     for (;; at++) {
+        at = find_cell_end(at, end);
         const bool is_end = at == end || *at == '\n';
-        if (!is_end && *at != ',') continue;
         if (count == text->column_count) return false;
         cells[count].kind = at == cell ? SS_CELL_KIND_NULL : SS_CELL_KIND_TEXT;
         cells[count++].text = (struct ss_bytes){cell, (size_t)(at - cell)};

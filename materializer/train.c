@@ -30,16 +30,32 @@ struct run {
     struct ss_train_output *output;
 };
 
-// Of a cell after the other, not in one counter: most have the same status, and would wait for one another.
+static inline uint64_t sum_bytes(uint64_t bytes) // each 0 or 1
+{
+    return (bytes * UINT64_C(0x0101010101010101)) >> 56;
+}
+
+// Eight at a time: a status has two bits.
 static void count_statuses(const struct ss_service *service, const struct ss_answer *answer,
                            uint64_t counts[4])
 {
+    const uint64_t ones = UINT64_C(0x0101010101010101);
     for (size_t f = 0; f < service->feature_count; f++) {
-        uint32_t found[4] = {0};
-        for (int32_t row = 0; row < answer->length; row++)
-            for (uint8_t status = 0; status < 4; status++)
-                found[status] += answer->statuses[f][row] == status;
-        for (size_t status = 0; status < 4; status++) counts[status] += found[status];
+        const uint8_t *statuses = answer->statuses[f];
+        uint64_t low = 0, high = 0, both = 0;
+        int32_t row = 0;
+        _Static_assert(SS_CELL_EXPIRED == 3, "the greatest status");
+        for (uint64_t eight; row + 8 <= answer->length; row += 8) {
+            memcpy(&eight, statuses + row, sizeof eight);
+            low += sum_bytes(eight & ones);
+            high += sum_bytes(eight >> 1 & ones);
+            both += sum_bytes(eight & eight >> 1 & ones);
+        }
+        counts[0] += (uint64_t)row + both - low - high;
+        counts[1] += low - both;
+        counts[2] += high - both;
+        counts[3] += both;
+        for (; row < answer->length; row++) counts[statuses[row]]++;
     }
 }
 
