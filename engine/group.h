@@ -115,8 +115,8 @@ const struct ss_group_sums *ss_group_sums(struct ss_group_state *state, const st
 // What is kept for an aggregate.
 uint32_t ss_group_parts_of(enum ss_aggregate_fn fn);
 // The value of an aggregate over n > 0 events that goes by their sums and bounds alone.
-struct ss_value ss_group_sums_value(const struct ss_group_sums *sums, uint64_t n, struct ss_type type,
-                                    enum ss_aggregate_fn fn);
+void ss_group_sums_value(const struct ss_group_sums *sums, uint64_t n, struct ss_type type,
+                         enum ss_aggregate_fn fn, struct ss_value *value);
 // The value of an aggregate at t over the events of the state, which keeps the parts it needs.
 bool ss_group_value(struct ss_group_state *state, const struct ss_group_kind *kind,
                     const struct ss_aggregate *aggregate, int64_t t_us, struct ss_arena *arena,

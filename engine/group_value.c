@@ -4,6 +4,7 @@
 #include "engine/base/number.h"
 #include "engine/finalise.h"
 #include "engine/group_members.h"
+#include "engine/scalar.h"
 
 #define DECIMAL_END INT64_C(1000000000000000000)
 
@@ -12,60 +13,72 @@ uint32_t ss_group_parts_of(enum ss_aggregate_fn fn)
     return ss_aggregate_rule(fn)->parts;
 }
 
-static struct ss_value float64_value(bool present, double value)
+// Values are written member by member where they are wanted: a copy of what was just written would wait for
+// it.
+static void set_float64(bool present, double real, struct ss_value *value)
 {
-    return present ? (struct ss_value){.present = true, .f64 = value} : (struct ss_value){0};
+    value->present = present;
+    value->f64 = present ? real : 0;
 }
 
-static struct ss_value sum_value(const struct ss_exact *sum, struct ss_type type)
+static void set_sum(const struct ss_exact *sum, struct ss_type type, struct ss_value *value)
 {
     int64_t integer = 0;
     double real = 0;
     if (type.id == SS_FLOAT64) {
         const bool fits = ss_finalise_double(sum, &real);
-        return float64_value(fits, real);
+        set_float64(fits, real, value);
+        return;
     }
-    if (!ss_finalise_int64(sum, &integer)) return (struct ss_value){0};
-    if (type.id == SS_DECIMAL && (integer >= DECIMAL_END || integer <= -DECIMAL_END))
-        return (struct ss_value){0};
-    return (struct ss_value){.present = true, .i64 = integer};
+    value->present = ss_finalise_int64(sum, &integer);
+    if (type.id == SS_DECIMAL && (integer >= DECIMAL_END || integer <= -DECIMAL_END)) value->present = false;
+    value->i64 = value->present ? integer : 0;
 }
 
-static struct ss_value bound_value(struct ss_type type, union ss_group_bound bound)
+static void set_bound(struct ss_type type, union ss_group_bound bound, struct ss_value *value)
 {
-    if (ss_type_is_text(type)) return (struct ss_value){.present = true, .text = bound.text};
-    return ss_scalar_value(type.id, bound.key);
+    value->present = true;
+    if (ss_type_is_text(type))
+        value->text = bound.text;
+    else if (type.id == SS_FLOAT64)
+        value->f64 = ss_key_to_double(bound.key);
+    else if (type.id == SS_BOOL)
+        value->boolean = bound.key != 0;
+    else
+        value->i64 = bound.key;
 }
 
-static struct ss_value bool_value(bool value)
+static void set_bool(bool boolean, struct ss_value *value)
 {
-    return (struct ss_value){.present = true, .boolean = value};
+    value->present = true;
+    value->boolean = boolean;
 }
 
-struct ss_value ss_group_sums_value(const struct ss_group_sums *sums, uint64_t n, struct ss_type type,
-                                    enum ss_aggregate_fn fn)
+void ss_group_sums_value(const struct ss_group_sums *sums, uint64_t n, struct ss_type type,
+                         enum ss_aggregate_fn fn, struct ss_value *value)
 {
     const unsigned scale = type.id == SS_DECIMAL ? type.scale : 0;
-    double value = 0;
+    double real = 0;
     int64_t yes = 0;
     bool present;
+    *value = (struct ss_value){0};
     switch (fn) {
-    case SS_AGG_SUM: return sum_value(&sums->s1, type);
-    case SS_AGG_MEAN: present = ss_finalise_mean(&sums->s1, n, scale, &value); break;
+    case SS_AGG_SUM: set_sum(&sums->s1, type, value); return;
+    case SS_AGG_MEAN: present = ss_finalise_mean(&sums->s1, n, scale, &real); break;
     case SS_AGG_VAR:
     case SS_AGG_VAR_POP:
-        present = ss_finalise_variance(&sums->s1, &sums->s2, n, fn == SS_AGG_VAR_POP, scale, &value);
+        present = ss_finalise_variance(&sums->s1, &sums->s2, n, fn == SS_AGG_VAR_POP, scale, &real);
         break;
     case SS_AGG_STDDEV:
     case SS_AGG_STDDEV_POP:
-        present = ss_finalise_stddev(&sums->s1, &sums->s2, n, fn == SS_AGG_STDDEV_POP, scale, &value);
+        present = ss_finalise_stddev(&sums->s1, &sums->s2, n, fn == SS_AGG_STDDEV_POP, scale, &real);
         break;
-    case SS_AGG_ANY: return bool_value(ss_exact_sign(&sums->s1) > 0);
-    case SS_AGG_ALL: return bool_value(ss_finalise_int64(&sums->s1, &yes) && (uint64_t)yes == n);
-    case SS_AGG_MIN: return bound_value(type, sums->min);
-    default: return bound_value(type, sums->max);
+    case SS_AGG_ANY: set_bool(ss_exact_sign(&sums->s1) > 0, value); return;
+    case SS_AGG_ALL: set_bool(ss_finalise_int64(&sums->s1, &yes) && (uint64_t)yes == n, value); return;
+    case SS_AGG_MIN: set_bound(type, sums->min, value); return;
+    default: set_bound(type, sums->max, value); return;
     }
-    return float64_value(present, value);
+    set_float64(present, real, value);
 }
 
 static int64_t distinct_count(const struct ss_group_state *state, const struct ss_group_kind *kind)
@@ -113,6 +126,6 @@ bool ss_group_value(struct ss_group_state *state, const struct ss_group_kind *ki
     }
     if ((parts & (SS_GROUP_SUM_PARTS)) && !ss_group_sums(state, kind, arena)) return false;
     if (parts & SS_GROUP_MEMBERS) return ss_member_value(state, kind, aggregate, t_us, arena, value);
-    *value = ss_group_sums_value(state->sums, state->n, kind->type, aggregate->fn);
+    ss_group_sums_value(state->sums, state->n, kind->type, aggregate->fn, value);
     return true;
 }

@@ -5,8 +5,8 @@
 // table reads at any t. Both fold the same group states and finalise them alike, and every group state is a
 // value of the multiset of its events (DESIGN C6), so both give the same bits.
 //
-// Short spans are folded event by event. In long series, trees of partial group states stand for the events
-// that are known to a read as a whole.
+// Sums and bounds of numbers over what a read sees as a whole are differences (series_sums.h). Other short
+// spans are folded event by event; in long series, trees of partial group states stand for such events.
 //
 // A sealed series is read by any number of threads at once, each with a reader of its own.
 #ifndef SS_ENGINE_SERIES_H

@@ -424,7 +424,7 @@ static bool take_sums(const struct reading *reading, int group)
     const struct ss_event *event = reading->at_hand;
     struct sums *sums = &reader->sums[group];
     sums->n = sums->total.n;
-    ss_series_sums_take(&reading->series->sums[group], &sums->total, &sums->taken);
+    if (sums->n || event) ss_series_sums_take(&reading->series->sums[group], &sums->total, &sums->taken);
     if (!event || !event->passes[group] || !event->values[group].present) return true;
     sums->n++;
     return ss_series_sums_take_value(reader->view->groups[group].type.id, &event->values[group], &sums->taken,
@@ -440,10 +440,12 @@ static void read_sums(const struct reading *reading, const struct ss_series_step
         const int a = step->aggregates[i];
         const enum ss_aggregate_fn fn = reader->view->aggregates[a].fn;
         struct ss_value *value = &reading->values[a];
-        if (fn == SS_AGG_COUNT)
-            *value = (struct ss_value){.present = true, .i64 = (int64_t)sums->n};
-        else
-            *value = sums->n ? ss_group_sums_value(&sums->taken, sums->n, type, fn) : (struct ss_value){0};
+        if (fn != SS_AGG_COUNT && sums->n) {
+            ss_group_sums_value(&sums->taken, sums->n, type, fn, value);
+        } else {
+            *value = (struct ss_value){.present = fn == SS_AGG_COUNT};
+            value->i64 = (int64_t)sums->n;
+        }
     }
 }
 

@@ -242,24 +242,26 @@ void ss_series_sums_add(const struct ss_series_sums *sums, int32_t from, int32_t
 }
 
 // An integer of three limbs, of which the highest has bits of sign to spare, in units of 2^exponent.
-static inline struct ss_exact exact_of(const uint64_t limbs[3], int32_t exponent)
+static inline void take_exact(uint64_t low, uint64_t middle, uint64_t high, int32_t exponent,
+                              struct ss_exact *number)
 {
     const uint32_t position = (uint32_t)(exponent + 64 * 128);
     const unsigned shift = position & 63;
-    struct ss_exact number = {.low = (int32_t)(position >> 6) - 128, .count = SS_EXACT_INLINE_LIMBS};
-    number.small[0] = limbs[0] << shift;
-    for (int i = 1; i < 3; i++) number.small[i] = limbs[i] << shift | (limbs[i - 1] >> 1) >> (63 - shift);
-    number.small[3] = (uint64_t)((int64_t)limbs[2] >> (63 - shift) >> 1);
-    return number;
+    number->low = (int32_t)(position >> 6) - 128;
+    number->count = SS_EXACT_INLINE_LIMBS;
+    number->wide = NULL;
+    number->small[0] = low << shift;
+    number->small[1] = middle << shift | (low >> 1) >> (63 - shift);
+    number->small[2] = high << shift | (middle >> 1) >> (63 - shift);
+    number->small[3] = (uint64_t)((int64_t)high >> (63 - shift) >> 1);
 }
 
 void ss_series_sums_take(const struct ss_series_sums *sums, const struct ss_series_total *total,
                          struct ss_group_sums *taken)
 {
-    const uint64_t sum[3] = {(uint64_t)total->sum, (uint64_t)(total->sum >> 64),
-                             total->sum < 0 ? UINT64_MAX : 0};
-    taken->s1 = exact_of(sum, sums->exponent);
-    taken->s2 = exact_of(total->squares, 2 * sums->exponent);
+    take_exact((uint64_t)total->sum, (uint64_t)(total->sum >> 64), total->sum < 0 ? UINT64_MAX : 0,
+               sums->exponent, &taken->s1);
+    take_exact(total->squares[0], total->squares[1], total->squares[2], 2 * sums->exponent, &taken->s2);
     taken->min.key = total->bounds.least;
     taken->max.key = total->bounds.most;
 }

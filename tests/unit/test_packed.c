@@ -145,6 +145,22 @@ static void check_runs(struct samples *samples, const struct ss_packed *packed, 
     for (int32_t row = 0; row < column.length; row++) assert_row(&column, row, from, origin[row]);
 }
 
+// The same of single rows in any order.
+static void check_rows(struct samples *samples, const struct ss_packed *packed, const struct ss_column *from,
+                       const int32_t *rows, struct ss_arena *arena)
+{
+    struct ss_column column;
+    int32_t places[300];
+    assert_true(ss_column_init(&column, packed->type, 600, arena));
+    memset(column.validity, 0xff, 600 / 8);
+    for (int time = 0; packed->count && time < 2; time++) {
+        for (int i = 0; i < 300; i++) places[i] = (int32_t)samples_below(samples, (uint64_t)packed->count);
+        assert_true(ss_packed_gather(packed, places, 300, &column, arena));
+        for (int32_t i = 0; i < 300; i++)
+            assert_row(&column, 300 * time + i, from, rows ? rows[places[i]] : places[i]);
+    }
+}
+
 static void check_column(struct samples *samples, const struct ss_column *column, struct ss_arena *arena)
 {
     struct ss_buffer bytes = {0};
@@ -155,6 +171,7 @@ static void check_column(struct samples *samples, const struct ss_column *column
     assert_int_equal(ss_packed_open_column(bytes_of(&bytes), column->type, column->length, arena, &packed),
                      SS_PACKED_OK);
     check_runs(samples, &packed, column, NULL, arena);
+    check_rows(samples, &packed, column, NULL, arena);
     ss_buffer_clear(&bytes);
     for (int32_t i = 0; i < count; i++) rows[i] = (int32_t)samples_below(samples, (uint64_t)column->length);
     ss_buffer_text(&bytes, "before");
@@ -162,6 +179,7 @@ static void check_column(struct samples *samples, const struct ss_column *column
     const struct ss_bytes behind = {(const char *)bytes.data + 6, bytes.size - 6};
     assert_int_equal(ss_packed_open_column(behind, column->type, count, arena, &packed), SS_PACKED_OK);
     check_runs(samples, &packed, column, rows, arena);
+    check_rows(samples, &packed, column, rows, arena);
     ss_buffer_release(&bytes);
 }
 
