@@ -113,7 +113,7 @@ struct ss_history {
     size_t table_count;
     struct history_table *tables;
     struct history_segments segments;
-    size_t cache_bytes; // of segments that nobody has pinned, and those that are
+    size_t cache_bytes;           // of segments that nobody has pinned, and those that are
     int64_t compacted_generation; // of the list of segments when nothing was left to merge
     bool in_transaction, is_reading;
     struct ss_commit newest; // in a transaction: the newest before it
