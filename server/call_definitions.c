@@ -104,23 +104,29 @@ static enum ss_status compile(const struct ss_admin_request *request, struct com
     return status;
 }
 
+// A PlanResponse; an ApplyResponse has the same fields.
+static struct ss_bytes pack(const struct compiled *compiled, struct ss_arena *arena)
+{
+    Selfsame__V1__PlanResponse response = SELFSAME__V1__PLAN_RESPONSE__INIT;
+    response.n_changes = compiled->change_count;
+    response.changes = compiled->changes;
+    response.error_count = (uint32_t)compiled->error_count;
+    response.report = compiled->report;
+    if (compiled->definitions) {
+        response.fingerprint.data = compiled->definitions->fingerprint.bytes;
+        response.fingerprint.len = sizeof compiled->definitions->fingerprint;
+    }
+    return ss_admin_pack(&response.base, arena);
+}
+
 // ---- Plan
 
 static enum ss_status answer_plan(struct ss_admin_request *request, struct ss_bytes *answer,
                                   struct ss_error *error)
 {
     struct compiled compiled;
-    Selfsame__V1__PlanResponse response = SELFSAME__V1__PLAN_RESPONSE__INIT;
     SS_TRY(compile(request, &compiled, error));
-    response.n_changes = compiled.change_count;
-    response.changes = compiled.changes;
-    response.error_count = (uint32_t)compiled.error_count;
-    response.report = compiled.report;
-    if (compiled.definitions) {
-        response.fingerprint.data = compiled.definitions->fingerprint.bytes;
-        response.fingerprint.len = sizeof compiled.definitions->fingerprint;
-    }
-    *answer = ss_admin_pack(&response.base, request->arena);
+    *answer = pack(&compiled, request->arena);
     ss_definitions_destroy(compiled.definitions);
     return answer->data ? SS_OK : ss_fail_memory(error, "a plan");
 }
@@ -213,7 +219,6 @@ static enum ss_status answer_apply(struct ss_admin_request *request, struct ss_b
                                    struct ss_error *error)
 {
     struct compiled compiled;
-    Selfsame__V1__ApplyResponse response = SELFSAME__V1__APPLY_RESPONSE__INIT;
     SS_TRY(compile(request, &compiled, error));
     struct task *task = make_task(request);
     if (!task) {
@@ -221,16 +226,8 @@ static enum ss_status answer_apply(struct ss_admin_request *request, struct ss_b
         return ss_fail_memory(error, "an apply");
     }
     task->definitions = compiled.definitions;
-    response.n_changes = compiled.change_count;
-    response.changes = compiled.changes;
-    response.error_count = (uint32_t)compiled.error_count;
-    response.report = compiled.report;
-    if (compiled.definitions) {
-        response.fingerprint.data = compiled.definitions->fingerprint.bytes;
-        response.fingerprint.len = sizeof compiled.definitions->fingerprint;
-    }
-    task->answer = ss_admin_pack(&response.base, &task->arena);
-    *answer = ss_admin_pack(&response.base, request->arena);
+    task->answer = pack(&compiled, &task->arena);
+    *answer = pack(&compiled, request->arena);
     if (!task->answer.data || !answer->data || !compiled.definitions) {
         const bool failed = !task->answer.data || !answer->data;
         release(task);

@@ -5,7 +5,8 @@
 
 #include <grpc/grpc_security.h>
 #include <grpc/support/alloc.h>
-#include <time.h>
+
+#include "server/observe.h"
 
 static struct ss_bytes find_bearer(const grpc_metadata_array *metadata)
 {
@@ -38,13 +39,6 @@ static bool is_shown(grpc_call *call)
     return is_plain;
 }
 
-static int64_t wall_us(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
-
 static enum ss_status check_token(struct ss_shard *shard, struct ss_bytes bearer,
                                   enum ss_token_right_kind right, const char *name, struct ss_error *error)
 {
@@ -54,7 +48,7 @@ static enum ss_status check_token(struct ss_shard *shard, struct ss_bytes bearer
             error, SS_UNKNOWN_CALLER,
             "the call has no token; send it as metadata 'authorization: Bearer TOKEN' ('selfsame token "
             "create' makes one)");
-    const enum ss_token_verdict verdict = ss_token_reader_find(shard->tokens, bearer, wall_us(), &token);
+    const enum ss_token_verdict verdict = ss_token_reader_find(shard->tokens, bearer, ss_wall_us(), &token);
     if (verdict != SS_TOKEN_VALID)
         return ss_fail(error, SS_UNKNOWN_CALLER, "%s", ss_token_verdict_text(verdict));
     if (right == SS_RIGHT_KINDS || ss_token_may(token, right, name)) return SS_OK;

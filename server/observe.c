@@ -20,11 +20,21 @@ static _Thread_local struct ss_metrics *metrics;
 static _Thread_local struct ss_metrics_block *block;
 static _Thread_local struct numbers numbers;
 
-int64_t ss_monotonic_us(void)
+static int64_t now_us(clockid_t clock)
 {
     struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(clock, &now);
     return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+int64_t ss_monotonic_us(void)
+{
+    return now_us(CLOCK_MONOTONIC);
+}
+
+int64_t ss_wall_us(void)
+{
+    return now_us(CLOCK_REALTIME);
 }
 
 static uint64_t elapsed_ns(int64_t begun_us)

@@ -33,5 +33,6 @@ void ss_observe_push(const struct ss_definitions *definitions, const struct ss_s
 void ss_observe_commit(uint64_t pushes, uint64_t rows, int64_t begun_us);
 
 int64_t ss_monotonic_us(void);
+int64_t ss_wall_us(void); // since 1970, as the machine's clock has it
 
 #endif

@@ -103,19 +103,12 @@ static enum ss_status reload_settings(struct service *service, struct ss_error *
     return SS_OK;
 }
 
-static int64_t wall_us(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
-
 static void look_at_tokens(struct service *service, bool now)
 {
     struct ss_error error = {0};
     bool changed = false;
     const enum ss_status status =
-        ss_token_watch_look(service->serving.tokens, wall_us(), now, &changed, &error);
+        ss_token_watch_look(service->serving.tokens, ss_wall_us(), now, &changed, &error);
     if (status != SS_OK)
         log_lines(service->serving.log, SS_LOG_ERROR, "the tokens stay as they were: ", error.message);
     if (changed) ss_log_write(service->serving.log, SS_LOG_INFO, NULL, 0, "tokens were read again");

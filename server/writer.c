@@ -10,7 +10,6 @@
 #include "server/writer.h"
 
 #include <stdlib.h>
-#include <time.h>
 
 #include "wire/error_message.h"
 #include "wire/push_message.h"
@@ -158,12 +157,10 @@ static struct waiting *take_group(struct ss_writer *writer, size_t *count)
 static enum ss_status check_lead(const struct ss_materializer *materializer, const struct ss_push *push,
                                  struct ss_error *error)
 {
-    struct timespec wall;
     const struct ss_column *times = &push->columns[push->source->event_time_column];
     const int64_t clock_us = ss_clock_now(materializer->store->clock);
     if (!push->live || ss_clock_kind(materializer->store->clock) != SS_CLOCK_WALL) return SS_OK;
-    clock_gettime(CLOCK_REALTIME, &wall);
-    const int64_t lead_us = clock_us - ((int64_t)wall.tv_sec * 1000000 + wall.tv_nsec / 1000);
+    const int64_t lead_us = clock_us - ss_wall_us();
     if (lead_us <= CLOCK_LEAD_US) return SS_OK;
     for (int32_t row = 0; row < push->length; row++)
         if (ss_bit_get(times->validity, row) && times->i64[row] > clock_us)
