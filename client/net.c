@@ -78,10 +78,12 @@ static bool wait_for_ops(struct ss_client_lane *lane)
 
 static void run_later(struct ss_client_lane *lane)
 {
-    while (lane->later) {
-        struct ss_client_later *later = lane->later;
-        lane->later = later->next;
+    struct ss_client_later *later = lane->later;
+    lane->later = NULL; // what is put there from now on waits for the next turn
+    while (later) {
+        struct ss_client_later *next = later->next;
         later->run(later);
+        later = next;
     }
 }
 
@@ -94,13 +96,24 @@ static gpr_timespec poll_until(struct ss_client_lane *lane)
     return after_ms(IDLE_POLL_MS);
 }
 
+// A program may have a way to wait that lets what this thread sends leave together, as selfsame has
+// (server/sends.h).
+__attribute__((weak)) grpc_event ss_sends_next_event(grpc_completion_queue *queue, gpr_timespec until);
+
+static grpc_event next_event(struct ss_client_lane *lane)
+{
+    const gpr_timespec until = poll_until(lane);
+    if (ss_sends_next_event) return ss_sends_next_event(lane->queue, until);
+    return grpc_completion_queue_next(lane->queue, until, NULL);
+}
+
 static void *run_lane(void *context)
 {
     struct ss_client_lane *lane = context;
     unsigned run = 0; // since something was done later
     this_lane = lane;
     for (;;) {
-        const grpc_event event = grpc_completion_queue_next(lane->queue, poll_until(lane), NULL);
+        const grpc_event event = next_event(lane);
         if (event.type == GRPC_OP_COMPLETE) {
             (void)atomic_load_explicit(&lane->ops, memory_order_acquire);
             struct ss_client_op *op = event.tag;

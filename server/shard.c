@@ -9,6 +9,7 @@
 #include "server/call.h"
 #include "server/listen.h"
 #include "server/lookup_call.h"
+#include "server/sends.h"
 
 #define WAITING_GETS  64 // calls that are asked for ahead (measured: more is slower, fewer too)
 #define WAITING_OTHER 8
@@ -41,8 +42,8 @@ static void *run(void *context)
     ss_observe_thread(shard->serving);
     for (unsigned count = 0;; count++) {
         const gpr_timespec second = gpr_time_from_micros(SWEEP_US, GPR_TIMESPAN);
-        const grpc_event event = grpc_completion_queue_next(
-            shard->queue, gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), second), NULL);
+        const grpc_event event =
+            ss_sends_next_event(shard->queue, gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), second));
         if (event.type == GRPC_QUEUE_SHUTDOWN) break;
         if (event.type == GRPC_QUEUE_TIMEOUT || count % 1024 == 0) sweep(shard);
         if (event.type == GRPC_QUEUE_TIMEOUT) continue;
