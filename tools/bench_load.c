@@ -2,8 +2,7 @@
 //
 //   closed loop   so many calls are in flight; each answer's callback sends the next call
 //   open loop     calls are due at random times (Poisson) whatever the answers do; a call that goes out late
-//   has waited
-//                 since it was due
+//                 has waited since it was due. The connection's thread spins
 //   in process    as many threads as calls in flight
 //
 // Counted is what ends between the end of the warm-up and the end of the run. A flight is one call at a time,
@@ -11,6 +10,7 @@
 
 #include "tools/bench_load.h"
 
+#include "client/net.h"
 #include "client/net_calls.h"
 
 #include <math.h>
@@ -18,7 +18,6 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 
 #define OPEN_FLIGHTS 32768
 #define DRAIN_MS     10000
@@ -297,39 +296,68 @@ static enum ss_status run_closed(struct run *run, struct clock *clock, struct ss
     return SS_OK;
 }
 
-// A call is due. All flights in the air: it waits for one to come back.
-static void depart(struct run *run, int64_t due_ns)
+// The open loop is a turn that the connection's thread takes again and again between what it reads: no other
+// thread wakes it, or waits for it. It spins, so that a call goes out when it is due.
+struct pacer {
+    struct ss_client_later turn;
+    struct run *run;
+    struct clock *clock;
+    uint64_t random;
+    int64_t due_ns, measure_ns, end_ns;
+    atomic_bool is_over;
+};
+
+// A call is due. False: all flights are in the air, and it waits for one to come back.
+static bool depart(struct run *run, int64_t due_ns)
 {
-    struct flight *flight;
-    for (;;) {
-        pthread_mutex_lock(&run->lock);
-        flight = run->free;
-        if (flight) run->free = flight->next;
-        pthread_mutex_unlock(&run->lock);
-        if (flight || phase_of(run) == ENDING) break;
-        ss_bench_sleep_until(after(ss_bench_now_ns(), 1e-4));
-    }
-    if (!flight) return;
+    pthread_mutex_lock(&run->lock);
+    struct flight *flight = run->free;
+    if (flight) run->free = flight->next;
+    pthread_mutex_unlock(&run->lock);
+    if (!flight) return false;
     const int64_t in_flight = (int64_t)atomic_fetch_add(&run->in_flight, 1) + 1;
     if (in_flight > run->most_in_flight) run->most_in_flight = in_flight;
     flight->begun_ns = due_ns;
     launch(flight);
+    return true;
 }
 
-static void run_open(struct run *run, struct clock *clock)
+static void take_turn(struct ss_client_later *turn)
 {
-    const struct ss_bench_load *load = run->load;
-    uint64_t random = 7;
-    int64_t due_ns = ss_bench_now_ns();
-    const int64_t measure_ns = after(due_ns, load->warm_up_s), end_ns = after(measure_ns, load->seconds);
-    prctl(PR_SET_TIMERSLACK, 1UL);
-    while (due_ns < end_ns && phase_of(run) != ENDING) {
-        due_ns = after(due_ns, -log(1 - ss_bench_unit(&random)) / load->rate);
-        if (due_ns >= measure_ns && phase_of(run) == WARMING) begin_measuring(run, clock);
-        if (due_ns > ss_bench_now_ns()) ss_bench_sleep_until(due_ns);
-        depart(run, due_ns);
+    struct pacer *pacer = (struct pacer *)(void *)turn;
+    struct run *run = pacer->run;
+    const int64_t now_ns = ss_bench_now_ns();
+    if (now_ns >= pacer->measure_ns && phase_of(run) == WARMING) begin_measuring(run, pacer->clock);
+    while (pacer->due_ns <= now_ns && phase_of(run) != ENDING && depart(run, pacer->due_ns))
+        pacer->due_ns = after(pacer->due_ns, -log(1 - ss_bench_unit(&pacer->random)) / run->load->rate);
+    if (now_ns < pacer->end_ns && phase_of(run) != ENDING) {
+        ss_client_lane_later(ss_client_this_lane(), turn);
+    } else {
+        end_measuring(run, pacer->clock);
+        atomic_store(&pacer->is_over, true);
     }
-    end_measuring(run, clock);
+}
+
+static void begin_turns(void *context, struct ss_client_reply *reply, const struct selfsame_error *error)
+{
+    struct pacer *pacer = context;
+    (void)error; // the calls will tell
+    if (reply) ss_client_reply_release(reply);
+    pacer->due_ns = ss_bench_now_ns();
+    pacer->measure_ns = after(pacer->due_ns, pacer->run->load->warm_up_s);
+    pacer->end_ns = after(pacer->measure_ns, pacer->run->load->seconds);
+    take_turn(&pacer->turn);
+}
+
+static enum ss_status run_open(struct run *run, struct clock *clock, struct ss_error *error)
+{
+    struct pacer pacer = {.turn.run = take_turn, .run = run, .clock = clock, .random = 7};
+    struct selfsame_error why;
+    if (ss_client_net_call_async(run->load->client->net, SS_CLIENT_HEALTH_CHECK, "", 0, 0, begin_turns, &pacer,
+                                 &why) != SELFSAME_OK)
+        return client_failed(&why, error);
+    while (!atomic_load(&pacer.is_over)) ss_bench_sleep_until(after(ss_bench_now_ns(), 1e-2));
+    return SS_OK;
 }
 
 static enum ss_status drain(struct run *run, struct ss_error *error)
@@ -369,7 +397,7 @@ enum ss_status ss_bench_load(const struct ss_bench_load *load, struct ss_bench_l
     pthread_mutex_init(&run.lock, NULL);
     enum ss_status status = make(&run, error);
     if (status == SS_OK && load->rate > 0)
-        run_open(&run, &clock);
+        status = run_open(&run, &clock, error);
     else if (status == SS_OK)
         status = run_closed(&run, &clock, error);
     if (status == SS_OK) status = drain(&run, error);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "materializer/push.h"
+#include "server/deadlock_check.h"
 #include "tools/bench_load.h"
 
 #define FEATURES   20
@@ -297,6 +298,7 @@ int ss_bench_serve(struct ss_cli *cli, int argc, char **argv)
     if (!take_options(&bench, argc, argv)) return SS_EXIT_ERROR;
     if (!bench.load.in_flight) bench.load.in_flight = bench.in_process ? 1 : 64;
     bench.load.server = (pid_t)bench.server_pid;
+    ss_deadlock_check_off();
     enum ss_status status =
         bench.in_process ? open_in_process(&bench, &error) : connect_server(&bench, &error);
     if (status == SS_OK) status = ss_bench_load(&bench.load, &loaded, &error);
