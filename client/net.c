@@ -98,7 +98,8 @@ static gpr_timespec poll_until(struct ss_client_lane *lane)
 
 // A program may have a way to wait that lets what this thread sends leave together, as selfsame has
 // (server/sends.h).
-__attribute__((weak)) grpc_event ss_sends_next_event(grpc_completion_queue *queue, gpr_timespec until);
+__attribute__((weak, visibility("hidden"))) grpc_event ss_sends_next_event(grpc_completion_queue *queue,
+                                                                             gpr_timespec until);
 
 static grpc_event next_event(struct ss_client_lane *lane)
 {
