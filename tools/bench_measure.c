@@ -274,6 +274,11 @@ bool ss_bench_take_number(const char *text, double *number)
     return true;
 }
 
+int ss_bench_no_operand(const struct ss_cli *cli, const char *operand)
+{
+    return ss_cli_usage(cli, "unexpected '%s': a benchmark takes options only", operand);
+}
+
 // ---- Reports
 
 void ss_bench_report_init(struct ss_bench_report *report, bool json, const char *title)

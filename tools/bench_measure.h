@@ -73,6 +73,11 @@ void ss_bench_report_number(struct ss_bench_report *report, const char *label, c
                             double number, int decimals);
 void ss_bench_report_print(struct ss_bench_report *report);
 
+// A benchmark takes options only. Returns the exit status.
+int ss_bench_no_operand(const struct ss_cli *cli, const char *operand);
+
+int ss_bench_ingest(struct ss_cli *cli, int argc, char **argv);
+int ss_bench_train(struct ss_cli *cli, int argc, char **argv);
 int ss_bench_serve(struct ss_cli *cli, int argc, char **argv);
 int ss_bench_push(struct ss_cli *cli, int argc, char **argv);
 

@@ -1,4 +1,4 @@
-// The events of bench ingest and bench push.
+// The events of bench ingest, train and push.
 
 #include "tools/bench_payments.h"
 

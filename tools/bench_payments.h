@@ -1,4 +1,4 @@
-// The events of bench ingest and bench push: 30 days of payments in the order of their arrival. 99 of 100
+// The events of bench ingest, train and push: 30 days of payments in the order of their arrival. 99 of 100
 // arrive 0 to 2 s late, one a day late; few users have most of them. The same in every run.
 #ifndef SS_TOOLS_BENCH_PAYMENTS_H
 #define SS_TOOLS_BENCH_PAYMENTS_H

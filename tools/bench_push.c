@@ -393,7 +393,7 @@ static int take_options(struct bench *bench, int argc, char **argv)
         if (!take_option(bench, option))
             return ss_cli_usage(bench->cli, "an option does not take '%s'", optarg ? optarg : "");
     }
-    return optind == argc ? SS_EXIT_OK : ss_cli_usage(bench->cli, "there is more than options");
+    return optind == argc ? SS_EXIT_OK : ss_bench_no_operand(bench->cli, argv[optind]);
 }
 
 int ss_bench_push(struct ss_cli *cli, int argc, char **argv)

@@ -269,9 +269,12 @@ static bool take_options(struct bench *bench, int argc, char **argv)
         }
     }
     const struct ss_bench_load *load = &bench->load;
+    if (optind != argc) {
+        (void)ss_bench_no_operand(cli, argv[optind]);
+        return false;
+    }
     const char *wrong =
-        optind != argc ? "there is more than options"
-        : bench->in_process && (bench->cli->server || load->rate > 0 || load->stream || load->health)
+        bench->in_process && (bench->cli->server || load->rate > 0 || load->stream || load->health)
             ? "--in-process goes with none of --server, --rate, --stream and --health"
         : load->health && load->stream ? "--health goes without --stream"
                                        : NULL;

@@ -197,11 +197,14 @@ static const struct ss_command commands[] = {
      "  selfsame token create scorer --allow read:fraud_v1 --allow push:payments --expires 90d\n"
      "  selfsame token create training --allow 'train:*'\n"
      "  selfsame token revoke scorer\n"},
-    {"bench", ss_command_bench, "bench ingest|serve|push [OPTIONS]", "measure",
+    {"bench", ss_command_bench, "bench ingest|train|serve|push [OPTIONS]", "measure",
      "  bench ingest   events of a payment-like source with 24 window features into a fresh store below the "
      "current\n"
      "                 folder, with fsync: events per second through history and online rows\n"
-     "    --events N --entities N --batch N\n\n"
+     "    --events N (200,000)  --entities N (10,000)  --batch N (10,000)\n\n"
+     "  bench train    a training table of the same 24 features, to CSV: rows per second, CPU\n"
+     "    --events N (1,000,000)  --entities N (10,000)  --rows N (100,000)  --runs N (5)  --threads N (all "
+     "cores)\n\n"
      "  bench serve    lookups of random keys: calls and rows per second, latencies, CPU per call of both "
      "sides\n"
      "    --server ADDR       that server (and --token-file, --ca, --cert, --key-file; --server-pid PID: "
@@ -223,6 +226,7 @@ static const struct ss_command commands[] = {
      "    --rate R            so many events a second;  --live: they happen now\n\n"
      "examples:\n"
      "  selfsame bench ingest --events 1000000\n"
+     "  selfsame bench train --events 10000000 --rows 1000000\n"
      "  selfsame bench serve --in-flight 64 --seconds 5\n"
      "  selfsame bench push --connections 64 --in-flight 1 --batch 1 --events 50000\n",
      .store = SS_ON_NONE},

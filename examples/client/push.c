@@ -7,6 +7,7 @@
 static void batch_ended(void *context, const struct selfsame_batch_end *end,
                         const struct selfsame_error *error)
 {
+    struct selfsame_refused refused;
     (void)context;
     if (error)
         fprintf(stderr, "batch %llu: %s\n", (unsigned long long)end->batch, error->message);
@@ -14,6 +15,8 @@ static void batch_ended(void *context, const struct selfsame_batch_end *end,
         printf("batch %llu: %llu of %llu rows accepted\n", (unsigned long long)end->batch,
                (unsigned long long)selfsame_receipt_accepted(end->receipt),
                (unsigned long long)end->row_count);
+    if (!error && selfsame_receipt_refused(end->receipt, 0, &refused))
+        fprintf(stderr, "%.*s\n", (int)refused.reason.size, (const char *)refused.reason.data);
 }
 
 int main(int argc, char **argv)
