@@ -2,6 +2,7 @@
 
 #include "materializer/apply.h"
 
+#include <stdio.h>
 #include <string.h>
 
 const char *ss_change_name(enum ss_change change)
@@ -20,24 +21,50 @@ static bool same_hash(const struct ss_sha256 *a, const struct ss_sha256 *b)
     return memcmp(a, b, sizeof *a) == 0;
 }
 
-// Which lines of two canonical forms differ, by the word that leads the line; "" when none does.
-static const char *changed_part(struct ss_buffer *old, struct ss_buffer *new, struct ss_arena *arena)
+static struct ss_bytes bytes_of(const struct ss_buffer *buffer)
 {
-    const char *a = old->failed || !old->size ? "" : (const char *)old->data;
-    const char *b = new->failed || !new->size ? "" : (const char *)new->data;
-    size_t at = 0, line = 0;
-    const size_t shared = old->size < new->size ? old->size : new->size;
-    while (at < shared && a[at] == b[at]) {
-        if (a[at] == '\n') line = at + 1;
-        at++;
+    return (struct ss_bytes){(const char *)buffer->data, buffer->size};
+}
+
+static struct ss_bytes line_at(struct ss_bytes text, size_t at)
+{
+    const char *start = text.data + at, *end = memchr(start, '\n', text.size - at);
+    return (struct ss_bytes){start, end ? (size_t)(end - start) : text.size - at};
+}
+
+static bool has_line(struct ss_bytes text, struct ss_bytes line)
+{
+    for (size_t at = 0; at < text.size; at += line_at(text, at).size + 1)
+        if (ss_bytes_equal(line_at(text, at), line)) return true;
+    return false;
+}
+
+#define PART_MAX 60 // bytes of a line
+
+// The first line of two canonical forms that differs, as it is now, or what it said where it is gone; "" when
+// none does.
+static const char *changed_part(const struct ss_buffer *old, const struct ss_buffer *new,
+                                struct ss_arena *arena)
+{
+    static const char no_memory[] = "something (there is no memory to say what)";
+    const struct ss_bytes a = bytes_of(old), b = bytes_of(new);
+    struct ss_bytes before = {0}, now = {0};
+    char part[PART_MAX + 32];
+    size_t at = 0;
+    if (old->failed || new->failed) return no_memory;
+    while (at < a.size && at < b.size) {
+        before = line_at(a, at);
+        now = line_at(b, at);
+        if (!ss_bytes_equal(before, now)) break;
+        at += now.size + 1;
     }
-    if (at == old->size && at == new->size) return "";
-    const char *text = line < new->size ? b : a;
-    const size_t size = line < new->size ? new->size : old->size;
-    size_t end = line;
-    while (end < size && text[end] != '\n' && end - line < 60) end++;
-    const char *part = ss_arena_copy(arena, text + line, end - line);
-    return part ? part : "";
+    if (at >= a.size && at >= b.size) return "";
+    const bool is_gone = at >= b.size || (at < a.size && has_line(a, now));
+    const struct ss_bytes line = is_gone ? line_at(a, at) : line_at(b, at);
+    snprintf(part, sizeof part, "%s%.*s", is_gone ? "no more " : "",
+             (int)(line.size < PART_MAX ? line.size : PART_MAX), line.data);
+    const char *kept = ss_arena_copy(arena, part, strlen(part));
+    return kept ? kept : no_memory;
 }
 
 static const char *view_difference(const struct ss_view *old, const struct ss_view *new,

@@ -252,6 +252,19 @@ class Definitions(harness.StoreTest):
         self.assertEqual(row["features"]["total_7d"], "12.50", "a changed view is filled from history")
         self.assert_parity("shop", ["orders"])
 
+    def test_plan_names_the_column_that_is_new_or_no_more(self):
+        self.run_ok("init", "--clock", "replay")
+        definitions = "sources:\n  taps:\n    columns: {%s}\n    event_time: at\n"
+        self.write("features.yaml", definitions % "at: timestamp, a: int64, b: int64, c: string")
+        self.run_ok("apply", "features.yaml", "--yes")
+        for columns, want in (("at: timestamp, a: int64, c: string", "no more column b int64"),
+                              ("at: timestamp, a: int64, b: int64", "no more column c string"),
+                              ("at: timestamp, a: int64, b: int64, c: string, d: bool", "column d bool"),
+                              ("at: timestamp, a: int64, bb: int64, b: int64, c: string", "column bb int64")):
+            self.write("features.yaml", definitions % columns)
+            told = self.run_ok("--json", "plan", "features.yaml").json()
+            self.assertEqual([(item["change"], item.get("what")) for item in told], [("changed", want)])
+
     def test_a_comment_or_the_order_of_lines_changes_no_fingerprint(self):
         shop.fill(self)
         before = self.run_ok("--json", "get", "shop", "user=ann").json()
