@@ -15,6 +15,7 @@
 
 #include <math.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -331,6 +332,7 @@ static void take_turn(struct ss_client_later *turn)
     while (pacer->due_ns <= now_ns && phase_of(run) != ENDING && depart(run, pacer->due_ns))
         pacer->due_ns = after(pacer->due_ns, -log(1 - ss_bench_unit(&pacer->random)) / run->load->rate);
     if (now_ns < pacer->end_ns && phase_of(run) != ENDING) {
+        sched_yield(); // a server that was woken on this core shall not wait for a time slice
         ss_client_lane_later(ss_client_this_lane(), turn);
     } else {
         end_measuring(run, pacer->clock);
