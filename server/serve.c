@@ -20,6 +20,7 @@
 #include "server/access.h"
 #include "server/call.h"
 #include "server/deadlock_check.h"
+#include "server/keep_warm.h"
 #include "server/listen.h"
 #include "server/log.h"
 #include "server/metrics_http.h"
@@ -42,6 +43,7 @@ struct service {
     int *ports; // per listener
     struct ss_metrics_http *http;
     struct ss_materializer *observer; // the HTTP thread's
+    struct ss_keep_warm *warm;
     sigset_t signals;
 };
 
@@ -297,6 +299,7 @@ static enum ss_status start(struct service *service, struct ss_error *error)
     SS_TRY(ss_worker_start(serving, "training tables are being made (train_jobs)",
                            (size_t)live(service)->train_jobs, (size_t)live(service)->train_jobs,
                            &serving->training, error));
+    SS_TRY(ss_keep_warm_start(serving, &service->warm, error));
     SS_TRY(start_shards(service, error));
     return start_http(service, error);
 }
@@ -366,6 +369,7 @@ static void stop(struct service *service)
     for (size_t i = 0; i < service->shard_count; i++) ss_shard_end_calls(service->shards[i], &error);
     ss_worker_stop(serving->training);
     ss_worker_stop(serving->admin);
+    ss_keep_warm_stop(service->warm);
     ss_metrics_http_stop(service->http);
     wait_while(service, has_calls, FLUSH_US);
     for (size_t i = 0; i < service->shard_count; i++) ss_shard_close(service->shards[i]);

@@ -75,6 +75,8 @@ X(DURATION, retry_after, "50ms", 1000, 60000000, NULL, LIVE, \
   "The hint that comes with RESOURCE_EXHAUSTED.") \
 X(COUNT, shards, "0", 0, 1024, NULL, FIXED, \
   "Threads that answer calls. 0: one less than there are cores, at least one.") \
+X(FLAG, keep_in_memory, "true", 0, 0, NULL, LIVE, \
+  "Reads the file of the online rows at the start and uses it every 30 s, so that the system keeps it in memory and no lookup waits for the disk. Not done while it is larger than half of the machine's memory.") \
 X(DURATION, keepalive_time, "60s", 1000000, INT64_C(86400000000), NULL, FIXED, \
   "A connection that is silent for so long is asked whether it is alive.") \
 X(DURATION, keepalive_timeout, "20s", 1000000, INT64_C(3600000000), NULL, FIXED, \

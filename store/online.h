@@ -8,6 +8,8 @@
 #ifndef SS_STORE_ONLINE_H
 #define SS_STORE_ONLINE_H
 
+#include <stdatomic.h>
+
 #include "engine/base/bytes.h"
 #include "engine/base/error.h"
 #include "engine/base/hash.h"
@@ -39,6 +41,10 @@ enum ss_status ss_online_open(const char *directory, bool writable, const struct
 void ss_online_close(struct ss_online *online); // NULL is fine
 enum ss_status ss_online_sync(struct ss_online *online,
                               struct ss_error *error); // to disk: before a clean close is noted
+// Reads the whole file into memory, or counts as its use where it is there, whether or not it is open; a file
+// of more than most_bytes is left alone. *bytes is its size. Ends early once *stop is set. Any thread.
+enum ss_status ss_online_touch(const char *directory, uint64_t most_bytes, const atomic_bool *stop,
+                               uint64_t *bytes, struct ss_error *error);
 // Removes the environment's files; for a rebuild. Not while it is open.
 enum ss_status ss_online_destroy(const char *directory, struct ss_error *error);
 

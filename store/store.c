@@ -384,3 +384,11 @@ void ss_store_close(struct ss_store *store)
         ss_catalog_set(store->history, "online_clean", "yes", NULL); // if it fails, the next open is careful
     close_parts(store);
 }
+
+enum ss_status ss_store_touch_online(const char *directory, uint64_t most_bytes, const atomic_bool *stop,
+                                     uint64_t *bytes, struct ss_error *error)
+{
+    char path[PATH_BYTES];
+    SS_TRY(path_of(directory, "online", path, error));
+    return ss_online_touch(path, most_bytes, stop, bytes, error);
+}

@@ -59,6 +59,9 @@ enum ss_status ss_store_open(const char *directory, enum ss_store_mode mode,
                              struct ss_error *error);
 // A writer syncs LMDB and notes the clean close first.
 void ss_store_close(struct ss_store *store); // NULL is fine
+// ss_online_touch of the store in that directory, whether or not it is open.
+enum ss_status ss_store_touch_online(const char *directory, uint64_t most_bytes, const atomic_bool *stop,
+                                     uint64_t *bytes, struct ss_error *error);
 void ss_store_fault_point(struct ss_store *store, const char *name);
 
 #endif
