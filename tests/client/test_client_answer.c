@@ -15,29 +15,10 @@
 #include "client/answer.h"
 #include "client/lookup.h"
 #include "client/transport.h"
-#include "tests/client/fake.h"
+#include "tests/client/fake_group.h"
 #include "tests/unit/allocation_sweep.h"
 
 enum { ROWS = 9 };
-
-static struct fake fake;
-static struct selfsame_client *client;
-
-static int start(void **state)
-{
-    (void)state;
-    fake = fake_start("127.0.0.1:0", (char *)NULL);
-    client = fake_connect(&fake);
-    return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    selfsame_close(client);
-    fake_stop(&fake);
-    return 0;
-}
 
 static struct selfsame_lookup *lookup_of_every(void)
 {
@@ -301,5 +282,5 @@ int main(void)
         cmocka_unit_test(every_failed_allocation_of_an_answer_is_an_error),
         cmocka_unit_test(every_failed_allocation_of_a_request_is_an_error),
     };
-    return cmocka_run_group_tests(tests, start, stop);
+    return cmocka_run_group_tests(tests, fake_group_start, fake_group_stop);
 }

@@ -18,18 +18,14 @@
 
 #include "client/call.h"
 #include "client/selfsame.h"
-#include "tests/client/fake.h"
+#include "tests/client/fake_group.h"
 
-static struct fake fake;
-static struct selfsame_client *client;
 static char folder[64];
 
 static int start(void **state)
 {
     char command[256];
-    (void)state;
-    fake = fake_start("127.0.0.1:0", (char *)NULL);
-    client = fake_connect(&fake);
+    fake_group_start(state);
     snprintf(folder, sizeof folder, "/tmp/selfsame-faults-%d", (int)getpid());
     snprintf(command, sizeof command, "sh tests/client/certificates.sh %s >/dev/null 2>&1", folder);
     return system(command);
@@ -38,9 +34,7 @@ static int start(void **state)
 static int stop(void **state)
 {
     char command[128];
-    (void)state;
-    selfsame_close(client);
-    fake_stop(&fake);
+    fake_group_stop(state);
     snprintf(command, sizeof command, "rm -r %s", folder);
     return system(command);
 }

@@ -13,26 +13,7 @@
 
 #include "client/call.h"
 #include "client/selfsame.h"
-#include "tests/client/fake.h"
-
-static struct fake fake;
-static struct selfsame_client *client;
-
-static int start(void **state)
-{
-    (void)state;
-    fake = fake_start("127.0.0.1:0", (char *)NULL);
-    client = fake_connect(&fake);
-    return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    selfsame_close(client);
-    fake_stop(&fake);
-    return 0;
-}
+#include "tests/client/fake_group.h"
 
 static struct selfsame_lookup *lookup_of(const char *service, int64_t key)
 {
@@ -236,5 +217,5 @@ int main(void)
         cmocka_unit_test(answers_of_a_stream_are_taken_one_by_one),
         cmocka_unit_test(a_call_by_its_bytes_is_answered_in_bytes),
     };
-    return cmocka_run_group_tests(tests, start, stop);
+    return cmocka_run_group_tests(tests, fake_group_start, fake_group_stop);
 }

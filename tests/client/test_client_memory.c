@@ -15,27 +15,8 @@
 #include <unistd.h>
 
 #include "client/selfsame.h"
-#include "tests/client/fake.h"
+#include "tests/client/fake_group.h"
 #include "tests/unit/allocation_sweep.h"
-
-static struct fake fake;
-static struct selfsame_client *client;
-
-static int start(void **state)
-{
-    (void)state;
-    fake = fake_start("127.0.0.1:0", (char *)NULL);
-    client = fake_connect(&fake);
-    return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    selfsame_close(client);
-    fake_stop(&fake);
-    return 0;
-}
 
 // Runs it once for each k until the k-th allocation is not asked for. What it returns: the operation has
 // succeeded.
@@ -228,5 +209,5 @@ int main(void)
         cmocka_unit_test(pushes_survive_each_failed_allocation),
         cmocka_unit_test(tables_survive_each_failed_allocation),
     };
-    return cmocka_run_group_tests(tests, start, stop);
+    return cmocka_run_group_tests(tests, fake_group_start, fake_group_stop);
 }

@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "client/selfsame.h"
-#include "tests/client/fake.h"
+#include "tests/client/fake_group.h"
 
 enum { LINES_MAX = 64 };
 
@@ -24,8 +24,6 @@ struct line {
     unsigned long long batch, rows;
 };
 
-static struct fake fake;
-static struct selfsame_client *client;
 static char log_path[64];
 
 static int start(void **state)
@@ -39,11 +37,8 @@ static int start(void **state)
 
 static int stop(void **state)
 {
-    (void)state;
-    selfsame_close(client);
-    fake_stop(&fake);
     unlink(log_path);
-    return 0;
+    return fake_group_stop(state);
 }
 
 // The lines of the log with this producer.

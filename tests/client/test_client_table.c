@@ -11,26 +11,7 @@
 
 #include "client/call.h"
 #include "client/selfsame.h"
-#include "tests/client/fake.h"
-
-static struct fake fake;
-static struct selfsame_client *client;
-
-static int start(void **state)
-{
-    (void)state;
-    fake = fake_start("127.0.0.1:0", (char *)NULL);
-    client = fake_connect(&fake);
-    return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    selfsame_close(client);
-    fake_stop(&fake);
-    return 0;
-}
+#include "tests/client/fake_group.h"
 
 // A spine of `rows` rows in chunks of `chunk`, every third of them empty.
 struct source {
@@ -178,5 +159,5 @@ int main(void)
         cmocka_unit_test(a_table_may_be_closed_at_any_time),
         cmocka_unit_test(pushes_go_over_a_stream_by_their_bytes),
     };
-    return cmocka_run_group_tests(tests, start, stop);
+    return cmocka_run_group_tests(tests, fake_group_start, fake_group_stop);
 }
