@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "materializer/apply.h"
 #include "materializer/compare.h"
 #include "materializer/lookup.h"
 #include "store/history_log.h"
@@ -64,26 +63,13 @@ const char next_push_yaml[] =
         abort();                                                                            \
     } while (0)
 
-struct ss_definitions *compile_definitions(const char *yaml)
-{
-    struct ss_error error = {0};
-    const struct ss_file file = {"push.yaml", ss_bytes_of(yaml)};
-    struct ss_definitions *definitions = NULL;
-    struct ss_buffer report = {0};
-    size_t error_count = 0;
-    MUST(ss_definitions_compile(&file, 1, NULL, &definitions, &report, &error_count, &error));
-    ss_buffer_release(&report);
-    return definitions;
-}
-
 struct ss_materializer *open_push_store(const char *directory, const struct ss_store_options *options,
                                         bool create)
 {
     struct ss_error error = {0};
     struct ss_materializer *materializer = NULL;
-    if (create) MUST(ss_store_create(directory, SS_CLOCK_REPLAY, options, &error));
+    if (create) return open_new_store(directory, SS_CLOCK_REPLAY, options, push_yaml);
     MUST(ss_materializer_open(directory, SS_STORE_WRITE, options, &materializer, &error));
-    if (create) MUST(ss_apply(materializer, compile_definitions(push_yaml), &error));
     return materializer;
 }
 

@@ -3,6 +3,7 @@
 #define SS_TESTS_PUSH_FIXTURE_H
 
 #include "materializer/push.h"
+#include "tests/unit/materializer_fixture.h"
 
 // clicks: quarantine; orders: on_violation reject. Of both, amounts lie between 0 and 100.
 extern const char push_yaml[];
@@ -27,7 +28,6 @@ struct made_push {
 // Opens a store; create: makes it first, on a replay clock, with push_yaml. Aborts when it cannot.
 struct ss_materializer *open_push_store(const char *directory, const struct ss_store_options *options,
                                         bool create);
-struct ss_definitions *compile_definitions(const char *yaml);
 // Of a source of these definitions.
 void make_push(struct made_push *made, const struct ss_definitions *definitions, const char *source,
                const struct push_row *rows, int32_t count);

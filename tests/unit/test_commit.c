@@ -19,9 +19,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "materializer/apply.h"
 #include "materializer/compare.h"
 #include "materializer/push.h"
+#include "tests/unit/materializer_fixture.h"
 #include "tests/unit/store_fixture.h"
 
 static const char yaml[] =
@@ -82,27 +82,10 @@ static struct ss_materializer *open_store(enum ss_store_mode mode, const struct 
     return NULL;
 }
 
-static bool make_store_with(enum ss_clock_kind clock, const struct ss_store_options *options)
+static void make_store(enum ss_clock_kind clock)
 {
-    const struct ss_file file = {"test.yaml", ss_bytes_of(yaml)};
-    struct ss_definitions *definitions = NULL;
-    struct ss_buffer report = {0};
-    struct ss_error error = {0};
-    size_t count = 0;
-    bool made = ss_store_create(directory, clock, options, &error) == SS_OK &&
-                ss_definitions_compile(&file, 1, NULL, &definitions, &report, &count, &error) == SS_OK;
-    struct ss_materializer *materializer = made ? open_store(SS_STORE_WRITE, options) : NULL;
-    made = materializer && ss_apply(materializer, definitions, &error) == SS_OK;
-    if (!made)
-        fprintf(stderr, "make_store: %s\n%.*s", error.message, (int)report.size, (const char *)report.data);
-    ss_materializer_close(materializer);
-    ss_buffer_release(&report);
-    return made;
-}
-
-static bool make_store(enum ss_clock_kind clock)
-{
-    return make_store_with(clock, &(struct ss_store_options){.no_sync = true});
+    const struct ss_store_options options = {.no_sync = true};
+    ss_materializer_close(open_new_store(directory, clock, &options, yaml));
 }
 
 // Row i of batch b; from the second batch on, some take back rows of the one before.
@@ -300,7 +283,7 @@ static void check_parked_writer(enum ss_clock_kind clock, const char *point)
 {
     struct parking parking = {.name = point};
     char byte;
-    assert_true(make_store(clock));
+    make_store(clock);
     struct ss_materializer *materializer =
         open_store(SS_STORE_WRITE, &(struct ss_store_options){.no_sync = true});
     assert_non_null(materializer);
@@ -379,7 +362,7 @@ static void after_a_commit_that_failed_the_clock_stands_until_that_is_settled(vo
     const struct ss_store_options options = {
         .no_sync = true, .fault_point = fill_disk, .fault_context = &fills};
     signal(SIGXFSZ, SIG_IGN);
-    assert_true(make_store(SS_CLOCK_REPLAY));
+    make_store(SS_CLOCK_REPLAY);
     struct ss_materializer *materializer = open_store(SS_STORE_WRITE, &options);
     assert_non_null(materializer);
     assert_true(push_batch(materializer, 0, 0));
@@ -416,7 +399,7 @@ static void what_an_apply_switched_to_is_noted_in_history_by_then(void **state)
     struct noted noted = {false, false};
     const struct ss_store_options options = {
         .no_sync = true, .fault_point = read_note, .fault_context = &noted};
-    assert_true(make_store_with(SS_CLOCK_REPLAY, &options));
+    ss_materializer_close(open_new_store(directory, SS_CLOCK_REPLAY, &options, yaml));
     assert_true(noted.looked);
     assert_true(noted.is_there);
 }
@@ -462,7 +445,7 @@ static void run_child(struct killing *killing, bool dies)
 static struct ss_digest clean_run(void)
 {
     struct killing never = {.name = "", .batch = -1, .group = 1};
-    assert_true(make_store(SS_CLOCK_REPLAY));
+    make_store(SS_CLOCK_REPLAY);
     run_child(&never, false);
     struct ss_materializer *materializer =
         open_store(SS_STORE_WRITE, &(struct ss_store_options){.no_sync = true});
@@ -483,7 +466,7 @@ static void check_killed_writer(const char *point, bool kept, int group)
                    never = {.name = "", .batch = -1, .group = group};
     struct ss_commit newest;
     struct ss_error error;
-    assert_true(make_store(SS_CLOCK_REPLAY));
+    make_store(SS_CLOCK_REPLAY);
     run_child(&killing, true);
     struct ss_materializer *materializer =
         open_store(SS_STORE_WRITE, &(struct ss_store_options){.no_sync = true});

@@ -21,9 +21,9 @@
 #include "client/call.h"
 #include "client/lookup.h"
 #include "client/transport.h"
-#include "materializer/apply.h"
 #include "server/serve.h"
 #include "server/settings.h"
+#include "tests/unit/materializer_fixture.h"
 #include "tests/unit/store_fixture.h"
 #include "wire/message.h"
 
@@ -75,20 +75,9 @@ static struct selfsame_client *remote, *embedded;
 
 static void make_store(void)
 {
-    struct ss_error error;
-    struct ss_materializer *materializer;
-    struct ss_definitions *definitions;
-    struct ss_buffer report = {0};
-    const struct ss_file file = {"test.yaml", ss_bytes_of(yaml)};
-    size_t count;
     make_test_directory(root);
     snprintf(directory, sizeof directory, "%s/store", root);
-    assert_ok(ss_store_create(directory, SS_CLOCK_REPLAY, NULL, &error));
-    assert_ok(ss_materializer_open(directory, SS_STORE_WRITE, NULL, &materializer, &error));
-    assert_ok(ss_definitions_compile(&file, 1, NULL, &definitions, &report, &count, &error));
-    assert_ok(ss_apply(materializer, definitions, &error));
-    ss_buffer_release(&report);
-    ss_materializer_close(materializer);
+    ss_materializer_close(open_new_store(directory, SS_CLOCK_REPLAY, NULL, yaml));
 }
 
 static void serve(int out)

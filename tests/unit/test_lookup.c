@@ -10,10 +10,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "materializer/apply.h"
 #include "materializer/lookup.h"
 #include "materializer/push.h"
 #include "tests/unit/allocation_sweep.h"
+#include "tests/unit/materializer_fixture.h"
 #include "tests/unit/store_fixture.h"
 
 static const char yaml[] =
@@ -100,17 +100,9 @@ static int setup(void **state)
 {
     (void)state;
     const struct ss_store_options options = {.no_sync = true};
-    const struct ss_file file = {"test.yaml", ss_bytes_of(yaml)};
-    struct ss_definitions *definitions;
-    struct ss_buffer report = {0};
-    size_t count;
     make_test_directory(root);
     snprintf(directory, sizeof directory, "%s/store", root);
-    assert_ok(ss_store_create(directory, SS_CLOCK_REPLAY, &options, &error));
-    assert_ok(ss_materializer_open(directory, SS_STORE_WRITE, &options, &materializer, &error));
-    assert_ok(ss_definitions_compile(&file, 1, NULL, &definitions, &report, &count, &error));
-    ss_buffer_release(&report);
-    assert_ok(ss_apply(materializer, definitions, &error));
+    materializer = open_new_store(directory, SS_CLOCK_REPLAY, &options, yaml);
     push_events();
     return 0;
 }

@@ -7,14 +7,14 @@
 #include <stdint.h>
 #include <cmocka.h>
 // clang-format on
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "materializer/apply.h"
 #include "materializer/lookup.h"
 #include "materializer/push.h"
+#include "tests/unit/materializer_fixture.h"
+#include "tests/unit/store_fixture.h"
 
 static const char definitions_text[] =
     "entities:\n"
@@ -35,7 +35,7 @@ static const char definitions_text[] =
     "services:\n"
     "  s: {features: [clicks.*]}\n";
 
-static char directory[64];
+static char directory[PATH_BYTES];
 static struct ss_materializer *materializer;
 static struct ss_error error;
 
@@ -49,28 +49,18 @@ static int setup(void **state)
 {
     (void)state;
     const struct ss_store_options options = {.no_sync = true, .online = {.map_bytes = 64 << 20}};
-    const struct ss_file file = {"test.yaml", {definitions_text, sizeof definitions_text - 1}};
-    struct ss_definitions *definitions;
-    struct ss_buffer report = {0};
-    size_t error_count;
     error = (struct ss_error){0};
-    strcpy(directory, "/tmp/selfsame-push-XXXXXX");
-    if (!mkdtemp(directory) || ss_store_create(directory, SS_CLOCK_REPLAY, &options, &error) != SS_OK)
-        return -1;
-    open_store(64 << 20);
-    if (ss_definitions_compile(&file, 1, NULL, &definitions, &report, &error_count, &error) != SS_OK)
-        return -1;
-    ss_buffer_release(&report);
-    return ss_apply(materializer, definitions, &error) == SS_OK ? 0 : -1;
+    make_test_directory(directory);
+    materializer = open_new_store(directory, SS_CLOCK_REPLAY, &options, definitions_text);
+    return 0;
 }
 
 static int teardown(void **state)
 {
     (void)state;
-    char command[128];
     ss_materializer_close(materializer);
-    snprintf(command, sizeof command, "rm -rf %s", directory);
-    return system(command);
+    remove_test_directory(directory);
+    return 0;
 }
 
 struct row {

@@ -10,6 +10,7 @@
 
 #include "engine/program.h"
 #include "materializer/push_check.h"
+#include "tests/unit/materializer_fixture.h"
 
 static const char *const texts[] = {
     "0",
@@ -47,17 +48,11 @@ static const char *const texts[] = {
 static struct ss_definitions *compile(const char *type)
 {
     char text[256];
-    struct ss_definitions *definitions = NULL;
-    struct ss_buffer report = {0};
-    size_t error_count;
     snprintf(text, sizeof(text),
              "sources:\n  s: {columns: {at: timestamp, x: string}, event_time: at, expect: {x: {parses_as: "
              "%s}}}\n",
              type);
-    const struct ss_file file = {"f.yaml", ss_bytes_of(text)};
-    assert_int_equal(ss_definitions_compile(&file, 1, NULL, &definitions, &report, &error_count, NULL),
-                     SS_OK);
-    return definitions;
+    return compile_definitions(text);
 }
 
 static bool resolve_x(void *context, struct ss_node *node, struct ss_diagnostics *diagnostics)
@@ -157,15 +152,8 @@ static const char doors[] =
 static struct ss_definitions *compile_door(const char *settings, const char *on_violation)
 {
     char text[2048];
-    struct ss_definitions *definitions = NULL;
-    struct ss_buffer report = {0};
-    size_t error_count;
     snprintf(text, sizeof text, doors, settings, on_violation);
-    const struct ss_file file = {"f.yaml", ss_bytes_of(text)};
-    const enum ss_status status =
-        ss_definitions_compile(&file, 1, NULL, &definitions, &report, &error_count, NULL);
-    if (status != SS_OK) fail_msg("%.*s", (int)report.size, (char *)report.data);
-    return definitions;
+    return compile_definitions(text);
 }
 
 static struct ss_value random_cell(const struct ss_source_column *column, char text[500])

@@ -3,7 +3,6 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,9 +11,10 @@
 
 #include "engine/key.h"
 #include "engine/state.h"
-#include "materializer/apply.h"
 #include "materializer/compare.h"
 #include "materializer/push.h"
+#include "tests/unit/materializer_fixture.h"
+#include "tests/unit/store_fixture.h"
 
 static const char definitions_text[] =
     "entities:\n"
@@ -48,7 +48,7 @@ static const char definitions_text[] =
 #define TEST_USER 7
 
 struct fixture {
-    char directory[64];
+    char directory[PATH_BYTES];
     struct ss_materializer *materializer;
     const struct ss_view *spend, *last_seen;
 };
@@ -77,22 +77,9 @@ static void push_events(struct ss_materializer *materializer, int first, int cou
 static int setup(void **state)
 {
     struct fixture *fixture = calloc(1, sizeof *fixture);
-    struct ss_error error = {0};
-    struct ss_definitions *definitions;
-    struct ss_buffer report = {0};
-    size_t error_count;
     const struct ss_store_options options = {.no_sync = true, .online = {.map_bytes = 64 << 20}};
-    const struct ss_file file = {"test.yaml", {definitions_text, sizeof definitions_text - 1}};
-    strcpy(fixture->directory, "/tmp/selfsame-skew-XXXXXX");
-    assert_non_null(mkdtemp(fixture->directory));
-    assert_int_equal(ss_store_create(fixture->directory, SS_CLOCK_REPLAY, &options, &error), SS_OK);
-    assert_int_equal(
-        ss_materializer_open(fixture->directory, SS_STORE_WRITE, &options, &fixture->materializer, &error),
-        SS_OK);
-    assert_int_equal(ss_definitions_compile(&file, 1, NULL, &definitions, &report, &error_count, &error),
-                     SS_OK);
-    assert_int_equal(ss_apply(fixture->materializer, definitions, &error), SS_OK);
-    ss_buffer_release(&report);
+    make_test_directory(fixture->directory);
+    fixture->materializer = open_new_store(fixture->directory, SS_CLOCK_REPLAY, &options, definitions_text);
     push_events(fixture->materializer, 0, EVENTS / 2);
     push_events(fixture->materializer, EVENTS / 2, EVENTS / 2);
     fixture->spend = ss_find_view(fixture->materializer->definitions, "spend");
@@ -104,12 +91,10 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct fixture *fixture = *state;
-    char command[128];
     ss_materializer_close(fixture->materializer);
-    snprintf(command, sizeof command, "rm -rf %s", fixture->directory);
-    const int removed = system(command);
+    remove_test_directory(fixture->directory);
     free(fixture);
-    return removed;
+    return 0;
 }
 
 // What a probe named: per feature, how many cells, and whether all of them were of TEST_USER.

@@ -56,9 +56,7 @@ static int setup(void **state)
         .no_sync = true, .apply_step_rows = 60, .sizes = {.staging_rows = 400, .segment_rows = 100}};
     make_test_directory(root);
     snprintf(directory, sizeof directory, "%s/store", root);
-    assert_ok(ss_store_create(directory, SS_CLOCK_WALL, &options, &error));
-    assert_ok(ss_materializer_open(directory, SS_STORE_WRITE, &options, &materializer, &error));
-    assert_ok(ss_apply(materializer, compile_definitions(push_yaml), &error));
+    materializer = open_new_store(directory, SS_CLOCK_WALL, &options, push_yaml);
     return 0;
 }
 
