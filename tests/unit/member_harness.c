@@ -22,8 +22,8 @@ static void encode(const struct ss_group_state *state, const struct ss_group_kin
     assert_false(bytes->failed);
 }
 
-static void assert_same_bytes(const struct ss_group_state *a, const struct ss_group_state *b,
-                              const struct ss_group_kind *kind)
+void assert_same_bytes(const struct ss_group_state *a, const struct ss_group_state *b,
+                       const struct ss_group_kind *kind)
 {
     struct ss_buffer first = {0}, second = {0};
     encode(a, kind, &first);
@@ -33,18 +33,19 @@ static void assert_same_bytes(const struct ss_group_state *a, const struct ss_gr
     ss_buffer_release(&second);
 }
 
-static void merge(struct ss_group_state *state, const struct ss_group_kind *kind,
-                  const struct ss_group_state *other, bool by_bytes, struct ss_arena *arena)
+void merge_group(struct ss_group_state *state, const struct ss_group_kind *kind, uint32_t parts,
+                 const struct ss_group_state *other, bool by_bytes, struct ss_arena *arena)
 {
     struct ss_buffer bytes = {0};
     if (!by_bytes) {
+        assert_int_equal(parts, kind->parts);
         assert_true(ss_group_merge(state, kind, other, arena));
         return;
     }
     encode(other, kind, &bytes);
     const uint8_t *copy = ss_arena_copy(arena, bytes.data, bytes.size);
     struct ss_reader reader = {copy, copy + bytes.size, false};
-    assert_true(ss_group_merge_bytes(state, kind, kind->parts, &reader, arena));
+    assert_true(ss_group_merge_bytes(state, kind, parts, &reader, arena));
     assert_false(reader.failed);
     assert_ptr_equal(reader.at, reader.end);
     ss_buffer_release(&bytes);
@@ -56,7 +57,7 @@ static void disturb(struct ss_group_state *part, const struct ss_group_kind *kin
 {
     struct ss_group_state copy = {0};
     enum ss_group_removal removal;
-    merge(&copy, kind, part, true, arena);
+    merge_group(&copy, kind, kind->parts, part, true, arena);
     assert_true(ss_group_add(&copy, kind, noise, arena));
     assert_true(ss_group_remove(&copy, kind, noise, &removal, arena));
     if (removal == SS_GROUP_REMOVED) *part = copy;
@@ -78,11 +79,12 @@ void member_any_order(struct samples *samples, const struct ss_group_kind *kind,
         if (samples_below(samples, 4) == 0) disturb(part, kind, &noise, &arena);
         assert_true(ss_group_add(part, kind, &events[i], &arena));
     }
-    for (int i = 0; i < 3; i++) merge(&total, kind, &parts[i], samples_below(samples, 2), &arena);
+    for (int i = 0; i < 3; i++)
+        merge_group(&total, kind, kind->parts, &parts[i], samples_below(samples, 2), &arena);
     assert_same_bytes(&straight, &total, kind);
     ss_group_clear(&total);
     assert_true(ss_group_empty(&total));
-    merge(&total, kind, &straight, samples_below(samples, 2), &arena);
+    merge_group(&total, kind, kind->parts, &straight, samples_below(samples, 2), &arena);
     assert_same_bytes(&straight, &total, kind);
     ss_arena_release(&arena);
 }
@@ -193,4 +195,44 @@ void member_allocations(const struct ss_group_kind *kind, const struct ss_aggreg
         ss_arena_release(&arena);
         assert_int_equal(done, swept);
     }
+}
+
+void assert_member_bytes(const struct ss_group_kind *kind, uint32_t part, const struct ss_group_event *events,
+                         size_t count, const uint8_t *bytes, size_t size)
+{
+    struct ss_arena arena = {0};
+    struct ss_buffer got = {0};
+    const struct ss_member *member = ss_members[__builtin_ctz(part) - SS_MEMBER_BIT];
+    void *state = ss_arena_alloc(&arena, member->size);
+    for (size_t i = 0; i < count; i++) assert_true(member->add(state, kind, &events[i], &arena));
+    member->encode(state, kind, &got);
+    for (size_t i = 0; i < got.size && (got.size != size || memcmp(got.data, bytes, size)); i++)
+        printf("%02x%s", got.data[i], i + 1 < got.size ? " " : "\n");
+    assert_int_equal(got.size, size);
+    assert_memory_equal(got.data, bytes, size);
+    ss_buffer_release(&got);
+    ss_arena_release(&arena);
+}
+
+void assert_member_refuses(const struct ss_group_kind *kind, uint32_t part, const uint8_t *bytes, size_t size)
+{
+    struct ss_arena arena = {0};
+    const struct ss_member *member = ss_members[__builtin_ctz(part) - SS_MEMBER_BIT];
+    struct ss_reader reader = {bytes, bytes + size, false};
+    assert_true(member->merge_bytes(ss_arena_alloc(&arena, member->size), kind, &reader, &arena));
+    assert_true(reader.failed);
+    ss_arena_release(&arena);
+}
+
+struct ss_value member_value(const struct ss_group_kind *kind, enum ss_aggregate_fn fn,
+                             const struct ss_group_event *events, size_t count)
+{
+    struct ss_arena arena = {0};
+    struct ss_group_state state = {0};
+    struct ss_value value;
+    const struct ss_aggregate aggregate = {.fn = fn};
+    for (size_t i = 0; i < count; i++) assert_true(ss_group_add(&state, kind, &events[i], &arena));
+    assert_true(ss_group_value(&state, kind, &aggregate, 0, &arena, &value));
+    ss_arena_release(&arena);
+    return value;
 }

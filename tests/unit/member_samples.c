@@ -146,20 +146,3 @@ void assert_list(struct ss_type element, const struct ss_value *list, const stru
     }
     assert_int_equal(rest.size, 0);
 }
-
-void assert_member_bytes(const struct ss_group_kind *kind, uint32_t part, const struct ss_group_event *events,
-                         size_t count, const uint8_t *bytes, size_t size)
-{
-    struct ss_arena arena = {0};
-    struct ss_buffer got = {0};
-    const struct ss_member *member = ss_members[__builtin_ctz(part) - SS_MEMBER_BIT];
-    void *state = ss_arena_alloc(&arena, member->size);
-    for (size_t i = 0; i < count; i++) assert_true(member->add(state, kind, &events[i], &arena));
-    member->encode(state, kind, &got);
-    for (size_t i = 0; i < got.size && (got.size != size || memcmp(got.data, bytes, size)); i++)
-        printf("%02x%s", got.data[i], i + 1 < got.size ? " " : "\n");
-    assert_int_equal(got.size, size);
-    assert_memory_equal(got.data, bytes, size);
-    ss_buffer_release(&got);
-    ss_arena_release(&arena);
-}

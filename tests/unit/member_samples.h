@@ -29,8 +29,5 @@ struct ss_value sample_read(struct ss_group_state *state, const struct ss_group_
 void assert_list(struct ss_type element, const struct ss_value *list, const struct ss_value *values,
                  size_t count);
 void assert_value(struct ss_type type, const struct ss_value *got, const struct ss_value *want);
-// Fails where a member of these events, which are added in turn, has other bytes than these.
-void assert_member_bytes(const struct ss_group_kind *kind, uint32_t part, const struct ss_group_event *events,
-                         size_t count, const uint8_t *bytes, size_t size);
 
 #endif

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "samples.h"
+#include "member_harness.h"
 
 #define TILES 8
 
@@ -38,18 +38,6 @@ static void fill(struct ss_group_state *state, const struct ss_group_kind *kind,
         const struct ss_group_event event = {0, i + 1, random_value(samples, kind->type.id, of), {0}};
         assert_true(ss_group_add(state, kind, &event, arena));
     }
-}
-
-static void assert_same_bytes(const struct ss_group_state *a, const struct ss_group_state *b,
-                              const struct ss_group_kind *kind)
-{
-    struct ss_buffer left = {0}, right = {0};
-    ss_group_encode(a, kind, &left);
-    ss_group_encode(b, kind, &right);
-    assert_int_equal(left.size, right.size);
-    assert_memory_equal(left.data, right.data, left.size);
-    ss_buffer_release(&left);
-    ss_buffer_release(&right);
 }
 
 // Takes one tile into both totals. Returns whether the inline path took it.

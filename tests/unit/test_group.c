@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "samples.h"
+#include "member_harness.h"
 
 #define MOST 60
 
@@ -33,45 +33,6 @@ static struct ss_group_event random_event(struct samples *samples, struct ss_typ
     else
         event.value.i64 = bits & 1 ? (int64_t)bits : (int64_t)(bits >> 1 & 255) - 128;
     return event;
-}
-
-static void encode(const struct ss_group_state *state, const struct ss_group_kind *kind,
-                   struct ss_buffer *bytes)
-{
-    ss_buffer_clear(bytes);
-    ss_group_encode(state, kind, bytes);
-    assert_false(bytes->failed);
-}
-
-// Merges `other` into `state`, straight or by its bytes. The bytes live in the arena, as strings borrow them.
-static void merge(struct ss_group_state *state, const struct ss_group_kind *kind, uint32_t parts,
-                  const struct ss_group_state *other, bool by_bytes, struct ss_arena *arena)
-{
-    struct ss_buffer bytes = {0};
-    if (!by_bytes) {
-        assert_int_equal(parts, kind->parts);
-        assert_true(ss_group_merge(state, kind, other, arena));
-        return;
-    }
-    encode(other, kind, &bytes);
-    const uint8_t *copy = ss_arena_copy(arena, bytes.data, bytes.size);
-    struct ss_reader reader = {copy, copy + bytes.size, false};
-    assert_true(ss_group_merge_bytes(state, kind, parts, &reader, arena));
-    assert_false(reader.failed);
-    assert_ptr_equal(reader.at, reader.end);
-    ss_buffer_release(&bytes);
-}
-
-static void assert_same_bytes(const struct ss_group_state *a, const struct ss_group_state *b,
-                              const struct ss_group_kind *kind)
-{
-    struct ss_buffer first = {0}, second = {0};
-    encode(a, kind, &first);
-    encode(b, kind, &second);
-    assert_int_equal(first.size, second.size);
-    assert_memory_equal(first.data, second.data, first.size);
-    ss_buffer_release(&first);
-    ss_buffer_release(&second);
 }
 
 static struct ss_group_kind random_kind(struct samples *samples)
@@ -114,7 +75,7 @@ static void any_order_of_adding_taking_back_merging_and_restarting_gives_the_sam
                 struct ss_group_state copy = {0};
                 enum ss_group_removal removal;
                 const struct ss_group_event noise = random_event(&samples, kind.type, 1000 + i, values);
-                merge(&copy, &kind, kind.parts, part, true, &arena);
+                merge_group(&copy, &kind, kind.parts, part, true, &arena);
                 assert_true(ss_group_add(&copy, &kind, &noise, &arena));
                 assert_true(ss_group_remove(&copy, &kind, &noise, &removal, &arena));
                 if (removal == SS_GROUP_REMOVED) *part = copy;
@@ -122,12 +83,12 @@ static void any_order_of_adding_taking_back_merging_and_restarting_gives_the_sam
             assert_true(ss_group_add(part, &kind, &events[i], &arena));
         }
         for (int i = 0; i < 3; i++)
-            merge(&total, &kind, kind.parts, &parts[i], samples_below(&samples, 2), &arena);
+            merge_group(&total, &kind, kind.parts, &parts[i], samples_below(&samples, 2), &arena);
         assert_same_bytes(&straight, &total, &kind);
         assert_int_equal(ss_group_empty(&straight), ss_group_empty(&total));
         ss_group_clear(&total);
         assert_true(ss_group_empty(&total));
-        merge(&total, &kind, kind.parts, &straight, true, &arena);
+        merge_group(&total, &kind, kind.parts, &straight, true, &arena);
         assert_same_bytes(&straight, &total, &kind);
         ss_arena_release(&arena);
     }
@@ -271,9 +232,9 @@ static void parts_that_are_not_asked_for_are_skipped(void **unused)
             assert_true(ss_group_add(&full, &kind, &event, &arena));
             assert_true(ss_group_add(&some, &less, &event, &arena));
         }
-        merge(&none, &kind, less.parts, &full, true, &arena);
+        merge_group(&none, &kind, less.parts, &full, true, &arena);
         assert_same_bytes(&some, &none, &less);
-        merge(NULL, &kind, 0, &full, true, &arena);
+        merge_group(NULL, &kind, 0, &full, true, &arena);
         ss_arena_release(&arena);
     }
 }

@@ -91,26 +91,13 @@ static bool moments_of(const struct ss_group_kind *kind, const struct ss_group_e
     return varies;
 }
 
-static struct ss_value value_of(const struct ss_group_kind *kind, enum ss_aggregate_fn fn,
-                                const struct ss_group_event *events, size_t count)
-{
-    struct ss_arena arena = {0};
-    struct ss_group_state state = {0};
-    struct ss_value value;
-    const struct ss_aggregate aggregate = {.fn = fn};
-    for (size_t i = 0; i < count; i++) assert_true(ss_group_add(&state, kind, &events[i], &arena));
-    assert_true(ss_group_value(&state, kind, &aggregate, 0, &arena, &value));
-    ss_arena_release(&arena);
-    return value;
-}
-
 static void check(const struct ss_group_kind *kind, const struct ss_group_event *events, size_t count)
 {
     mpq_t skew_square, kurtosis;
     int sign = 0;
     mpq_inits(skew_square, kurtosis, NULL);
-    const struct ss_value skew = value_of(kind, SS_AGG_SKEW, events, count);
-    const struct ss_value excess = value_of(kind, SS_AGG_KURTOSIS, events, count);
+    const struct ss_value skew = member_value(kind, SS_AGG_SKEW, events, count);
+    const struct ss_value excess = member_value(kind, SS_AGG_KURTOSIS, events, count);
     if (count && moments_of(kind, events, count, skew_square, &sign, kurtosis)) {
         assert_true(is_nearest_root(skew_square, sign, &skew));
         assert_true(is_nearest(kurtosis, &excess));
@@ -165,18 +152,9 @@ static void bytes_are_as_the_format_says(void **unused)
 {
     (void)unused;
     static const uint8_t want[] = {0x02, 0x05, 0x1b, 0x02, 0x00, 0x51}; // 27 2^-3, 81 2^-4
-    struct ss_arena arena = {0};
-    struct ss_buffer bytes = {0};
     const struct ss_group_kind kind = {{SS_FLOAT64, 0}, true, PARTS, 0, NULL};
     const struct ss_group_event event = {0, 1, {.present = true, .f64 = 1.5}};
-    const struct ss_member *member = ss_members[__builtin_ctz(SS_PART_HIGHER) - SS_MEMBER_BIT];
-    void *state = ss_arena_alloc(&arena, member->size);
-    assert_true(member->add(state, &kind, &event, &arena));
-    member->encode(state, &kind, &bytes);
-    assert_int_equal(bytes.size, sizeof want);
-    assert_memory_equal(bytes.data, want, sizeof want);
-    ss_buffer_release(&bytes);
-    ss_arena_release(&arena);
+    assert_member_bytes(&kind, SS_PART_HIGHER, &event, 1, want, sizeof want);
 }
 
 static void damage_is_found_and_failed_allocations_are_reported(void **unused)

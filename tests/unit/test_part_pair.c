@@ -113,19 +113,6 @@ static void deviations_of(struct deviations *sums, const struct ss_group_kind *k
     mpq_clears(x_mean, y_mean, x, y, product, NULL);
 }
 
-static struct ss_value value_of(const struct ss_group_kind *kind, enum ss_aggregate_fn fn,
-                                const struct ss_group_event *events, size_t count)
-{
-    struct ss_arena arena = {0};
-    struct ss_group_state state = {0};
-    struct ss_value value;
-    const struct ss_aggregate aggregate = {.fn = fn};
-    for (size_t i = 0; i < count; i++) assert_true(ss_group_add(&state, kind, &events[i], &arena));
-    assert_true(ss_group_value(&state, kind, &aggregate, 0, &arena, &value));
-    ss_arena_release(&arena);
-    return value;
-}
-
 static void check_quotient(struct ss_value got, mpq_srcptr numerator, mpq_srcptr divisor)
 {
     mpq_t exact;
@@ -146,11 +133,11 @@ static void check(const struct ss_group_kind *kind, const struct ss_group_event 
     mpq_inits(sums.xx, sums.yy, sums.xy, divisor, square, NULL);
     deviations_of(&sums, kind, events, count);
     mpq_set_si(divisor, (long)count - 1, 1);
-    check_quotient(value_of(kind, SS_AGG_COVAR, events, count), sums.xy, divisor);
+    check_quotient(member_value(kind, SS_AGG_COVAR, events, count), sums.xy, divisor);
     mpq_set_si(divisor, (long)count, 1);
-    check_quotient(value_of(kind, SS_AGG_COVAR_POP, events, count), sums.xy, divisor);
-    check_quotient(value_of(kind, SS_AGG_SLOPE, events, count), sums.xy, sums.yy);
-    const struct ss_value correlation = value_of(kind, SS_AGG_CORR, events, count);
+    check_quotient(member_value(kind, SS_AGG_COVAR_POP, events, count), sums.xy, divisor);
+    check_quotient(member_value(kind, SS_AGG_SLOPE, events, count), sums.xy, sums.yy);
+    const struct ss_value correlation = member_value(kind, SS_AGG_CORR, events, count);
     mpq_mul(divisor, sums.xx, sums.yy);
     if (mpq_sgn(divisor) == 0) {
         assert_false(correlation.present);
@@ -216,19 +203,10 @@ static void bytes_are_as_the_format_says(void **unused)
     (void)unused;
     // y 3 2^-1; y y 9 2^-2; x y -21 2^-1
     static const uint8_t want[] = {0x02, 0x01, 0x03, 0x02, 0x00, 0x09, 0x03, 0x00, 0x15};
-    struct ss_arena arena = {0};
-    struct ss_buffer bytes = {0};
     const struct ss_group group = {.type = {SS_INT64, 0}, .has_second = true, .second_type = {SS_FLOAT64, 0}};
     const struct ss_group_kind kind = {group.type, true, PARTS, 0, &group};
     const struct ss_group_event event = {0, 1, {.present = true, .i64 = -7}, {.present = true, .f64 = 1.5}};
-    const struct ss_member *member = ss_members[__builtin_ctz(SS_PART_PAIR) - SS_MEMBER_BIT];
-    void *state = ss_arena_alloc(&arena, member->size);
-    assert_true(member->add(state, &kind, &event, &arena));
-    member->encode(state, &kind, &bytes);
-    assert_int_equal(bytes.size, sizeof want);
-    assert_memory_equal(bytes.data, want, sizeof want);
-    ss_buffer_release(&bytes);
-    ss_arena_release(&arena);
+    assert_member_bytes(&kind, SS_PART_PAIR, &event, 1, want, sizeof want);
 }
 
 static void damage_is_found_and_failed_allocations_are_reported(void **unused)

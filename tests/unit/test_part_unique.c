@@ -118,12 +118,7 @@ static void a_value_that_stands_twice_is_damage(void **unused)
     const struct ss_group group = {.type = {.id = SS_STRING}, .unique_k = 2};
     const struct ss_group_kind kind = {group.type, true, PARTS, 0, &group};
     static const uint8_t twice[] = {0x02, 0x06, 0x03, 0x01, 'a', 0x01, 0x02, 0x01, 'a'};
-    struct ss_arena arena = {0};
-    const struct ss_member *member = ss_members[__builtin_ctz(SS_PART_UNIQUE_K) - SS_MEMBER_BIT];
-    struct ss_reader reader = {twice, twice + sizeof twice, false};
-    assert_true(member->merge_bytes(ss_arena_alloc(&arena, member->size), &kind, &reader, &arena));
-    assert_true(reader.failed);
-    ss_arena_release(&arena);
+    assert_member_refuses(&kind, SS_PART_UNIQUE_K, twice, sizeof twice);
 }
 
 static void damage_is_found_and_failed_allocations_are_reported(void **unused)
