@@ -12,37 +12,21 @@
 #include <string.h>
 
 #include "store/online_lmdb_internal.h"
+#include "tests/unit/online_harness.h"
 #include "tests/unit/samples.h"
-#include "tests/unit/store_fixture.h"
 
 #define HEADER     17 // of a row
 #define STATE_MOST 6000
 
-static struct ss_error error;
-static char directory[PATH_BYTES], path[PATH_BYTES];
-static struct ss_online *online;
-static const struct ss_online_options small_map = {.map_bytes = (size_t)1 << 30};
 static const struct ss_sha256 table = {{1, 2, 3}}, other = {{4, 5, 6}};
 
-static int set_up(void **state)
+static int set_up_tables(void **state)
 {
-    (void)state;
-    struct ss_online_txn *txn;
-    make_test_directory(directory);
-    snprintf(path, sizeof path, "%.400s/online", directory);
-    assert_ok(ss_online_open(path, true, &small_map, &online, &error));
-    assert_ok(ss_online_write(online, &txn, &error));
+    set_up(state);
+    struct ss_online_txn *txn = begin_write();
     assert_ok(ss_online_create_table(txn, &table, &error));
     assert_ok(ss_online_create_table(txn, &other, &error));
     assert_ok(ss_online_commit(txn, &error));
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    ss_online_close(online);
-    remove_test_directory(directory);
     return 0;
 }
 
@@ -169,9 +153,9 @@ static void a_walk_finds_every_row_that_is_there(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(rows_found_together_are_those_found_alone, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_writer_finds_the_rows_that_it_has_put, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_walk_finds_every_row_that_is_there, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(rows_found_together_are_those_found_alone, set_up_tables, tear_down),
+        cmocka_unit_test_setup_teardown(a_writer_finds_the_rows_that_it_has_put, set_up_tables, tear_down),
+        cmocka_unit_test_setup_teardown(a_walk_finds_every_row_that_is_there, set_up_tables, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
