@@ -1,13 +1,15 @@
 // Tokens: made, kept, found, revoked; what is damaged is never taken for open.
 
-#include <fcntl.h>
-#include <pthread.h>
+// clang-format off
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
-#include <stdio.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+// clang-format on
+#include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -15,46 +17,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "engine/base/time.h"
 #include "server/token_watch.h"
-#include "server/tokens.h"
 #include "tests/unit/allocation_sweep.h"
-#include "tests/unit/store_fixture.h"
+#include "tests/unit/token_harness.h"
 
-#define NOW_US (INT64_C(1767225600) * 1000000) // 2026-01-01
-
-static struct ss_error error;
 static struct ss_token_finder *finder;
-static char directory[PATH_BYTES], path[PATH_BYTES];
-
-static void write_file(const char *name, const char *text)
-{
-    char file_path[PATH_BYTES + 16];
-    snprintf(file_path, sizeof file_path, "%s/%s", directory, name);
-    FILE *file = fopen(file_path, "w");
-    assert_non_null(file);
-    fputs(text, file);
-    assert_int_equal(fclose(file), 0);
-}
-
-static int set_up(void **state)
-{
-    (void)state;
-    make_test_directory(directory);
-    snprintf(path, sizeof path, "%.480s/tokens", directory);
-    write_file("format", "selfsame store 1\n");
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    remove_test_directory(directory);
-    return 0;
-}
-
 static int make_finder(void **state)
 {
     (void)state;
@@ -67,24 +35,6 @@ static int drop_finder(void **state)
     (void)state;
     ss_token_finder_destroy(finder);
     return 0;
-}
-
-static enum ss_status create_until(const char *name, const char *rights_text, int64_t expires_us,
-                                   char text[SS_TOKEN_TEXT_SIZE])
-{
-    static char copy[256];
-    struct ss_token_right rights[8];
-    size_t count = 0;
-    snprintf(copy, sizeof copy, "%s", rights_text);
-    for (char *rest = copy, *word; (word = strsep(&rest, " "));)
-        assert_ok(ss_token_right_parse(word, &rights[count++], &error));
-    const struct ss_token_request request = {name, rights, count, NOW_US, expires_us, NULL, NULL};
-    return ss_token_create(directory, &request, text, &error);
-}
-
-static enum ss_status create(const char *name, const char *rights, char text[SS_TOKEN_TEXT_SIZE])
-{
-    return create_until(name, rights, SS_TOKEN_NEVER, text);
 }
 
 static struct ss_tokens *load(void)
@@ -598,157 +548,6 @@ static void every_allocation_may_fail(void **state)
     ss_tokens_release(tokens);
 }
 
-// ---- A running server
-
-static struct ss_token_watch *watch_file(struct ss_token_reader **reader)
-{
-    struct ss_token_watch *watch = NULL;
-    assert_ok(ss_token_watch_create(path, &watch, &error));
-    assert_ok(ss_token_reader_create(watch, reader, &error));
-    return watch;
-}
-
-static enum ss_token_verdict read_with(struct ss_token_reader *reader, const char *text)
-{
-    const struct ss_token *token;
-    return ss_token_reader_find(reader, ss_bytes_of(text), NOW_US, &token);
-}
-
-static void a_running_server_sees_changes_within_a_second_and_not_more_often(void **state)
-{
-    (void)state;
-    char a[SS_TOKEN_TEXT_SIZE], b[SS_TOKEN_TEXT_SIZE];
-    struct ss_token_reader *reader = NULL;
-    bool changed;
-    struct ss_token_watch *watch = watch_file(&reader);
-    assert_false(ss_token_watch_exist(watch));
-    assert_ok(ss_token_watch_look(watch, NOW_US, false, &changed, &error));
-    assert_false(changed);
-    assert_ok(create("a", "admin", a));
-    assert_ok(ss_token_watch_look(watch, NOW_US + SS_SECOND_US - 1, false, &changed, &error));
-    assert_false(changed);
-    const uint64_t generation = ss_token_watch_generation(watch);
-    assert_ok(ss_token_watch_look(watch, NOW_US + SS_SECOND_US, false, &changed, &error));
-    assert_true(changed);
-    assert_true(ss_token_watch_exist(watch));
-    assert_int_equal(ss_token_watch_generation(watch), generation + 1);
-    assert_int_equal(read_with(reader, a), SS_TOKEN_VALID);
-    assert_ok(create("b", "admin", b));
-    assert_ok(ss_token_revoke(directory, "a", &error));
-    assert_int_equal(read_with(reader, a), SS_TOKEN_VALID);
-    assert_ok(ss_token_watch_look(watch, NOW_US + 2 * SS_SECOND_US, false, &changed, &error));
-    assert_int_equal(read_with(reader, a), SS_TOKEN_UNKNOWN);
-    assert_int_equal(read_with(reader, b), SS_TOKEN_VALID);
-    assert_ok(ss_token_watch_look(watch, NOW_US + 2 * SS_SECOND_US, true, &changed, &error)); // SIGHUP
-    assert_true(changed);
-    ss_token_reader_destroy(reader);
-    ss_token_watch_destroy(watch);
-}
-
-static void a_file_that_breaks_under_a_running_server_is_told_once_and_changes_nothing(void **state)
-{
-    (void)state;
-    char text[SS_TOKEN_TEXT_SIZE];
-    struct ss_token_reader *reader = NULL;
-    bool changed;
-    assert_ok(create("a", "admin", text));
-    struct ss_token_watch *watch = watch_file(&reader);
-    write_file("tokens", "broken\n");
-    assert_status(SS_DAMAGED, ss_token_watch_look(watch, NOW_US, false, &changed, &error));
-    assert_false(changed);
-    assert_int_equal(read_with(reader, text), SS_TOKEN_VALID);
-    assert_ok(ss_token_watch_look(watch, NOW_US + SS_SECOND_US, false, &changed, &error));
-    assert_int_equal(read_with(reader, text), SS_TOKEN_VALID);
-    assert_status(SS_DAMAGED, ss_token_watch_look(watch, NOW_US, true, &changed, &error));
-    ss_token_reader_destroy(reader);
-    ss_token_watch_destroy(watch);
-}
-
-static void a_revocation_that_could_not_be_read_at_once_is_read_a_second_later(void **state)
-{
-    (void)state;
-    char text[SS_TOKEN_TEXT_SIZE];
-    struct ss_token_reader *reader = NULL;
-    bool changed;
-    assert_ok(create("a", "admin", text));
-    struct ss_token_watch *watch = watch_file(&reader);
-    assert_ok(ss_token_revoke(directory, "a", &error));
-    ss_fail_allocation_at(1);
-    const enum ss_status status = ss_token_watch_look(watch, NOW_US, false, &changed, &error);
-    ss_fail_allocation_at(0);
-    assert_int_equal(status, SS_OUT_OF_MEMORY);
-    assert_int_equal(read_with(reader, text), SS_TOKEN_VALID);
-    assert_ok(ss_token_watch_look(watch, NOW_US + SS_SECOND_US, false, &changed, &error));
-    assert_true(changed);
-    assert_int_equal(read_with(reader, text), SS_TOKEN_UNKNOWN);
-    ss_token_reader_destroy(reader);
-    ss_token_watch_destroy(watch);
-}
-
-static void a_file_that_goes_away_under_a_running_server_closes_it(void **state)
-{
-    (void)state;
-    char text[SS_TOKEN_TEXT_SIZE];
-    struct ss_token_reader *reader = NULL;
-    bool changed;
-    assert_ok(create("a", "admin", text));
-    struct ss_token_watch *watch = watch_file(&reader);
-    assert_int_equal(unlink(path), 0);
-    assert_ok(ss_token_watch_look(watch, NOW_US, false, &changed, &error));
-    assert_true(changed);
-    assert_true(ss_token_watch_exist(watch));
-    assert_int_equal(read_with(reader, text), SS_TOKEN_UNKNOWN);
-    ss_token_reader_destroy(reader);
-    ss_token_watch_destroy(watch);
-}
-
-struct crowd {
-    struct ss_token_watch *watch;
-    char text[SS_TOKEN_TEXT_SIZE];
-    _Atomic bool stop;
-};
-
-static void *look_up_all_the_time(void *argument)
-{
-    struct crowd *crowd = argument;
-    struct ss_token_reader *reader = NULL;
-    if (ss_token_reader_create(crowd->watch, &reader, NULL) != SS_OK) return crowd;
-    void *failed = NULL;
-    for (int64_t now_us = NOW_US; !crowd->stop; now_us += SS_SECOND_US) {
-        const struct ss_token *token;
-        (void)ss_token_watch_look(crowd->watch, now_us, false, NULL, NULL);
-        if (ss_token_reader_find(reader, ss_bytes_of(crowd->text), NOW_US, &token) != SS_TOKEN_VALID ||
-            strcmp(token->name, "a") != 0)
-            failed = crowd;
-    }
-    ss_token_reader_destroy(reader);
-    return failed;
-}
-
-static void threads_look_up_while_the_file_changes(void **state)
-{
-    (void)state;
-    static struct crowd crowd;
-    char other[SS_TOKEN_TEXT_SIZE];
-    pthread_t threads[4];
-    assert_ok(create("a", "admin", crowd.text));
-    assert_ok(ss_token_watch_create(path, &crowd.watch, &error));
-    crowd.stop = false;
-    for (size_t i = 0; i < 4; i++)
-        assert_int_equal(pthread_create(&threads[i], NULL, look_up_all_the_time, &crowd), 0);
-    for (int i = 0; i < 30; i++) {
-        assert_ok(create("b", "read:x", other));
-        assert_ok(ss_token_revoke(directory, "b", &error));
-    }
-    crowd.stop = true;
-    for (size_t i = 0; i < 4; i++) {
-        void *failed;
-        assert_int_equal(pthread_join(threads[i], &failed), 0);
-        assert_null(failed);
-    }
-    ss_token_watch_destroy(crowd.watch);
-}
-
 static void a_look_up_costs_less_than_a_microsecond_or_two(void **state)
 {
     (void)state;
@@ -795,11 +594,6 @@ int main(void)
         TEST(what_a_killed_command_left_is_no_obstacle),
         TEST(commands_at_once_lose_nothing),
         TEST(every_allocation_may_fail),
-        TEST(a_running_server_sees_changes_within_a_second_and_not_more_often),
-        TEST(a_file_that_breaks_under_a_running_server_is_told_once_and_changes_nothing),
-        TEST(a_revocation_that_could_not_be_read_at_once_is_read_a_second_later),
-        TEST(a_file_that_goes_away_under_a_running_server_closes_it),
-        TEST(threads_look_up_while_the_file_changes),
         TEST(a_look_up_costs_less_than_a_microsecond_or_two),
     };
     return cmocka_run_group_tests(tests, make_finder, drop_finder);
