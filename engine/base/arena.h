@@ -29,6 +29,10 @@ void *ss_arena_alloc(struct ss_arena *arena, size_t size_bytes);
 // count * size_bytes with an overflow check.
 void *ss_arena_array(struct ss_arena *arena, size_t count, size_t size_bytes);
 
+// The same, not zeroed: for what is written as a whole.
+void *ss_arena_raw(struct ss_arena *arena, size_t size_bytes);
+void *ss_arena_raw_array(struct ss_arena *arena, size_t count, size_t size_bytes);
+
 // A copy of size_bytes bytes (plus a final NUL that is not counted); NULL like ss_arena_alloc.
 void *ss_arena_copy(struct ss_arena *arena, const void *data, size_t size_bytes);
 
