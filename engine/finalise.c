@@ -24,10 +24,8 @@ _Static_assert(sizeof(mp_limb_t) == 8 && GMP_NAIL_BITS == 0, "limbs of GMP are o
 __extension__ typedef unsigned __int128 uint128;
 __extension__ typedef signed __int128 int128;
 
-#define FACTORS       4   // n, n - 1, 10^s, 10^s
-#define QUOTIENT_BITS 62  // of the dividend more than of the divisor: the quotient has 62 or 63
-#define RADICAND_BITS 125 // likewise; one less where that makes the exponent even
-#define HEAD_LIMBS    3
+#define FACTORS    4 // n, n - 1, 10^s, 10^s
+#define HEAD_LIMBS 3
 // n S2 - S1^2: twice the widest window, and once more for windows that lie apart in a damaged state.
 #define WIDE_LIMBS (4 * SS_EXACT_MAX_LIMBS)
 
@@ -49,44 +47,33 @@ struct divisor {
     uint32_t count;
 };
 
-static inline int bits_of(const uint64_t *limbs, size_t count)
-{
-    return (int)(64 * count) - __builtin_clzll(limbs[count - 1]);
-}
-
-static inline bool any_bit_below(const struct natural *number, int end)
-{
-    for (int i = 0; i < end / 64; i++)
-        if (number->limbs[i]) return true;
-    return end % 64 && number->limbs[end / 64] << (64 - end % 64) != 0;
-}
-
 static inline uint64_t limb_at(const struct natural *number, int at)
 {
     return at >= 0 && at < (int)number->count ? number->limbs[at] : 0;
 }
 
-// `count` limbs from bit `drop`, which may lie before or behind the number.
-static inline void cut(const struct natural *number, int drop, uint64_t *limbs, int count)
+static inline bool any_limb_below(const struct natural *number, int end)
 {
-    const int at = drop >> 6;
-    const unsigned shift = (unsigned)drop & 63;
-    uint64_t low = limb_at(number, at);
-    for (int i = 0; i < count; i++) {
-        const uint64_t high = limb_at(number, at + i + 1);
-        limbs[i] = low >> shift | (high << 1) << (63 - shift);
-        low = high;
-    }
+    for (int i = 0; i < end; i++)
+        if (number->limbs[i]) return true;
+    return false;
 }
 
-// The highest `bits` bits of a number that is not 0, as `count` limbs.
-static inline struct head head_of(const struct natural *number, int bits, int count)
+// A number that is not 0, moved so that its highest bit is that of `count` limbs. *exponent: of their unit;
+// *sticky: are any bits below them?
+static inline void take_highest(const struct natural *number, uint64_t *limbs, int count, int *exponent,
+                                bool *sticky)
 {
-    const int drop = bits_of(number->limbs, number->count) - bits;
-    struct head head = {.exponent = 64 * number->low + drop,
-                        .sticky = drop > 0 && any_bit_below(number, drop)};
-    cut(number, drop, head.limbs, count);
-    return head;
+    const int below = (int)number->count - count - 1; // where the limb before the lowest of them stands
+    uint64_t high = number->limbs[number->count - 1];
+    const unsigned lead = (unsigned)__builtin_clzll(high);
+    for (int i = count; i-- > 0;) {
+        const uint64_t low = limb_at(number, below + i);
+        limbs[i] = high << lead | (low >> 1) >> (63 - lead);
+        high = low;
+    }
+    *exponent = 64 * (number->low + below + 1) - (int)lead;
+    *sticky = high << lead != 0 || any_limb_below(number, below);
 }
 
 // high < divisor, so the quotient is a limb: what a processor does in one instruction, and C has no word for.
@@ -109,10 +96,7 @@ static struct natural divide_by_first(const struct natural *number, const struct
                                       uint64_t limbs[HEAD_LIMBS + FACTORS], int *exponent, bool *sticky)
 {
     int count = HEAD_LIMBS - 1 + (int)divisor->count;
-    const int drop = bits_of(number->limbs, number->count) - 64 * count;
-    cut(number, drop, limbs, count);
-    *exponent = 64 * number->low + drop;
-    *sticky = drop > 0 && any_bit_below(number, drop);
+    take_highest(number, limbs, count, exponent, sticky);
     for (uint32_t f = 0; f + 1 < divisor->count; f++) {
         uint64_t rest = 0;
         for (int i = count; i-- > 0;) limbs[i] = divide_limb(rest, limbs[i], divisor->factors[f], &rest);
@@ -122,24 +106,31 @@ static struct natural divide_by_first(const struct natural *number, const struct
     return (struct natural){limbs, (size_t)count, 0};
 }
 
-// number / divisor. The dividend has `more` bits more than the last factor; one less where its exponent has
-// to be even and is not. So its highest limb is less than the factor.
-static inline struct head divide(const struct natural *number, const struct divisor *divisor, int more,
+// number / divisor, to `count` limbs. The last factor is moved until its highest bit is set and the dividend, of
+// a limb more, until its highest ones are not: so no limb of the quotient overflows. `even`: the exponent is
+// made even, and two highest bits of the quotient stay free.
+static inline struct head divide(const struct natural *number, const struct divisor *divisor, int count,
                                  bool even)
 {
     const uint64_t last = divisor->factors[divisor->count - 1];
-    const int highest = more > 64 ? 2 : 1;
-    uint64_t limbs[HEAD_LIMBS + FACTORS], rest;
+    const unsigned lead = (unsigned)__builtin_clzll(last);
+    uint64_t limbs[HEAD_LIMBS + FACTORS];
     struct natural dividend = *number;
-    int exponent = 0, bits = more + bits_of(&last, 1);
-    bool sticky = false;
-    if (divisor->count > 1) dividend = divide_by_first(number, divisor, limbs, &exponent, &sticky);
-    if (even && ((exponent + bits_of(dividend.limbs, dividend.count) - bits) & 1)) bits--;
-    struct head head = head_of(&dividend, bits, highest + 1);
-    rest = head.limbs[highest];
-    for (int i = highest; i-- > 0;) head.limbs[i] = divide_limb(rest, head.limbs[i], last, &rest);
-    head.exponent += exponent;
-    head.sticky = head.sticky || sticky || rest;
+    struct head head;
+    int first_exponent = 0;
+    bool first_sticky = false;
+    if (divisor->count > 1) dividend = divide_by_first(number, divisor, limbs, &first_exponent, &first_sticky);
+    take_highest(&dividend, head.limbs, count + 1, &head.exponent, &head.sticky);
+    head.exponent += first_exponent + (int)lead;
+    const unsigned down = even ? 2 + ((unsigned)head.exponent & 1) : 1;
+    head.exponent += (int)down;
+    uint64_t high = head.limbs[count], rest = high >> down;
+    for (int i = count; i-- > 0;) {
+        const uint64_t low = head.limbs[i], limb = high << (64 - down) | low >> down;
+        head.limbs[i] = divide_limb(rest, limb, last << lead, &rest);
+        high = low;
+    }
+    head.sticky = head.sticky || first_sticky || high << (64 - down) != 0 || rest;
     return head;
 }
 
@@ -222,7 +213,8 @@ bool ss_finalise_double(const struct ss_exact *sum, double *value)
     const struct natural natural = magnitude_of(sum, room);
     *value = 0;
     if (natural.count == 0) return true;
-    const struct head head = head_of(&natural, 64, 1);
+    struct head head;
+    take_highest(&natural, head.limbs, 1, &head.exponent, &head.sticky);
     return round_head(&head, is_negative(sum), value);
 }
 
@@ -244,7 +236,7 @@ bool ss_finalise_mean(const struct ss_exact *sum, uint64_t n, unsigned scale, do
     *value = 0;
     if (natural.count == 0) return true;
     if (scale) multiply(&divisor, (uint64_t)ss_power_of_ten(scale));
-    const struct head quotient = divide(&natural, &divisor, QUOTIENT_BITS, false);
+    const struct head quotient = divide(&natural, &divisor, 1, false);
     return round_head(&quotient, is_negative(sum), value);
 }
 
@@ -327,7 +319,7 @@ bool ss_finalise_variance(const struct ss_exact *sum, const struct ss_exact *squ
     make_spread(&spread, sum, squares, n);
     if (spread.number.count == 0) return true;
     const struct divisor divisor = variance_divisor(n, population, scale);
-    const struct head quotient = divide(&spread.number, &divisor, QUOTIENT_BITS, false);
+    const struct head quotient = divide(&spread.number, &divisor, 1, false);
     return round_head(&quotient, false, value);
 }
 
@@ -340,7 +332,7 @@ bool ss_finalise_stddev(const struct ss_exact *sum, const struct ss_exact *squar
     make_spread(&spread, sum, squares, n);
     if (spread.number.count == 0) return true;
     const struct divisor divisor = variance_divisor(n, population, scale);
-    const struct head radicand = divide(&spread.number, &divisor, RADICAND_BITS, true);
+    const struct head radicand = divide(&spread.number, &divisor, 2, true);
     const struct head root = root_of(&radicand);
     return round_head(&root, false, value);
 }

@@ -98,7 +98,7 @@ static bool make_levels(const int64_t *keys, uint32_t count, struct ss_arena *ar
     const struct ss_series_bounds *below = NULL;
     for (int level = 0; count >= LEVEL_LEAST && level < SS_SUMS_LEVELS; level++) {
         const uint32_t blocks = count / SS_SUMS_FANOUT;
-        struct ss_series_bounds *made = ss_arena_array(arena, blocks, sizeof *made);
+        struct ss_series_bounds *made = ss_arena_raw_array(arena, blocks, sizeof *made);
         if (!made) return false;
         for (uint32_t i = 0; i < blocks * SS_SUMS_FANOUT; i++) {
             struct ss_series_bounds *block = &made[i / SS_SUMS_FANOUT];
@@ -121,8 +121,8 @@ static bool make_sums(const struct ss_series *series, int group, struct ss_arena
     const uint8_t *marks = series->marks[group];
     const size_t length = (size_t)series->length;
     if (is_double && !find_exponent(series, words, marks, &sums->exponent)) return true;
-    struct ss_series_sum *before = ss_arena_array(arena, length + 1, sizeof *before), sum = {0};
-    int64_t *keys = ss_arena_array(arena, length + 1, sizeof *keys);
+    struct ss_series_sum *before = ss_arena_raw_array(arena, length + 1, sizeof *before), sum = {0};
+    int64_t *keys = ss_arena_raw_array(arena, length + 1, sizeof *keys);
     if (!before || !keys) return false;
     for (size_t row = 0; row < length; row++) {
         before[row] = sum;
@@ -139,8 +139,8 @@ static bool make_sums(const struct ss_series *series, int group, struct ss_arena
 static bool make_known(struct ss_series *series)
 {
     const size_t length = (size_t)series->length;
-    series->known_by_us = ss_arena_array(&series->trees, length, sizeof *series->known_by_us);
-    series->seq_by = ss_arena_array(&series->trees, length, sizeof *series->seq_by);
+    series->known_by_us = ss_arena_raw_array(&series->trees, length, sizeof *series->known_by_us);
+    series->seq_by = ss_arena_raw_array(&series->trees, length, sizeof *series->seq_by);
     if (!series->known_by_us || !series->seq_by) return false;
     for (int l = 0; l < SS_SERIES_LANES; l++) {
         int64_t known_us = INT64_MIN;

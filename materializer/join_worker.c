@@ -197,6 +197,22 @@ enum ss_status ss_join_read(struct ss_join *join, const struct ss_view_group *gr
 
 // ---- Evaluating
 
+// Keeps what the service reads of the view.
+static bool keep_features(struct ss_join *join, struct ss_join_worker *worker, int v,
+                          const struct ss_column *features, uint8_t *const *marks)
+{
+    const struct ss_service *service = join->service;
+    struct ss_kept_column *columns = ss_arena_array(&worker->batch, service->read_count + 1, sizeof *columns);
+    size_t count = 0;
+    if (!columns) return false;
+    for (size_t r = 0; r < service->read_count; r++) {
+        const int feature = service->reads[r].feature;
+        if (service->reads[r].view == v)
+            columns[count++] = (struct ss_kept_column){r, &features[feature], marks[feature]};
+    }
+    return ss_kept_cells_put(&join->kept, columns, count, worker->rows, worker->pending, &worker->texts);
+}
+
 static enum ss_status evaluate_view(struct ss_join *join, struct ss_join_worker *worker, int v,
                                     struct ss_error *error)
 {
@@ -209,15 +225,9 @@ static enum ss_status evaluate_view(struct ss_join *join, struct ss_join_worker 
         return ss_fail_memory(error, "the rows of a training table");
     SS_TRY(
         ss_readings_evaluate(&worker->views[v].readings, keys, &t, &worker->batch, &features, &marks, error));
-    for (size_t r = 0; r < service->read_count; r++) {
-        const int feature = service->reads[r].feature;
-        if (service->reads[r].view != v) continue;
-        features[feature].length = worker->pending;
-        if (!ss_kept_cells_put(&join->kept, r, worker->rows, &features[feature], marks[feature],
-                               &worker->texts))
-            return ss_fail_memory(error, "a training table");
-    }
-    return SS_OK;
+    return keep_features(join, worker, v, features, marks)
+               ? SS_OK
+               : ss_fail_memory(error, "the rows of a training table");
 }
 
 enum ss_status ss_join_flush(struct ss_join *join, const struct ss_view_group *group,

@@ -8,6 +8,8 @@
 #define PRESENT     0x80 // among the marks: the value is there
 #define SHORT_TEXT  0x40 // and is a text of up to SHORT_BYTES, then its size
 #define SHORT_BYTES 7
+#define STRIP_ROWS  64 // so that what is written of them stays in the nearest cache
+#define LINE_BYTES  64
 
 bool ss_kept_cells_init(struct ss_kept_cells *kept, size_t column_count, int32_t rows)
 {
@@ -15,6 +17,8 @@ bool ss_kept_cells_init(struct ss_kept_cells *kept, size_t column_count, int32_t
     *kept = (struct ss_kept_cells){.column_count = column_count, .row_capacity = rows};
     kept->values = malloc(cells * sizeof *kept->values);
     kept->marks = calloc(cells, sizeof *kept->marks);
+    ss_memory_is_large(kept->values, cells * sizeof *kept->values);
+    ss_memory_is_large(kept->marks, cells * sizeof *kept->marks);
     if (kept->values && kept->marks) return true;
     ss_kept_cells_release(kept);
     return false;
@@ -54,15 +58,28 @@ static struct ss_bytes kept_text(const uint64_t *value, uint8_t mark)
     return text;
 }
 
-bool ss_kept_cells_put(struct ss_kept_cells *kept, size_t column, const int32_t *rows,
-                       const struct ss_column *values, const uint8_t *marks, struct ss_arena *arena)
+// The rows lie here and there: all of each is on its way before the first of it is written.
+static void fetch_rows(const struct ss_kept_cells *kept, const int32_t *rows, int32_t count)
 {
+    const size_t width = kept->column_count, value_bytes = width * sizeof *kept->values;
+    for (int32_t i = 0; i < count; i++) {
+        const char *values = (const char *)(kept->values + (size_t)rows[i] * width);
+        __builtin_prefetch(kept->marks + (size_t)rows[i] * width, 1);
+        for (size_t at = 0; at < value_bytes; at += LINE_BYTES) __builtin_prefetch(values + at, 1);
+    }
+}
+
+// Cells [first, end) of a column.
+static bool put_cells(struct ss_kept_cells *kept, const struct ss_kept_column *column, const int32_t *rows,
+                      int32_t first, int32_t end, struct ss_arena *arena)
+{
+    const struct ss_column *values = column->values;
     const size_t width = kept->column_count;
     const bool is_text = ss_type_is_text(values->type), is_bool = values->type.id == SS_BOOL;
-    for (int32_t i = 0; i < values->length; i++) {
-        const size_t cell = (size_t)rows[i] * width + column;
+    for (int32_t i = first; i < end; i++) {
+        const size_t cell = (size_t)rows[i] * width + column->place;
         const bool present = ss_bit_get(values->validity, i);
-        kept->marks[cell] = (uint8_t)(marks[i] | (present ? PRESENT : 0));
+        kept->marks[cell] = (uint8_t)(column->marks[i] | (present ? PRESENT : 0));
         if (is_text) {
             if (present &&
                 !keep_text(ss_column_get(values, i).text, arena, &kept->values[cell], &kept->marks[cell]))
@@ -70,6 +87,18 @@ bool ss_kept_cells_put(struct ss_kept_cells *kept, size_t column, const int32_t 
         } else {
             kept->values[cell] = is_bool ? ss_bit_get(values->bits, i) : (uint64_t)values->i64[i];
         }
+    }
+    return true;
+}
+
+bool ss_kept_cells_put(struct ss_kept_cells *kept, const struct ss_kept_column *columns, size_t column_count,
+                       const int32_t *rows, int32_t count, struct ss_arena *arena)
+{
+    for (int32_t first = 0; first < count; first += STRIP_ROWS) {
+        const int32_t end = count - first < STRIP_ROWS ? count : first + STRIP_ROWS;
+        fetch_rows(kept, rows + first, end - first);
+        for (size_t c = 0; c < column_count; c++)
+            if (!put_cells(kept, &columns[c], rows, first, end, arena)) return false;
     }
     return true;
 }

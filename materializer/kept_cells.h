@@ -17,10 +17,16 @@ bool ss_kept_cells_init(struct ss_kept_cells *kept, size_t column_count,
                         int32_t rows); // false: out of memory
 void ss_kept_cells_release(struct ss_kept_cells *kept);
 
-// Keeps a column of cells: values->length of them, the i-th in row rows[i], with its marks. Text is copied
-// into the arena. Different columns and rows may be kept by several threads at once. False: out of memory.
-bool ss_kept_cells_put(struct ss_kept_cells *kept, size_t column, const int32_t *rows,
-                       const struct ss_column *values, const uint8_t *marks, struct ss_arena *arena);
+struct ss_kept_column { // what is kept in a column of some rows
+    size_t place;
+    const struct ss_column *values;
+    const uint8_t *marks;
+};
+
+// Keeps cells of some columns: the i-th of each in row rows[i], with its marks. Text is copied into the arena.
+// Different columns and rows may be kept by several threads at once. False: out of memory.
+bool ss_kept_cells_put(struct ss_kept_cells *kept, const struct ss_kept_column *columns, size_t column_count,
+                       const int32_t *rows, int32_t count, struct ss_arena *arena);
 // The cells of the column in rows [first, first + length), made in the arena.
 bool ss_kept_cells_get(const struct ss_kept_cells *kept, size_t column, struct ss_type type, int32_t first,
                        int32_t length, struct ss_arena *arena, struct ss_column *values, uint8_t **marks);

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #define SPINE_BLOCK_ROWS (8 * SS_BATCH_ROWS) // a multiple of 8: blocks share no byte of a bitmap
+#define TEXT_BYTES       16                  // of a cell, to begin with
 
 // ---- Reading
 
@@ -570,7 +571,9 @@ static bool init_block(const struct reading *reading, struct block *block, int64
         const int32_t rows = (int32_t)(end - first);
         if (!whole) continue;
         if (ss_type_is_text(whole->type)) {
-            if (!ss_column_init(column, whole->type, rows, &block->arena)) return false;
+            if (!ss_column_init(column, whole->type, rows, &block->arena) ||
+                !ss_column_reserve(column, (size_t)rows * TEXT_BYTES, &block->arena))
+                return false;
             continue;
         }
         *column = (struct ss_column){
@@ -616,7 +619,7 @@ static bool join_text(const struct reading *reading, size_t wanted, size_t block
         size += (size_t)part->offsets[part->length];
     }
     if (size > INT32_MAX) return false;
-    whole->data = ss_arena_alloc(&reading->rows->arena, size + 1);
+    whole->data = ss_arena_raw(&reading->rows->arena, size + 1);
     if (!whole->data) return false;
     whole->data_capacity = (int32_t)size;
     for (size_t b = 0; b < block_count; b++) {
@@ -657,7 +660,7 @@ static enum ss_status make_typed(struct reading *reading, struct ss_pool *pool, 
     struct ss_spine_rows *rows = reading->rows;
     const size_t length = (size_t)rows->spine.length,
                  count = (length + SPINE_BLOCK_ROWS - 1) / SPINE_BLOCK_ROWS;
-    reading->t_us = ss_arena_array(&rows->arena, length + 1, sizeof *reading->t_us);
+    reading->t_us = ss_arena_raw_array(&rows->arena, length + 1, sizeof *reading->t_us);
     reading->blocks = calloc(count + 1, sizeof *reading->blocks);
     enum ss_status status = reading->t_us && reading->blocks
                                 ? ss_pool_run(pool, count, type_block, reading, error)

@@ -5,16 +5,26 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #define ALIGNMENT   16
 #define BLOCK_LEAST 4096
 #define BLOCK_MOST  (1u << 20) // beyond it blocks no longer double
+#define PAGE_BYTES  4096u
+#define LARGE_BYTES (4u << 20) // from here on large pages are worth asking for
 
 struct ss_arena_block {
     struct ss_arena_block *next;
     size_t capacity, used;
     _Alignas(ALIGNMENT) unsigned char bytes[];
 };
+
+void ss_memory_is_large(void *memory, size_t size_bytes)
+{
+    const size_t before = (PAGE_BYTES - (uintptr_t)memory % PAGE_BYTES) % PAGE_BYTES;
+    if (!memory || size_bytes < LARGE_BYTES) return;
+    madvise((char *)memory + before, size_bytes - before, MADV_HUGEPAGE); // a hint
+}
 
 void ss_arena_init(struct ss_arena *arena, size_t limit_bytes)
 {
@@ -26,8 +36,6 @@ void ss_arena_init_within(struct ss_arena *arena, struct ss_arena *parent)
     *arena = (struct ss_arena){.parent = parent};
 }
 
-static void *take(struct ss_arena *arena, size_t size_bytes);
-
 static struct ss_arena_block *add_block(struct ss_arena *arena, size_t size_bytes)
 {
     size_t capacity = arena->block ? arena->block->capacity : BLOCK_LEAST / 2;
@@ -35,8 +43,9 @@ static struct ss_arena_block *add_block(struct ss_arena *arena, size_t size_byte
     if (capacity < size_bytes) capacity = size_bytes;
     if (capacity > SIZE_MAX - sizeof(struct ss_arena_block)) return NULL;
     struct ss_arena_block *block =
-        arena->parent ? take(arena->parent, sizeof *block + capacity) : malloc(sizeof *block + capacity);
+        arena->parent ? ss_arena_raw(arena->parent, sizeof *block + capacity) : malloc(sizeof *block + capacity);
     if (!block) return NULL;
+    if (!arena->parent) ss_memory_is_large(block, sizeof *block + capacity);
     *block = (struct ss_arena_block){.next = arena->block, .capacity = capacity};
     arena->block = block;
     return block;
@@ -47,8 +56,7 @@ static size_t aligned(size_t size_bytes)
     return size_bytes ? (size_bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT : ALIGNMENT;
 }
 
-// Not zeroed.
-static void *take(struct ss_arena *arena, size_t size_bytes)
+void *ss_arena_raw(struct ss_arena *arena, size_t size_bytes)
 {
     if (size_bytes > SIZE_MAX - ALIGNMENT) return NULL;
     const size_t size = aligned(size_bytes);
@@ -65,8 +73,14 @@ static void *take(struct ss_arena *arena, size_t size_bytes)
 
 void *ss_arena_alloc(struct ss_arena *arena, size_t size_bytes)
 {
-    void *memory = take(arena, size_bytes);
+    void *memory = ss_arena_raw(arena, size_bytes);
     return memory ? memset(memory, 0, aligned(size_bytes)) : NULL;
+}
+
+void *ss_arena_raw_array(struct ss_arena *arena, size_t count, size_t size_bytes)
+{
+    size_t size;
+    return __builtin_mul_overflow(count, size_bytes, &size) ? NULL : ss_arena_raw(arena, size);
 }
 
 void *ss_arena_array(struct ss_arena *arena, size_t count, size_t size_bytes)
@@ -78,8 +92,10 @@ void *ss_arena_array(struct ss_arena *arena, size_t count, size_t size_bytes)
 void *ss_arena_copy(struct ss_arena *arena, const void *data, size_t size_bytes)
 {
     if (size_bytes == SIZE_MAX) return NULL;
-    unsigned char *copy = ss_arena_alloc(arena, size_bytes + 1);
-    if (copy && size_bytes) memcpy(copy, data, size_bytes);
+    unsigned char *copy = ss_arena_raw(arena, size_bytes + 1);
+    if (!copy) return NULL;
+    if (size_bytes) memcpy(copy, data, size_bytes);
+    copy[size_bytes] = 0;
     return copy;
 }
 

@@ -124,7 +124,7 @@ bool ss_column_reserve(struct ss_column *column, size_t data_size, struct ss_are
     if (!ss_type_is_text(column->type) || data_size <= (size_t)column->data_capacity) return true;
     if (data_size > INT32_MAX) return false;
     const size_t used = (size_t)column->offsets[column->length];
-    char *data = ss_arena_alloc(arena, data_size);
+    char *data = ss_arena_raw(arena, data_size);
     if (!data) return false;
     if (used) memcpy(data, column->data, used);
     column->data = data;
