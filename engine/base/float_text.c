@@ -79,7 +79,11 @@ static void make_table(void)
 static uint128 power_of_ten(int e)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, make_table);
+    static bool is_made; // what a number asks, without a call
+    if (!__atomic_load_n(&is_made, __ATOMIC_ACQUIRE)) {
+        pthread_once(&once, make_table);
+        __atomic_store_n(&is_made, true, __ATOMIC_RELEASE);
+    }
     return table[e - LEAST_POWER];
 }
 
@@ -118,13 +122,12 @@ static uint64_t schubfach(uint64_t fraction, int exponent, int *exponent10)
     const uint64_t middle = scaled(power, 4 * c << shift);
     const uint64_t high = scaled(power, (4 * c + 2) << shift) - out;
     const uint64_t s = middle / 4, tens = s / 10;
-    *exponent10 = k + 1;
     const bool ten_below = low <= 40 * tens, ten_above = 40 * tens + 40 <= high;
-    if (s >= 10 && ten_below != ten_above) return tens + ten_above;
-    *exponent10 = k;
     const bool below = low <= 4 * s, above = 4 * s + 4 <= high;
-    if (below != above) return s + above;
-    return s + (middle > 4 * s + 2 || (middle == 4 * s + 2 && s % 2 == 1));
+    const bool is_nearer = middle % 4 + s % 2 > 2; // the one above is, or as near and even
+    const bool is_short = (s >= 10) & (ten_below != ten_above);
+    *exponent10 = k + is_short;
+    return is_short ? tens + ten_above : s + (below != above ? above : is_nearer);
 }
 
 // ---- Short decimals
@@ -135,10 +138,10 @@ static uint64_t schubfach(uint64_t fraction, int exponent, int *exponent10)
 static inline bool is_quotient(double x, double unit, uint64_t *m)
 {
     const double product = x * unit;
-    *m = (uint64_t)(product + 0.5);
+    *m = (uint64_t)(int64_t)(product + 0.5);
     // Both roundings, of a quotient and of its product, change it by no more than a 2^53rd.
-    if (fabs(product - (double)*m) > product * 0x1p-50) return false;
-    return (double)*m / unit == x;
+    if (fabs(product - (double)(int64_t)*m) > product * 0x1p-50) return false;
+    return (double)(int64_t)*m / unit == x;
 }
 
 static bool short_decimal(double x, uint64_t *digits, int *exponent10)
@@ -147,8 +150,11 @@ static bool short_decimal(double x, uint64_t *digits, int *exponent10)
     if (!(x < 1e15)) return false;
     if (x < 1e13 && is_quotient(x, 1e2, &m))
         *exponent10 = -2;
-    else if (x < 1e9 && is_quotient(x, 1e6, &m))
-        *exponent10 = -6;
+    else if (x < 1e9) // then it has three places only where it has six
+        if (is_quotient(x, 1e6, &m))
+            *exponent10 = -6;
+        else
+            return false;
     else if (x < 1e12 ? is_quotient(x, 1e3, &m) : is_quotient(x, 1, &m))
         *exponent10 = x < 1e12 ? -3 : 0;
     else

@@ -367,10 +367,10 @@ static size_t lay_out_short(uint64_t digits, unsigned count, unsigned point, cha
         put_eight(text, (start & before) | dot | (start & ~before) << 8);
         return size;
     }
-    const uint64_t all = digits * (uint64_t)powers[17 - count], unit = UINT64_C(10000000000000000);
-    const uint64_t first = '0' + all / unit, rest = all % unit;
-    const uint64_t second = eight_as_text(rest / 100000000), third = eight_as_text(rest % 100000000);
-    const uint64_t start = first | second << 8;
+    const uint64_t all = digits * (uint64_t)powers[17 - count], nine = all / 100000000;
+    const uint64_t first = nine / 100000000;
+    const uint64_t second = eight_as_text(nine % 100000000), third = eight_as_text(all % 100000000);
+    const uint64_t start = ('0' + first) | second << 8;
     put_eight(text + 2, second);
     put_eight(text + 10, third);
     put_eight(text, (start & before) | dot | (start & ~before) << 8);
