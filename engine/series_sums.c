@@ -81,12 +81,20 @@ static inline void add_limbs(uint64_t to[3], const uint64_t limbs[3])
     to[2] += limbs[2] + carry;
 }
 
+// What of a limb goes to the next when it is moved up by less than 64 bits.
+static inline uint64_t carried(uint64_t limb, unsigned shift)
+{
+    return (limb >> 1) >> (63 - shift);
+}
+
 static inline void add_term(struct ss_series_sum *sum, struct term term)
 {
-    const ss_int128 magnitude = (ss_int128)((uint128)term.mantissa << term.shift);
-    const uint128 square = (uint128)term.mantissa * term.mantissa, shifted = square << 2 * term.shift;
-    const uint64_t limbs[3] = {(uint64_t)shifted, (uint64_t)(shifted >> 64),
-                               (uint64_t)((square >> 1) >> (127 - 2 * term.shift))};
+    const unsigned shift = term.shift, twice = 2 * shift;
+    const ss_int128 magnitude =
+        (ss_int128)((uint128)carried(term.mantissa, shift) << 64 | term.mantissa << shift);
+    const uint128 square = (uint128)term.mantissa * term.mantissa;
+    const uint64_t low = (uint64_t)square, high = (uint64_t)(square >> 64);
+    const uint64_t limbs[3] = {low << twice, high << twice | carried(low, twice), carried(high, twice)};
     sum->sum += term.negative ? -magnitude : magnitude;
     add_limbs(sum->squares, limbs);
     sum->n++;
