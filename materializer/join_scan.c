@@ -93,14 +93,15 @@ static bool sort_rows(const struct walk *walk, int32_t *rows, int32_t count)
     return true;
 }
 
-// The times of the next entity's rows stand here and there: they are fetched ahead. (Always inlined: as a
-// function of its own, that does nothing else, gcc would drop it.)
+// The next entity's key and the times of its rows stand here and there: they are fetched ahead. (Always
+// inlined: as a function of its own, that does nothing else, gcc would drop it.)
 __attribute__((always_inline)) static inline void fetch_next(const struct walk *walk)
 {
     const struct scan *scan = walk->scan;
     const int32_t *starts = scan->grouped.starts;
     const int64_t *t_us = scan->join->spine->t_us + scan->join->first;
     const int32_t next_end = walk->key + 1 < walk->end ? starts[walk->key + 2] : 0;
+    if (walk->key + 1 < walk->end) __builtin_prefetch(scan->grouped.keys[walk->key + 1].data);
     for (int32_t i = starts[walk->key + 1]; i < next_end && i < starts[walk->key + 1] + FETCHED_ROWS; i++)
         __builtin_prefetch(&t_us[scan->grouped.rows[i]]);
 }
