@@ -17,8 +17,6 @@ bool ss_kept_cells_init(struct ss_kept_cells *kept, size_t column_count, int32_t
     *kept = (struct ss_kept_cells){.column_count = column_count, .row_capacity = rows};
     kept->values = malloc(cells * sizeof *kept->values);
     kept->marks = calloc(cells, sizeof *kept->marks);
-    ss_memory_is_large(kept->values, cells * sizeof *kept->values);
-    ss_memory_is_large(kept->marks, cells * sizeof *kept->marks);
     if (kept->values && kept->marks) return true;
     ss_kept_cells_release(kept);
     return false;

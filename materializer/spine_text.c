@@ -299,7 +299,6 @@ enum ss_status ss_spine_text_load(int file, uint64_t offset, size_t column_count
     loading.plain = calloc(regions + 1, sizeof *loading.plain);
     enum ss_status status = SS_OK;
     if (loading.line_ends && loading.plain && ss_buffer_grow(&loaded.bytes, size + 1)) {
-        ss_memory_is_large(loaded.bytes.data, loaded.bytes.capacity);
         loaded.bytes.size = size;
         status = load(&loading, regions, pool, plain, error);
     } else {

@@ -5,26 +5,16 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #define ALIGNMENT   16
 #define BLOCK_LEAST 4096
 #define BLOCK_MOST  (1u << 20) // beyond it blocks no longer double
-#define PAGE_BYTES  4096u
-#define LARGE_BYTES (4u << 20) // from here on large pages are worth asking for
 
 struct ss_arena_block {
     struct ss_arena_block *next;
     size_t capacity, used;
     _Alignas(ALIGNMENT) unsigned char bytes[];
 };
-
-void ss_memory_is_large(void *memory, size_t size_bytes)
-{
-    const size_t before = (PAGE_BYTES - (uintptr_t)memory % PAGE_BYTES) % PAGE_BYTES;
-    if (!memory || size_bytes < LARGE_BYTES) return;
-    madvise((char *)memory + before, size_bytes - before, MADV_HUGEPAGE); // a hint
-}
 
 void ss_arena_init(struct ss_arena *arena, size_t limit_bytes)
 {
@@ -42,10 +32,9 @@ static struct ss_arena_block *add_block(struct ss_arena *arena, size_t size_byte
     if (capacity < BLOCK_MOST) capacity *= 2;
     if (capacity < size_bytes) capacity = size_bytes;
     if (capacity > SIZE_MAX - sizeof(struct ss_arena_block)) return NULL;
-    struct ss_arena_block *block =
-        arena->parent ? ss_arena_raw(arena->parent, sizeof *block + capacity) : malloc(sizeof *block + capacity);
+    struct ss_arena_block *block = arena->parent ? ss_arena_raw(arena->parent, sizeof *block + capacity)
+                                                 : malloc(sizeof *block + capacity);
     if (!block) return NULL;
-    if (!arena->parent) ss_memory_is_large(block, sizeof *block + capacity);
     *block = (struct ss_arena_block){.next = arena->block, .capacity = capacity};
     arena->block = block;
     return block;

@@ -36,10 +36,6 @@ void *ss_arena_raw_array(struct ss_arena *arena, size_t count, size_t size_bytes
 // A copy of size_bytes bytes (plus a final NUL that is not counted); NULL like ss_arena_alloc.
 void *ss_arena_copy(struct ss_arena *arena, const void *data, size_t size_bytes);
 
-// Asks the kernel to back the memory, if it is much, with large pages: that is a fault per 2 MB of it, not per
-// 4 KB. Call it before the memory is first touched; it may be given back like any other.
-void ss_memory_is_large(void *memory, size_t size_bytes);
-
 // Everything given out becomes invalid; the largest block is kept for the next round.
 void ss_arena_reset(struct ss_arena *arena);
 
