@@ -106,9 +106,9 @@ static struct natural divide_by_first(const struct natural *number, const struct
     return (struct natural){limbs, (size_t)count, 0};
 }
 
-// number / divisor, to `count` limbs. The last factor is moved until its highest bit is set and the dividend, of
-// a limb more, until its highest ones are not: so no limb of the quotient overflows. `even`: the exponent is
-// made even, and two highest bits of the quotient stay free.
+// number / divisor, to `count` limbs. The last factor is moved until its highest bit is set and the dividend,
+// of a limb more, until its highest ones are not: so no limb of the quotient overflows. `even`: the exponent
+// is made even, and two highest bits of the quotient stay free.
 static inline struct head divide(const struct natural *number, const struct divisor *divisor, int count,
                                  bool even)
 {
@@ -119,7 +119,8 @@ static inline struct head divide(const struct natural *number, const struct divi
     struct head head;
     int first_exponent = 0;
     bool first_sticky = false;
-    if (divisor->count > 1) dividend = divide_by_first(number, divisor, limbs, &first_exponent, &first_sticky);
+    if (divisor->count > 1)
+        dividend = divide_by_first(number, divisor, limbs, &first_exponent, &first_sticky);
     take_highest(&dividend, head.limbs, count + 1, &head.exponent, &head.sticky);
     head.exponent += first_exponent + (int)lead;
     const unsigned down = even ? 2 + ((unsigned)head.exponent & 1) : 1;

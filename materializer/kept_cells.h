@@ -23,8 +23,8 @@ struct ss_kept_column { // what is kept in a column of some rows
     const uint8_t *marks;
 };
 
-// Keeps cells of some columns: the i-th of each in row rows[i], with its marks. Text is copied into the arena.
-// Different columns and rows may be kept by several threads at once. False: out of memory.
+// Keeps cells of some columns: the i-th of each in row rows[i], with its marks. Text is copied into the
+// arena. Different columns and rows may be kept by several threads at once. False: out of memory.
 bool ss_kept_cells_put(struct ss_kept_cells *kept, const struct ss_kept_column *columns, size_t column_count,
                        const int32_t *rows, int32_t count, struct ss_arena *arena);
 // The cells of the column in rows [first, first + length), made in the arena.
