@@ -1,231 +1,26 @@
-// Segments, compaction and readers beside them: what must hold when a few rows make many segments.
+// Segments and compaction: what must hold when a few rows make many segments.
 
-#include "tests/unit/allocation_sweep.h"
-#include "tests/unit/store_fixture.h"
-
-#include <limits.h>
+// clang-format off
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+// clang-format on
+#include <limits.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <cmocka.h>
 #include <sqlite3.h>
 
-#define ROWS_MOST 200000
+#include "tests/unit/allocation_sweep.h"
+#include "tests/unit/segments_harness.h"
 
-static struct ss_error error;
-static const struct ss_history_options small = {
-    .sizes = {.staging_rows = 37, .bulk_rows = 20, .segment_rows = 16, .fanout = 3}};
 static const struct ss_history_options large = {.sync = false};
-
-struct fixture {
-    char directory[PATH_BYTES], path[PATH_BYTES];
-    struct payments payments, visits; // with and without event_id
-    struct ss_history *history;
-    struct payment *rows;
-    char (*texts)[24]; // two per row
-};
-
-static int set_up_with(void **state, const struct ss_history_options *options)
-{
-    struct fixture *fixture = calloc(1, sizeof *fixture);
-    make_test_directory(fixture->directory);
-    snprintf(fixture->path, sizeof fixture->path, "%.480s/history.db", fixture->directory);
-    make_payments(&fixture->payments, "payments", true);
-    make_payments(&fixture->visits, "visits", false);
-    assert_ok(ss_history_create(fixture->path, options, &error));
-    assert_ok(ss_history_open(fixture->path, true, options, &fixture->history, &error));
-    assert_ok(ss_history_prepare(fixture->history, &fixture->payments.definitions, &error));
-    assert_ok(ss_history_prepare(fixture->history, &fixture->visits.definitions, &error));
-    fixture->rows = calloc(ROWS_MOST, sizeof *fixture->rows);
-    fixture->texts = calloc(ROWS_MOST * 2, sizeof *fixture->texts);
-    *state = fixture;
-    return 0;
-}
-
-static int set_up(void **state)
-{
-    return set_up_with(state, &small);
-}
 
 static int set_up_large(void **state)
 {
     return set_up_with(state, &large);
-}
-
-static int tear_down(void **state)
-{
-    struct fixture *fixture = *state;
-    ss_history_close(fixture->history);
-    remove_test_directory(fixture->directory);
-    free(fixture->rows);
-    free(fixture->texts);
-    free(fixture);
-    return 0;
-}
-
-static void reopen(struct fixture *fixture, const struct ss_history_options *options)
-{
-    ss_history_close(fixture->history);
-    fixture->history = NULL;
-    assert_ok(ss_history_open(fixture->path, true, options, &fixture->history, &error));
-}
-
-// Row `number`: one of 13 users and 3 shops, times that go to and fro.
-static struct payment *row(struct fixture *fixture, int number)
-{
-    struct payment *made = &fixture->rows[number];
-    char *id = fixture->texts[2 * number], *user = fixture->texts[2 * number + 1];
-    snprintf(id, sizeof *fixture->texts, "id%d", number);
-    snprintf(user, sizeof *fixture->texts, "u%d", number * 7 % 13);
-    *made = (struct payment){.id = id,
-                             .user = number % 17 == 5 ? NULL : user,
-                             .shop = number % 11 == 3 ? NULL_NUMBER : number % 3,
-                             .amount = number,
-                             .rate = number / 3.0,
-                             .at_us = 1000 + number - number % 10 * 20};
-    made->arrival_us = made->at_us + 300;
-    return made;
-}
-
-// Rows [first, end), `length` a commit.
-static void add_rows(struct fixture *fixture, const struct payments *payments, int first, int end, int length)
-{
-    for (int i = first; i < end; i++) row(fixture, i);
-    for (int i = first; i < end; i += length)
-        commit_payments(fixture->history, payments, &fixture->rows[i], i + length < end ? length : end - i,
-                        NULL);
-}
-
-static void take_back(struct fixture *fixture, int number)
-{
-    struct payment deleted = *row(fixture, number);
-    deleted.is_delete = true;
-    deleted.user = NULL;
-    deleted.arrival_us += 1000;
-    commit_payments(fixture->history, &fixture->payments, &deleted, 1, NULL);
-}
-
-static void compact(struct fixture *fixture, enum ss_compaction what)
-{
-    assert_ok(ss_history_compact(fixture->history, what, &error));
-}
-
-static struct ss_history_stats stats_of(struct fixture *fixture)
-{
-    struct ss_history_stats stats;
-    assert_ok(ss_history_stats(fixture->history, &stats, &error));
-    return stats;
-}
-
-// ---- What a history holds, as a number: of every row by seq and by every index
-
-struct digest {
-    uint64_t hash;
-    int64_t rows;
-};
-
-static uint64_t mix(uint64_t hash, uint64_t value)
-{
-    return (hash ^ value) * UINT64_C(0x9e3779b97f4a7c15) + (hash >> 29);
-}
-
-static uint64_t mix_value(uint64_t hash, const struct ss_column *column, int32_t at)
-{
-    const struct ss_value value = ss_column_get(column, at);
-    if (!value.present) return mix(hash, 77);
-    if (ss_type_is_text(column->type)) return mix(hash, ss_hash64(value.text.data, value.text.size));
-    if (column->type.id == SS_BOOL) return mix(hash, value.boolean);
-    return mix(hash, (uint64_t)value.i64);
-}
-
-static void digest_batch(const struct ss_event_batch *batch, size_t columns, struct digest *digest)
-{
-    for (int32_t i = 0; i < batch->length; i++) {
-        uint64_t hash = mix(digest->hash, batch->seq[i]);
-        hash = mix(hash, (uint64_t)batch->event_time_us[i]);
-        hash = mix(hash, (uint64_t)batch->arrival_us[i]);
-        hash = mix(hash, batch->deleted_seq[i]);
-        hash = mix(hash, (uint64_t)batch->deleted_arrival_us[i]);
-        if (batch->is_delete) hash = mix(hash, batch->is_delete[i] ? batch->target_seq[i] : 0);
-        for (size_t c = 0; c < columns; c++)
-            if (batch->columns[c].length > i) hash = mix_value(hash, &batch->columns[c], i);
-        digest->hash = hash;
-        digest->rows++;
-    }
-}
-
-static enum ss_status digest_reader(struct ss_event_reader *reader, size_t columns, struct digest *digest)
-{
-    const struct ss_event_batch *batch;
-    for (;;) {
-        const enum ss_status status = reader->next(reader, &batch, &error);
-        if (status != SS_OK) return status;
-        if (!batch) return SS_OK;
-        digest_batch(batch, columns, digest);
-    }
-}
-
-static enum ss_status digest_seq(struct ss_history *history, const struct payments *payments,
-                                 struct digest *digest)
-{
-    struct ss_event_reader *reader = NULL;
-    enum ss_status status =
-        ss_history_read_seq(history, &payments->source, 0, UINT64_MAX, NULL, &reader, &error);
-    if (status == SS_OK) status = digest_reader(reader, payments->source.column_count + 1, digest);
-    if (reader) reader->close(reader);
-    return status;
-}
-
-static enum ss_status digest_view(struct ss_history *history, const struct ss_view *view, uint64_t s,
-                                  struct digest *digest)
-{
-    struct ss_event_reader *reader = NULL;
-    enum ss_status status =
-        ss_history_read_entity(history, view, NULL, INT64_MIN, INT64_MAX, s, &reader, &error);
-    if (status == SS_OK) status = digest_reader(reader, view->source->column_count + 1, digest);
-    if (reader) reader->close(reader);
-    return status;
-}
-
-static enum ss_status try_digest(struct ss_history *history, const struct payments *payments,
-                                 struct digest *digest)
-{
-    enum ss_status status = digest_seq(history, payments, digest);
-    for (int view = 0; status == SS_OK && view < VIEWS; view++)
-        status = digest_view(history, &payments->views[view], INT64_MAX, digest);
-    return status;
-}
-
-static struct digest digest_of(struct fixture *fixture, const struct payments *payments)
-{
-    struct digest digest = {0};
-    assert_ok(try_digest(fixture->history, payments, &digest));
-    return digest;
-}
-
-static struct digest digest_of_both(struct fixture *fixture)
-{
-    struct digest digest = digest_of(fixture, &fixture->payments);
-    assert_ok(try_digest(fixture->history, &fixture->visits, &digest));
-    return digest;
-}
-
-static void assert_same(struct digest got, struct digest want)
-{
-    assert_int_equal(got.rows, want.rows);
-    assert_true(got.hash == want.hash);
-}
-
-static int64_t count_seq(struct fixture *fixture)
-{
-    struct digest digest = {0};
-    assert_ok(digest_seq(fixture->history, &fixture->payments, &digest));
-    return digest.rows;
 }
 
 // ---- Reading by seq
@@ -644,149 +439,6 @@ static void every_failing_allocation_is_an_error_and_changes_nothing(void **stat
     }
 }
 
-// ---- Killed
-
-struct killing {
-    const char *point;
-    int calls_left;
-};
-
-static void die(void *context, const char *name)
-{
-    struct killing *killing = context;
-    if (strcmp(name, killing->point) == 0 && killing->calls_left-- == 0) _exit(9);
-}
-
-static void work_until_killed(struct fixture *fixture, struct killing *killing)
-{
-    struct ss_history_options options = small;
-    options.fault_point = die;
-    options.fault_context = killing;
-    reopen(fixture, &options);
-    for (int i = 0; i < 10; i++) {
-        add_rows(fixture, &fixture->payments, i * 100, i * 100 + 40, 20); // to staging, and a flush
-        add_rows(fixture, &fixture->payments, i * 100 + 40, i * 100 + 100, 60);
-        compact(fixture, SS_COMPACT_NEEDED);
-    }
-    compact(fixture, SS_COMPACT_REINDEX);
-}
-
-// Rows that were acknowledged before are duplicates now; none is there twice.
-static void check_after_kill(struct fixture *fixture)
-{
-    struct ss_commit newest;
-    reopen(fixture, &small);
-    assert_ok(ss_history_newest_commit(fixture->history, &newest, &error));
-    assert_int_equal(count_seq(fixture), newest.last_seq);
-    const struct digest before = digest_of(fixture, &fixture->payments);
-    compact(fixture, SS_COMPACT_REINDEX);
-    assert_same(digest_of(fixture, &fixture->payments), before);
-    add_rows(fixture, &fixture->payments, 0, 1000, 20);
-    assert_int_equal(count_seq(fixture), 1000);
-    assert_int_equal(stats_of(fixture).events, 1000);
-}
-
-static void nothing_is_lost_or_doubled_by_a_kill_at_any_commit(void **state)
-{
-    struct fixture *fixture = *state;
-    static const char *const points[] = {"history_before_commit", "history_after_commit",
-                                         "compaction_before_commit"};
-    struct digest want = {0};
-    for (int point = 0; point < 3; point++) {
-        for (int calls = 0;; calls += 3) {
-            tear_down(state);
-            set_up(state);
-            fixture = *state;
-            ss_history_close(fixture->history);
-            fixture->history = NULL;
-            const pid_t child = fork();
-            if (child == 0) {
-                struct killing killing = {points[point], calls};
-                work_until_killed(fixture, &killing);
-                _exit(0);
-            }
-            int outcome;
-            assert_int_equal(waitpid(child, &outcome, 0), child);
-            assert_true(WIFEXITED(outcome));
-            check_after_kill(fixture);
-            const struct digest got = digest_of(fixture, &fixture->payments);
-            if (want.rows) assert_same(got, want);
-            want = got;
-            if (WEXITSTATUS(outcome) == 0) break;
-            assert_int_equal(WEXITSTATUS(outcome), 9);
-        }
-    }
-}
-
-// ---- Processes beside one another
-
-// One reader of each view, and one by seq; what each call gives waits for what the other process does then.
-static int read_beside(struct fixture *fixture, int go, int done, const struct digest *want)
-{
-    struct ss_history *history = NULL;
-    struct ss_event_reader *readers[VIEWS + 1] = {0};
-    const struct ss_event_batch *batch;
-    struct digest got = {0};
-    char byte = 0;
-    if (ss_history_open(fixture->path, false, &small, &history, &error) != SS_OK) return 1;
-    for (int view = 0; view < VIEWS; view++)
-        if (ss_history_read_entity(history, &fixture->payments.views[view], NULL, INT64_MIN, INT64_MAX, 5000,
-                                   &readers[view], &error) != SS_OK)
-            return 2;
-    if (ss_history_read_seq(history, &fixture->payments.source, 0, 5000, NULL, &readers[VIEWS], &error) !=
-        SS_OK)
-        return 2;
-    for (int i = 0; i <= VIEWS; i++)
-        for (;;) {
-            if (write(done, &byte, 1) != 1 || read(go, &byte, 1) != 1) return 3;
-            if (readers[i]->next(readers[i], &batch, &error) != SS_OK) return 4;
-            if (!batch) break;
-            digest_batch(batch, COLUMNS + 1, &got);
-        }
-    for (int i = 0; i <= VIEWS; i++) readers[i]->close(readers[i]);
-    ss_history_close(history);
-    close(done);
-    return got.hash == want->hash && got.rows == want->rows ? 0 : 5;
-}
-
-static void readers_in_another_process_give_each_row_once_whatever_this_one_does(void **state)
-{
-    struct fixture *fixture = *state;
-    int go[2], done[2], outcome, number = 5000;
-    char byte;
-    add_rows(fixture, &fixture->payments, 0, 2000, 15);
-    add_rows(fixture, &fixture->payments, 2000, 5000, 30);
-    struct digest want = {0};
-    for (int view = 0; view < VIEWS; view++)
-        assert_ok(digest_view(fixture->history, &fixture->payments.views[view], 5000, &want));
-    assert_ok(digest_seq(fixture->history, &fixture->payments, &want)); // up to 5000: there is no more yet
-    ss_history_close(fixture->history);
-    fixture->history = NULL;
-    assert_int_equal(pipe(go) | pipe(done), 0);
-    const pid_t child = fork();
-    if (child == 0) {
-        close(done[0]);
-        close(go[1]);
-        _exit(read_beside(fixture, go[0], done[1], &want));
-    }
-    close(done[1]);
-    close(go[0]);
-    assert_ok(ss_history_open(fixture->path, true, &small, &fixture->history, &error));
-    for (int step = 0; read(done[0], &byte, 1) == 1; step++) {
-        if (step % 4 == 0) add_rows(fixture, &fixture->payments, number, number + 11, 11);
-        if (step % 4 == 1) add_rows(fixture, &fixture->payments, number, number + 47, 47);
-        if (step % 4 == 2) compact(fixture, SS_COMPACT_NEEDED);
-        if (step % 4 == 3) compact(fixture, step % 8 == 3 ? SS_COMPACT_ALL : SS_COMPACT_REINDEX);
-        take_back(fixture, step);
-        number += 50;
-        assert_int_equal(write(go[1], &byte, 1), 1);
-    }
-    close(go[1]);
-    close(done[0]);
-    assert_int_equal(waitpid(child, &outcome, 0), child);
-    assert_int_equal(WIFEXITED(outcome) ? WEXITSTATUS(outcome) : -1, 0);
-}
-
 int main(void)
 {
 #define TEST(name)  cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -808,8 +460,6 @@ int main(void)
         TEST(much_text_makes_smaller_segments),
         TEST(damage_is_an_error_that_says_where),
         TEST(every_failing_allocation_is_an_error_and_changes_nothing),
-        TEST(nothing_is_lost_or_doubled_by_a_kill_at_any_commit),
-        TEST(readers_in_another_process_give_each_row_once_whatever_this_one_does),
     };
     return cmocka_run_group_tests_name("history's segments", tests, NULL, NULL);
 }
