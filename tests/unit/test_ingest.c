@@ -16,20 +16,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "materializer/ingest_csv.h"
 #include "tests/unit/allocation_sweep.h"
-#include "tests/unit/store_fixture.h"
+#include "tests/unit/ingest_harness.h"
 
 enum { ID, USER, AMOUNT, PAID_AT, SENT_AT, OP, SOURCE_COLUMNS };
 
 static struct ss_source_column columns[SOURCE_COLUMNS];
 static struct ss_source sources[2]; // "payments" with event_id and op, "clicks" without either
-static struct ss_definitions definitions;
-
-static char root[PATH_BYTES];
-static struct ss_materializer *materializer;
-static struct ss_ingest_result result;
-static struct ss_error error;
 
 static void make_definitions(void)
 {
@@ -54,54 +47,15 @@ static void make_definitions(void)
     definitions = (struct ss_definitions){.source_count = 2, .sources = sources};
 }
 
-// ---- The store
+// ---- The store and files
 
-static void open_store(const struct ss_store_options *options)
+static int set_up(void **state)
 {
-    char path[PATH_BYTES + 16];
-    snprintf(path, sizeof path, "%s/store", root);
-    assert_ok(ss_materializer_open(path, SS_STORE_WRITE, options, &materializer, &error));
-    assert_ok(ss_history_prepare(materializer->store->history, &definitions, &error));
-    materializer->definitions = &definitions;
-}
-
-static void close_store(void)
-{
-    if (materializer) materializer->definitions = NULL; // they are this test's own
-    ss_materializer_close(materializer);
-    materializer = NULL;
-}
-
-static const struct ss_store_options quick = {.no_sync = true};
-
-static int make_store(void **state)
-{
-    char path[PATH_BYTES + 16];
     (void)state;
     make_definitions();
-    make_test_directory(root);
-    snprintf(path, sizeof path, "%s/store", root);
-    assert_ok(ss_store_create(path, SS_CLOCK_REPLAY, &quick, &error));
-    open_store(&quick);
-    assert_int_equal(chdir(root), 0); // files have short names in messages
+    make_folder();
+    make_store("store");
     return 0;
-}
-
-static int drop_store(void **state)
-{
-    (void)state;
-    close_store();
-    assert_int_equal(chdir("/"), 0);
-    remove_test_directory(root);
-    return 0;
-}
-
-static void write_file(const char *name, const char *text)
-{
-    FILE *file = fopen(name, "w");
-    assert_non_null(file);
-    assert_true(fputs(text, file) >= 0);
-    assert_int_equal(fclose(file), 0);
 }
 
 // Rows of "clicks", a second apart.
@@ -401,13 +355,13 @@ static void load_and_die(const struct ss_ingest *ingest, int commits)
     assert_true(child >= 0);
     if (child == 0) {
         commits_left = commits;
-        open_store(&deadly);
+        open_store("store", &deadly);
         ss_ingest_csv(materializer, ingest, &result, &error);
         _exit(1);
     }
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-    open_store(&quick);
+    open_store("store", &quick);
 }
 
 static void a_load_that_died_goes_on_where_it_was(void **state)
@@ -615,7 +569,7 @@ static void every_failed_allocation_is_an_error_and_nothing_is_lost(void **state
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, make_store, drop_store)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, drop_folder)
     const struct CMUnitTest tests[] = {
         TEST(rows_become_events_with_exactly_their_values),
         TEST(times_without_an_offset_are_read_in_the_zone_of_the_source),

@@ -16,20 +16,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "materializer/ingest_csv.h"
 #include "tests/unit/allocation_sweep.h"
-#include "tests/unit/store_fixture.h"
+#include "tests/unit/ingest_harness.h"
 
 enum { ID, USER, AMOUNT, RATE, GIFT, PAID_AT, SOURCE_COLUMNS };
 
 static struct ss_source_column columns[SOURCE_COLUMNS];
 static struct ss_source sources[2]; // "orders" with event_id, "clicks" without
-static struct ss_definitions definitions;
-
-static char root[PATH_BYTES];
-static struct ss_materializer *materializer;
-static struct ss_ingest_result result;
-static struct ss_error error;
 static uint64_t seed;
 
 static uint32_t random_below(uint32_t bound)
@@ -65,47 +58,11 @@ static void make_definitions(void)
 
 // ---- Stores: one that is loaded plainly and others
 
-static const struct ss_store_options quick = {.no_sync = true};
-
-static void open_store(const char *name, const struct ss_store_options *options)
-{
-    char path[PATH_BYTES + 16];
-    snprintf(path, sizeof path, "%s/%s", root, name);
-    assert_ok(ss_materializer_open(path, SS_STORE_WRITE, options, &materializer, &error));
-    assert_ok(ss_history_prepare(materializer->store->history, &definitions, &error));
-    materializer->definitions = &definitions;
-}
-
-static void make_store(const char *name)
-{
-    char path[PATH_BYTES + 16];
-    snprintf(path, sizeof path, "%s/%s", root, name);
-    assert_ok(ss_store_create(path, SS_CLOCK_REPLAY, &quick, &error));
-    open_store(name, &quick);
-}
-
-static void close_store(void)
-{
-    if (materializer) materializer->definitions = NULL; // they are this test's own
-    ss_materializer_close(materializer);
-    materializer = NULL;
-}
-
-static int make_folder(void **state)
+static int set_up(void **state)
 {
     (void)state;
     make_definitions();
-    make_test_directory(root);
-    assert_int_equal(chdir(root), 0); // files have short names in messages
-    return 0;
-}
-
-static int drop_folder(void **state)
-{
-    (void)state;
-    close_store();
-    assert_int_equal(chdir("/"), 0);
-    remove_test_directory(root);
+    make_folder();
     return 0;
 }
 
@@ -209,14 +166,6 @@ static void write_bytes(const char *name, const struct ss_buffer *text)
     assert_non_null(file);
     assert_int_equal(fwrite(text->data, 1, text->size, file), text->size);
     assert_int_equal(fclose(file), 0);
-}
-
-static void write_text(const char *name, const char *text)
-{
-    struct ss_buffer bytes = {0};
-    ss_buffer_text(&bytes, text);
-    write_bytes(name, &bytes);
-    ss_buffer_release(&bytes);
 }
 
 // A row, good or bad in any way there is; `some`: how seldom.
@@ -325,13 +274,13 @@ static void small_and_strange_files_load_as_they_do_plainly(void **state)
 {
     (void)state;
     struct ss_buffer text = {0};
-    write_text("a.csv", "id,user,amount,rate,gift,paid_at\n");
+    write_file("a.csv", "id,user,amount,rate,gift,paid_at\n");
     expect_as_plain("orders", "a.csv");
-    write_text("a.csv", "\xef\xbb\xbfpaid_at,gift,rate,more,amount,user,id");
+    write_file("a.csv", "\xef\xbb\xbfpaid_at,gift,rate,more,amount,user,id");
     expect_as_plain("orders", "a.csv");
-    write_text("a.csv", "\n\nid,user,amount,rate,gift,paid_at\n\n\n1,2,3,4,true,2026-01-01\n\n\n");
+    write_file("a.csv", "\n\nid,user,amount,rate,gift,paid_at\n\n\n1,2,3,4,true,2026-01-01\n\n\n");
     expect_as_plain("orders", "a.csv");
-    write_text("a.csv", "id,user,amount,rate,gift,paid_at\n1,2,3,4,true,2026-01-01\n2,2,3,4,tr");
+    write_file("a.csv", "id,user,amount,rate,gift,paid_at\n1,2,3,4,true,2026-01-01\n2,2,3,4,tr");
     expect_as_plain("orders", "a.csv");
     ss_buffer_text(&text, "id,user,amount,rate,gift,paid_at\n1,2,3,4,true,2026-01-01\n2,\"");
     for (int i = 0; i < 150000; i++) ss_buffer_text(&text, "one row, \"\"all\"\" of it\r\n");
@@ -489,7 +438,7 @@ static void every_failed_allocation_is_an_error_and_nothing_is_lost(void **state
                  "id,user,amount,rate,gift,paid_at\nk%ld,u,1,,true,2026-01-01\nk%ld,u,x,,true,2026-01-01\n"
                  "\"k%ld\"\"\",u,1,,true,2026-01-01\n",
                  k, k, k);
-        write_text("a.csv", text);
+        write_file("a.csv", text);
         ss_fail_allocation_at(k);
         const struct ss_ingest ingest = {.source = "orders", .path = "a.csv", .bulk = true};
         const enum ss_status status = ss_ingest_csv(materializer, &ingest, &result, &error);
@@ -506,7 +455,7 @@ static void every_failed_allocation_is_an_error_and_nothing_is_lost(void **state
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, make_folder, drop_folder)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, drop_folder)
     const struct CMUnitTest tests[] = {
         TEST(nasty_files_load_as_they_do_plainly),
         TEST(small_and_strange_files_load_as_they_do_plainly),
