@@ -237,3 +237,10 @@ const char *ss_nearest_name(struct ss_bytes name, const char *const *names, size
     }
     return nearest;
 }
+
+const char *ss_nearest_hint(const char *nearest, char hint[SS_HINT_SIZE])
+{
+    hint[0] = 0;
+    if (nearest) snprintf(hint, SS_HINT_SIZE, "; did you mean '%s'?", nearest);
+    return hint;
+}

@@ -50,5 +50,8 @@ void ss_place_resolve(const struct ss_diagnostics *diagnostics, struct ss_place 
 // The nearest of the names to `name` within a third of its length (Damerau-Levenshtein), or NULL: for "did
 // you mean".
 const char *ss_nearest_name(struct ss_bytes name, const char *const *names, size_t count);
+// How an error that knows the nearest name ends: "; did you mean 'amount'?", and "" for NULL. Returns hint.
+#define SS_HINT_SIZE 96
+const char *ss_nearest_hint(const char *nearest, char hint[SS_HINT_SIZE]);
 
 #endif

@@ -407,9 +407,9 @@ static bool check_call(struct checker *checker, struct ss_node *call)
     for (size_t i = 0; i < call->argument_count; i++) fits = check(checker, call->arguments[i]) && fits;
     const struct ss_function *function = ss_function_find(call->name);
     if (!function) {
-        const char *const nearest = ss_nearest_function(ss_bytes_of(call->name));
-        ss_diagnose(checker->diagnostics, call->place, "unknown function '%.64s'%s%s%s", call->name,
-                    nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
+        char hint[SS_HINT_SIZE];
+        ss_diagnose(checker->diagnostics, call->place, "unknown function '%.64s'%s", call->name,
+                    ss_nearest_hint(ss_nearest_function(ss_bytes_of(call->name)), hint));
         return false;
     }
     return fits && check_form(checker, call, function);

@@ -327,10 +327,10 @@ static bool at_suffix(const struct ss_parser *parser)
 // An aggregate's suffix or `where` stands after what is no aggregate.
 static struct ss_node *fail_no_aggregate(struct ss_parser *parser, size_t offset, const char *name)
 {
-    const char *const nearest = ss_nearest_aggregate(ss_bytes_of(name));
-    return ss_parser_fail(parser, offset, "'%.40s' is no aggregate, so it takes no '%.*s'%s%s%s", name,
+    char hint[SS_HINT_SIZE];
+    return ss_parser_fail(parser, offset, "'%.40s' is no aggregate, so it takes no '%.*s'%s", name,
                           (int)parser->token.text.size, parser->token.text.data,
-                          nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
+                          ss_nearest_hint(ss_nearest_aggregate(ss_bytes_of(name)), hint));
 }
 
 // name(..); the parenthesis is taken.

@@ -84,10 +84,10 @@ static bool check_unit(const struct reading *reading, const struct ss_node *node
     if (is_present_literal(node) && find_unit(node->value.text) < SS_TRUNC_COUNT) return true;
     const char *nearest =
         is_present_literal(node) ? ss_nearest_name(node->value.text, trunc_units, SS_TRUNC_COUNT) : NULL;
+    char hint[SS_HINT_SIZE];
     ss_diagnose(reading->diagnostics, node->place,
-                "'%s': expected 'hour', 'day', 'week', 'month', 'quarter' or 'year'%s%s%s",
-                reading->call->name, nearest ? "; did you mean '" : "", nearest ? nearest : "",
-                nearest ? "'?" : "");
+                "'%s': expected 'hour', 'day', 'week', 'month', 'quarter' or 'year'%s", reading->call->name,
+                ss_nearest_hint(nearest, hint));
     return false;
 }
 

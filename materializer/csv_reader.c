@@ -357,8 +357,9 @@ static enum ss_status fail_missing(const struct ss_csv_reader *reader, const cha
     if (!names) return ss_fail_memory(error, "the header of a CSV file");
     for (size_t i = 0; i < reader->name_count; i++) names[i] = reader->names[i].data;
     const char *nearest = ss_nearest_name(ss_bytes_of(name), names, reader->name_count);
-    ss_fail(error, SS_INVALID, "%s: no column '%s' in its header%s%s%s", reader->name, name,
-            nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
+    char hint[SS_HINT_SIZE];
+    ss_fail(error, SS_INVALID, "%s: no column '%s' in its header%s", reader->name, name,
+            ss_nearest_hint(nearest, hint));
     free(names);
     return SS_INVALID;
 }

@@ -166,10 +166,11 @@ enum ss_status ss_load_check_maps(const struct ss_load *load, struct ss_error *e
         size_t i = 0;
         while (i < source->column_count && strcmp(names[i], maps[m].column) != 0) i++;
         const char *nearest = ss_nearest_name(ss_bytes_of(maps[m].column), names, source->column_count);
+        char hint[SS_HINT_SIZE];
         if (i == source->column_count)
-            status = ss_fail(error, SS_INVALID, "--map %s=%s: source '%s' has no column '%s'%s%s%s",
-                             maps[m].column, maps[m].header, source->name, maps[m].column,
-                             nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
+            status =
+                ss_fail(error, SS_INVALID, "--map %s=%s: source '%s' has no column '%s'%s", maps[m].column,
+                        maps[m].header, source->name, maps[m].column, ss_nearest_hint(nearest, hint));
         for (size_t k = 0; k < m && status == SS_OK; k++)
             if (strcmp(maps[k].column, maps[m].column) == 0)
                 status =

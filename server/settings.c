@@ -128,8 +128,9 @@ static void take_entry(struct loading *loading, const struct ss_yaml *entry)
     const size_t id = find_setting(name);
     if (id == SS_SETTING_IDS || strchr(name, '-')) {
         const char *nearest = id < SS_SETTING_IDS ? ss_setting_rows[id].name : nearest_setting(name);
-        ss_diagnose(&loading->diagnostics, entry->key->place, "unknown setting '%.64s'%s%s%s", name,
-                    nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
+        char hint[SS_HINT_SIZE];
+        ss_diagnose(&loading->diagnostics, entry->key->place, "unknown setting '%.64s'%s", name,
+                    ss_nearest_hint(nearest, hint));
         return;
     }
     loading->nodes[id] = entry;

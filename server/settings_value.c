@@ -108,9 +108,9 @@ static bool read_choice(const struct ss_setting_row *row, const char *text, void
         *(int *)field = (int)i;
         return true;
     }
-    const char *nearest = ss_nearest_name(ss_bytes_of(text), words, count);
-    return fail(problem, "expected %s, got '%.64s'%s%s%s", row->words, text,
-                nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
+    char hint[SS_HINT_SIZE];
+    return fail(problem, "expected %s, got '%.64s'%s", row->words, text,
+                ss_nearest_hint(ss_nearest_name(ss_bytes_of(text), words, count), hint));
 }
 
 static bool read_text(const struct ss_setting_row *row, const char *text, void *field, char *problem)

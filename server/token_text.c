@@ -38,11 +38,12 @@ static bool is_defined_name(const char *name)
 static enum ss_status fail_word(const char *text, size_t size, struct ss_error *error)
 {
     const char *words[SS_RIGHT_KINDS];
+    char hint[SS_HINT_SIZE];
     for (size_t i = 0; i < SS_RIGHT_KINDS; i++) words[i] = rights[i].word;
     const char *nearest = ss_nearest_name((struct ss_bytes){text, size}, words, SS_RIGHT_KINDS);
     return ss_fail(error, SS_INVALID,
-                   "right '%.80s': expected read:SERVICE, push:SOURCE, train:SERVICE or admin%s%s%s", text,
-                   nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
+                   "right '%.80s': expected read:SERVICE, push:SOURCE, train:SERVICE or admin%s", text,
+                   ss_nearest_hint(nearest, hint));
 }
 
 enum ss_status ss_token_right_parse(const char *text, struct ss_token_right *right, struct ss_error *error)

@@ -298,9 +298,9 @@ static enum ss_status fail_unknown(const struct ss_tokens *tokens, const char *n
     const char **names = calloc(count + 1, sizeof *names);
     for (size_t i = 0; names && i < count; i++) names[i] = ss_tokens_at(tokens, i)->name;
     const char *nearest = names ? ss_nearest_name(ss_bytes_of(name), names, count) : NULL;
+    char hint[SS_HINT_SIZE];
     const enum ss_status status =
-        ss_fail(error, SS_NOT_FOUND, "token '%.64s': there is none%s%s%s", name,
-                nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
+        ss_fail(error, SS_NOT_FOUND, "token '%.64s': there is none%s", name, ss_nearest_hint(nearest, hint));
     free(names);
     return status;
 }

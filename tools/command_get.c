@@ -59,9 +59,9 @@ static enum ss_status choose_features(struct get *get, struct ss_error *error)
             f++;
         if (f == service->feature_count) {
             const char *nearest = ss_nearest_name((struct ss_bytes){at, size}, names, service->feature_count);
-            return ss_fail(error, SS_NOT_FOUND, "service '%s' has no feature '%.*s'%s%s%s", service->name,
-                           (int)size, at, nearest ? "; did you mean '" : "", nearest ? nearest : "",
-                           nearest ? "'?" : "");
+            char hint[SS_HINT_SIZE];
+            return ss_fail(error, SS_NOT_FOUND, "service '%s' has no feature '%.*s'%s", service->name,
+                           (int)size, at, ss_nearest_hint(nearest, hint));
         }
         get->wanted[f] = true;
         at += size + (at[size] == ',');

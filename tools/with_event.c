@@ -47,10 +47,10 @@ static enum ss_status find_column(const struct ss_source *source, const struct o
         *column = c;
         return SS_OK;
     }
-    const char *nearest = ss_nearest_name(option->column, names, count);
-    return ss_fail(error, SS_NOT_FOUND, "--with-event: source '%s' has no column '%.*s'%s%s%s", source->name,
-                   (int)option->column.size, option->column.data, nearest ? "; did you mean '" : "",
-                   nearest ? nearest : "", nearest ? "'?" : "");
+    char hint[SS_HINT_SIZE];
+    return ss_fail(error, SS_NOT_FOUND, "--with-event: source '%s' has no column '%.*s'%s", source->name,
+                   (int)option->column.size, option->column.data,
+                   ss_nearest_hint(ss_nearest_name(option->column, names, count), hint));
 }
 
 static enum ss_status take(const struct ss_source *source, const struct option *option, int32_t length,

@@ -125,10 +125,10 @@ static enum ss_status unknown_name(const char *what, struct ss_bytes name, const
                                    const char *owner, const char *const *names, size_t count,
                                    struct ss_error *error)
 {
-    const char *nearest = ss_nearest_name(name, names, count);
-    return ss_fail(error, SS_NOT_FOUND, "%s '%.*s': %s '%s' has none of that name%s%s%s", what,
+    char hint[SS_HINT_SIZE];
+    return ss_fail(error, SS_NOT_FOUND, "%s '%.*s': %s '%s' has none of that name%s", what,
                    (int)(name.size > 80 ? 80 : name.size), name.data, owner_kind, owner,
-                   nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
+                   ss_nearest_hint(ss_nearest_name(name, names, count), hint));
 }
 
 static int find_feature(const struct ss_service *service, const char *name)

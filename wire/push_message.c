@@ -132,10 +132,10 @@ static enum ss_status check_names(const struct reading *reading, struct ss_error
         if (find_column(source, name) >= 0) continue;
         for (; count < source->column_count && count < 256; count++)
             names[count] = source->columns[count].name;
-        const char *nearest = ss_nearest_name(name, names, count);
-        return ss_fail(error, SS_INVALID, "column '%.*s': source '%s' has none of that name%s%s%s",
+        char hint[SS_HINT_SIZE];
+        return ss_fail(error, SS_INVALID, "column '%.*s': source '%s' has none of that name%s",
                        (int)(name.size > 80 ? 80 : name.size), name.data, source->name,
-                       nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
+                       ss_nearest_hint(ss_nearest_name(name, names, count), hint));
     }
     return SS_OK;
 }
@@ -418,9 +418,9 @@ enum ss_status ss_wire_push_read(const struct ss_definitions *definitions, struc
         for (; count < definitions->source_count && count < 256; count++)
             names[count] = definitions->sources[count].name;
         const char *nearest = ss_nearest_name(ss_bytes_of(reading.source_name), names, count);
-        return ss_fail(error, SS_NOT_FOUND, "source '%s': the store has none of that name%s%s%s",
-                       reading.source_name, nearest ? "; did you mean '" : "", nearest ? nearest : "",
-                       nearest ? "'?" : "");
+        char hint[SS_HINT_SIZE];
+        return ss_fail(error, SS_NOT_FOUND, "source '%s': the store has none of that name%s",
+                       reading.source_name, ss_nearest_hint(nearest, hint));
     }
     SS_TRY(read_rows(&reading, definitions, bytes, max_columns, error));
     *push = made;
