@@ -11,17 +11,6 @@
 
 #include <stdlib.h>
 
-static enum ss_status statement_of(struct ss_history *history, const struct history_table *table,
-                                   const char *before, const char *after, sqlite3_stmt **statement,
-                                   struct ss_error *error)
-{
-    struct ss_buffer sql = {0};
-    ss_buffer_format(&sql, "%sdeletes_%lld%s", before, (long long)table->id, after);
-    const enum ss_status status = ss_history_statement_of(history, &sql, statement, error);
-    ss_buffer_release(&sql);
-    return status;
-}
-
 static struct ss_type id_type(const struct history_table *table)
 {
     return table->id_position < 0 ? (struct ss_type){.id = SS_TIMESTAMP}
@@ -33,8 +22,9 @@ enum ss_status ss_history_find_delete(struct ss_history *history, const struct h
                                       struct ss_error *error)
 {
     sqlite3_stmt *statement;
-    SS_TRY(statement_of(history, table, "SELECT 1 FROM ", " WHERE event_time_us = ?1 AND event_id = ?2",
-                        &statement, error));
+    SS_TRY(ss_history_statement_format(
+        history, &statement, error, "SELECT 1 FROM deletes_%lld WHERE event_time_us = ?1 AND event_id = ?2",
+        (long long)table->id));
     sqlite3_bind_int64(statement, 1, event_time_us);
     ss_history_bind(statement, 2, id_type(table), id);
     SS_TRY(ss_history_step(history, statement, found, "looking for a delete", error));
@@ -47,7 +37,9 @@ enum ss_status ss_history_insert_delete(struct ss_history *history, const struct
                                         struct ss_value id, uint64_t target_seq, struct ss_error *error)
 {
     sqlite3_stmt *statement;
-    SS_TRY(statement_of(history, table, "INSERT INTO ", " VALUES(?1, ?2, ?3, ?4, ?5)", &statement, error));
+    SS_TRY(ss_history_statement_format(history, &statement, error,
+                                       "INSERT INTO deletes_%lld VALUES(?1, ?2, ?3, ?4, ?5)",
+                                       (long long)table->id));
     sqlite3_bind_int64(statement, 1, (int64_t)seq);
     sqlite3_bind_int64(statement, 2, event_time_us);
     sqlite3_bind_int64(statement, 3, arrival_us);
@@ -62,7 +54,8 @@ enum ss_status ss_history_has_deletes(struct ss_history *history, const struct h
     sqlite3_stmt *statement;
     *has = false;
     if (!table->has_identity) return SS_OK;
-    SS_TRY(statement_of(history, table, "SELECT 1 FROM ", " LIMIT 1", &statement, error));
+    SS_TRY(ss_history_statement_format(history, &statement, error, "SELECT 1 FROM deletes_%lld LIMIT 1",
+                                       (long long)table->id));
     SS_TRY(ss_history_step(history, statement, has, "looking for deletes", error));
     ss_history_done(statement);
     return SS_OK;
@@ -132,8 +125,10 @@ enum ss_status ss_history_refresh_deletes(struct ss_history *history, const stru
     sqlite3_stmt *statement;
     bool row;
     if (!table->has_identity) return SS_OK;
-    SS_TRY(statement_of(history, table, "SELECT target_seq, seq, arrival_us FROM ",
-                        " WHERE seq > ?1 AND target_seq <> 0 ORDER BY seq", &statement, error));
+    SS_TRY(ss_history_statement_format(history, &statement, error,
+                                       "SELECT target_seq, seq, arrival_us FROM deletes_%lld WHERE seq > ?1 "
+                                       "AND target_seq <> 0 ORDER BY seq",
+                                       (long long)table->id));
     sqlite3_bind_int64(statement, 1, (int64_t)cache->deletes_seq);
     for (;;) {
         SS_TRY(ss_history_step(history, statement, &row, "reading deletes", error));

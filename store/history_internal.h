@@ -141,6 +141,10 @@ enum ss_status ss_history_statement(struct ss_history *history, const char *sql,
 // The same of a buffer's text.
 enum ss_status ss_history_statement_of(struct ss_history *history, struct ss_buffer *sql,
                                        sqlite3_stmt **statement, struct ss_error *error);
+// The same of a short text.
+enum ss_status ss_history_statement_format(struct ss_history *history, sqlite3_stmt **statement,
+                                           struct ss_error *error, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
 // *row: is there one? Resets the statement when not.
 enum ss_status ss_history_step(struct ss_history *history, sqlite3_stmt *statement, bool *row,
                                const char *doing, struct ss_error *error);

@@ -154,6 +154,18 @@ enum ss_status ss_history_statement_of(struct ss_history *history, struct ss_buf
     return ss_history_statement(history, (const char *)sql->data, statement, error);
 }
 
+enum ss_status ss_history_statement_format(struct ss_history *history, sqlite3_stmt **statement,
+                                           struct ss_error *error, const char *format, ...)
+{
+    char sql[256];
+    va_list arguments;
+    va_start(arguments, format);
+    const int size = vsnprintf(sql, sizeof sql, format, arguments);
+    va_end(arguments);
+    SS_ASSERT(size > 0 && (size_t)size < sizeof sql);
+    return ss_history_statement(history, sql, statement, error);
+}
+
 enum ss_status ss_history_step(struct ss_history *history, sqlite3_stmt *statement, bool *row,
                                const char *doing, struct ss_error *error)
 {
@@ -570,25 +582,20 @@ uint64_t ss_history_rows_read(const struct ss_history *history)
 
 static enum ss_status count_deletes(struct ss_history *history, uint64_t *deletes, struct ss_error *error)
 {
-    enum ss_status status = SS_OK;
     const struct history_table *table;
-    struct ss_buffer sql = {0};
     SS_TRY(ss_history_find_table(history, "", &table, error)); // reads the list of tables
     *deletes = 0;
     for (size_t i = 0; i < history->table_count; i++) {
         sqlite3_stmt *statement;
         bool row;
         if (!history->tables[i].has_identity) continue;
-        ss_buffer_clear(&sql);
-        ss_buffer_format(&sql, "SELECT count(*) FROM deletes_%lld", (long long)history->tables[i].id);
-        SS_TRY_GOTO(ss_history_statement_of(history, &sql, &statement, error), out);
-        SS_TRY_GOTO(ss_history_step(history, statement, &row, "counting deletes", error), out);
+        SS_TRY(ss_history_statement_format(history, &statement, error, "SELECT count(*) FROM deletes_%lld",
+                                           (long long)history->tables[i].id));
+        SS_TRY(ss_history_step(history, statement, &row, "counting deletes", error));
         *deletes += (uint64_t)sqlite3_column_int64(statement, 0);
         ss_history_done(statement);
     }
-out:
-    ss_buffer_release(&sql);
-    return status;
+    return SS_OK;
 }
 
 static enum ss_status count_all(struct ss_history *history, struct ss_history_stats *stats,

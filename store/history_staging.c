@@ -22,24 +22,14 @@ static int64_t staging_rows(const struct ss_history *history)
     return history->options.sizes.staging_rows > 0 ? history->options.sizes.staging_rows : STAGING_ROWS;
 }
 
-static enum ss_status statement_of(struct ss_history *history, const struct history_table *table,
-                                   const char *before, const char *after, sqlite3_stmt **statement,
-                                   struct ss_error *error)
-{
-    struct ss_buffer sql = {0};
-    ss_buffer_format(&sql, "%sevents_%lld%s", before, (long long)table->id, after);
-    const enum ss_status status = ss_history_statement_of(history, &sql, statement, error);
-    ss_buffer_release(&sql);
-    return status;
-}
-
 enum ss_status ss_history_count_staged(struct ss_history *history, const struct history_table *table,
                                        int64_t *count, struct ss_error *error)
 {
     sqlite3_stmt *statement;
     bool row;
     if (table->cache->staged_rows < 0) {
-        SS_TRY(statement_of(history, table, "SELECT count(*) FROM ", "", &statement, error));
+        SS_TRY(ss_history_statement_format(history, &statement, error, "SELECT count(*) FROM events_%lld",
+                                           (long long)table->id));
         SS_TRY(ss_history_step(history, statement, &row, "counting events", error));
         table->cache->staged_rows = sqlite3_column_int64(statement, 0);
         ss_history_done(statement);
@@ -186,7 +176,8 @@ enum ss_status ss_history_flush(struct ss_history *history, const struct history
     if (count > INT32_MAX / 2)
         return ss_fail(error, SS_LIMIT, "source '%s': too many rows wait", table->source);
     while (count > 0) SS_TRY(flush_some(history, table, &count, &after, error));
-    SS_TRY(statement_of(history, table, "DELETE FROM ", "", &statement, error));
+    SS_TRY(ss_history_statement_format(history, &statement, error, "DELETE FROM events_%lld",
+                                       (long long)table->id));
     SS_TRY(ss_history_run(history, statement, "emptying the staging of a source", error));
     table->cache->staged_rows = 0;
     return SS_OK;
