@@ -28,6 +28,16 @@ grpc_slice ss_slice_of(const char *text)
     return grpc_slice_from_copied_string(text);
 }
 
+void ss_end_with_retry(grpc_op *operation, int64_t after_us, grpc_metadata *trailing)
+{
+    char milliseconds[24];
+    snprintf(milliseconds, sizeof milliseconds, "%lld", (long long)(after_us + 999) / 1000);
+    trailing->key = grpc_slice_from_static_string("grpc-retry-pushback-ms");
+    trailing->value = ss_slice_of(milliseconds);
+    operation->data.send_status_from_server.trailing_metadata = trailing;
+    operation->data.send_status_from_server.trailing_metadata_count = 1;
+}
+
 grpc_slice ss_message_slice(grpc_byte_buffer *buffer)
 {
     grpc_byte_buffer_reader reader;
@@ -120,14 +130,11 @@ static void start(struct ss_call *call, const grpc_op *operations, size_t count,
 
 // ---- Sending
 
-#define TRAILING_MAX 1
-
 // Under the lock. The batch that is due, if any.
 static void pump(struct ss_call *call)
 {
     grpc_op operations[3] = {0};
-    grpc_metadata trailing[TRAILING_MAX] = {0};
-    char milliseconds[24];
+    grpc_metadata trailing = {0};
     size_t count = 0;
     struct ss_outgoing *outgoing = call->first;
     if (call->is_sending || call->is_finished || (!outgoing && !call->is_finishing)) return;
@@ -142,20 +149,13 @@ static void pump(struct ss_call *call)
         status->op = GRPC_OP_SEND_STATUS_FROM_SERVER;
         status->data.send_status_from_server.status = call->code;
         status->data.send_status_from_server.status_details = &call->status_text;
-        if (call->retry_after_us) {
-            snprintf(milliseconds, sizeof milliseconds, "%lld",
-                     (long long)(call->retry_after_us + 999) / 1000);
-            trailing[0].key = grpc_slice_from_static_string("grpc-retry-pushback-ms");
-            trailing[0].value = grpc_slice_from_copied_string(milliseconds);
-            status->data.send_status_from_server.trailing_metadata = trailing;
-            status->data.send_status_from_server.trailing_metadata_count = 1;
-        }
+        if (call->retry_after_us) ss_end_with_retry(status, call->retry_after_us, &trailing);
         call->is_finished = true;
     }
     call->is_sending = true;
     call->sending_us = ss_monotonic_us();
     start(call, operations, count, &call->sent);
-    if (call->retry_after_us && call->is_finished) grpc_slice_unref(trailing[0].value);
+    if (call->retry_after_us && call->is_finished) grpc_slice_unref(trailing.value);
 }
 
 static void on_sent(void *owner, bool ok)

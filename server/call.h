@@ -83,5 +83,8 @@ void ss_call_cut_late(struct ss_call *call, int64_t sent_before_us);
 // The bytes of a message in one piece; the caller unrefs the slice. Consumes the buffer.
 grpc_slice ss_message_slice(grpc_byte_buffer *buffer);
 grpc_slice ss_slice_of(const char *text);
+// Has the operation that ends a call tell its client when to try again. The caller keeps `trailing` until the
+// batch is started, then unrefs its value.
+void ss_end_with_retry(grpc_op *operation, int64_t after_us, grpc_metadata *trailing);
 
 #endif

@@ -205,7 +205,6 @@ static void start(struct ss_lookup_call *call, const grpc_op *operations, size_t
 struct ending {
     grpc_metadata trailing;
     grpc_slice text;
-    char milliseconds[24];
 };
 static void end(struct ss_lookup_call *call, enum ss_status status, const struct ss_error *error,
                 struct ending *ending, grpc_op *operation)
@@ -217,12 +216,8 @@ static void end(struct ss_lookup_call *call, enum ss_status status, const struct
     ending->text = ss_slice_of(error->message);
     operation->data.send_status_from_server.status_details = &ending->text;
     if (status != SS_BUSY && status != SS_STOPPING) return;
-    const int64_t after_us = ss_serving_settings(call->shard->serving)->retry_after_us;
-    snprintf(ending->milliseconds, sizeof ending->milliseconds, "%lld", (long long)(after_us + 999) / 1000);
-    ending->trailing.key = grpc_slice_from_static_string("grpc-retry-pushback-ms");
-    ending->trailing.value = ss_slice_of(ending->milliseconds);
-    operation->data.send_status_from_server.trailing_metadata = &ending->trailing;
-    operation->data.send_status_from_server.trailing_metadata_count = 1;
+    ss_end_with_retry(operation, ss_serving_settings(call->shard->serving)->retry_after_us,
+                      &ending->trailing);
 }
 
 static void end_release(struct ending *ending)
