@@ -9,27 +9,10 @@
 #include "engine/bytecode.h"
 #include "tests/unit/definitions_harness.h"
 
-#define DEFINITIONS "tests/fuzz/every_feature.yaml"
-
 const struct ss_definitions *every_feature(void)
 {
     static const struct ss_definitions *definitions;
-    if (definitions) return definitions;
-    size_t size = 0;
-    char *text = harness_read_file(DEFINITIONS, &size);
-    if (!text) {
-        fputs("cannot read " DEFINITIONS "; run this in the root of the project\n", stderr);
-        exit(2);
-    }
-    struct harness_result result = harness_compile_text((struct ss_bytes){text, size});
-    free(text);
-    if (result.status != SS_OK) {
-        fprintf(stderr, "%s: %s\n%.*s", DEFINITIONS, ss_status_text(result.status), (int)result.report.size,
-                (const char *)result.report.data);
-        exit(2);
-    }
-    ss_buffer_release(&result.report);
-    definitions = result.definitions; // for as long as the program runs
+    if (!definitions) definitions = harness_definitions_of("tests/fuzz/every_feature.yaml");
     return definitions;
 }
 

@@ -7,7 +7,10 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
+#include "engine/base/bytes.h"
 #include "engine/base/error.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -31,6 +34,22 @@ static inline uint64_t fuzz_bytes(struct fuzz_input *input, size_t count)
 static inline uint8_t fuzz_byte(struct fuzz_input *input)
 {
     return (uint8_t)fuzz_bytes(input, 1);
+}
+
+// A file of these bytes, in memory; to be closed.
+static inline int fuzz_file(const uint8_t *data, size_t size)
+{
+    const int file = memfd_create("fuzz", 0);
+    SS_ASSERT(file >= 0);
+    SS_ASSERT(size == 0 || write(file, data, size) == (ssize_t)size);
+    return file;
+}
+
+// Appends a text so that it cannot be taken for another together with what follows.
+static inline void fuzz_note(struct ss_buffer *seen, struct ss_bytes text)
+{
+    ss_buffer_varint(seen, text.size);
+    ss_buffer_append(seen, text.data, text.size);
 }
 
 #endif

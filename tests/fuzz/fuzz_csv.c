@@ -1,24 +1,8 @@
 // CSV from any bytes: a header or an error, then rows that are good or say why not, to the end. The same rows
 // come when the file is read again.
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "materializer/csv_reader.h"
 #include "tests/fuzz/fuzz.h"
-
-static int file_of(const uint8_t *data, size_t size)
-{
-    const int file = memfd_create("fuzz_csv", 0);
-    SS_ASSERT(file >= 0);
-    SS_ASSERT(size == 0 || write(file, data, size) == (ssize_t)size);
-    return file;
-}
-
-static void note_text(struct ss_buffer *seen, struct ss_bytes text)
-{
-    ss_buffer_varint(seen, text.size);
-    ss_buffer_append(seen, text.data, text.size);
-}
 
 static void check_row(const struct ss_csv_row *row, size_t columns, uint64_t *line, struct ss_buffer *seen)
 {
@@ -32,10 +16,10 @@ static void check_row(const struct ss_csv_row *row, size_t columns, uint64_t *li
         for (size_t i = 0; i < row->cell_count; i++) {
             SS_ASSERT(!row->cells[i].null || row->cells[i].text.size == 0);
             ss_buffer_byte(seen, row->cells[i].null);
-            note_text(seen, row->cells[i].text);
+            fuzz_note(seen, row->cells[i].text);
         }
     }
-    note_text(seen, row->raw);
+    fuzz_note(seen, row->raw);
 }
 
 // What the file says, as bytes.
@@ -54,7 +38,7 @@ static void read_file(int file, size_t size, struct ss_buffer *seen)
     }
     const size_t columns = ss_csv_reader_header(reader, &names);
     SS_ASSERT(columns > 0);
-    for (size_t i = 0; i < columns; i++) note_text(seen, names[i]);
+    for (size_t i = 0; i < columns; i++) fuzz_note(seen, names[i]);
     for (;;) {
         const enum ss_status status = ss_csv_reader_next(reader, &row, &has_row, &error);
         SS_ASSERT(status == SS_OK || status == SS_INVALID);
@@ -68,7 +52,7 @@ static void read_file(int file, size_t size, struct ss_buffer *seen)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct ss_buffer first = {0}, second = {0};
-    const int file = file_of(data, size);
+    const int file = fuzz_file(data, size);
     read_file(file, size, &first);
     read_file(file, size, &second);
     SS_ASSERT(!first.failed && first.size == second.size);

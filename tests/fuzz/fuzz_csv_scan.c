@@ -1,34 +1,18 @@
 // CSV from any bytes, scanned in runs that the first byte of the input chooses the sizes of: the rows are
 // those of the reader, which libcsv takes apart.
 #include <stdlib.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "materializer/csv_scan.h"
 #include "tests/fuzz/fuzz.h"
 
-static int file_of(const uint8_t *data, size_t size)
-{
-    const int file = memfd_create("fuzz_csv_scan", 0);
-    SS_ASSERT(file >= 0);
-    SS_ASSERT(size == 0 || write(file, data, size) == (ssize_t)size);
-    return file;
-}
-
-static void note_text(struct ss_buffer *seen, struct ss_bytes text)
-{
-    ss_buffer_varint(seen, text.size);
-    ss_buffer_append(seen, text.data, text.size);
-}
-
 static void note_row(struct ss_buffer *seen, const struct ss_csv_row *row)
 {
     ss_buffer_varint(seen, row->line);
-    note_text(seen, ss_bytes_of(row->problem ? row->problem : ""));
-    note_text(seen, row->raw);
+    fuzz_note(seen, ss_bytes_of(row->problem ? row->problem : ""));
+    fuzz_note(seen, row->raw);
     for (size_t i = 0; !row->problem && i < row->cell_count; i++) {
         ss_buffer_byte(seen, row->cells[i].null);
-        note_text(seen, row->cells[i].text);
+        fuzz_note(seen, row->cells[i].text);
     }
 }
 
@@ -85,7 +69,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct ss_csv_reader *reader;
     if (size < 1) return 0;
-    const int file = file_of(data + 1, size - 1);
+    const int file = fuzz_file(data + 1, size - 1);
     if (ss_csv_reader_open_file(file, "input", &reader, NULL) == SS_OK) {
         compare(reader, data + 1, size - 1, 1 + (size_t)data[0]);
         ss_csv_reader_close(reader);

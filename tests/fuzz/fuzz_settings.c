@@ -2,8 +2,6 @@
 // given again as options, is taken again and is the same.
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "server/access.h"
 #include "tests/fuzz/fuzz.h"
@@ -66,9 +64,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     char path[64];
     struct ss_settings settings = {0};
     struct ss_error error = {0};
-    const int file = memfd_create("fuzz_settings", 0);
-    SS_ASSERT(file >= 0);
-    SS_ASSERT(size == 0 || write(file, data, size) == (ssize_t)size);
+    const int file = fuzz_file(data, size);
     snprintf(path, sizeof path, "/proc/self/fd/%d", file);
     if (ss_settings_load(path, NULL, 0, &settings, &error) == SS_OK) {
         check_bounds(&settings);

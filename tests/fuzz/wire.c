@@ -5,23 +5,10 @@
 #include "tests/unit/definitions_harness.h"
 #include "wire/error_message.h"
 
-#define DEFINITIONS "tests/fuzz/wire.yaml"
-
 const struct ss_definitions *wire_definitions(void)
 {
     static const struct ss_definitions *definitions;
-    if (definitions) return definitions;
-    size_t size = 0;
-    char *text = harness_read_file(DEFINITIONS, &size);
-    if (!text) {
-        fputs("cannot read " DEFINITIONS "; run this in the root of the project\n", stderr);
-        exit(2);
-    }
-    struct harness_result result = harness_compile_text((struct ss_bytes){text, size});
-    free(text);
-    SS_ASSERT(result.status == SS_OK);
-    ss_buffer_release(&result.report);
-    definitions = result.definitions; // for as long as the program runs
+    if (!definitions) definitions = harness_definitions_of("tests/fuzz/wire.yaml");
     return definitions;
 }
 

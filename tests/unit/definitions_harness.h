@@ -63,6 +63,26 @@ static inline struct harness_result harness_compile_text(struct ss_bytes text)
     return harness_compile_files(&file, 1);
 }
 
+// Definitions of a file of the project, for as long as the program runs, which ends when they are none.
+static inline const struct ss_definitions *harness_definitions_of(const char *path)
+{
+    size_t size = 0;
+    char *text = harness_read_file(path, &size);
+    if (!text) {
+        fprintf(stderr, "cannot read %s; run this in the root of the project\n", path);
+        exit(2);
+    }
+    struct harness_result result = harness_compile_text((struct ss_bytes){text, size});
+    free(text);
+    if (result.status != SS_OK) {
+        fprintf(stderr, "%s: %s\n%.*s", path, ss_status_text(result.status), (int)result.report.size,
+                (const char *)result.report.data);
+        exit(2);
+    }
+    ss_buffer_release(&result.report);
+    return result.definitions;
+}
+
 static inline void harness_release(struct harness_result *result)
 {
     ss_definitions_destroy(result->definitions);
