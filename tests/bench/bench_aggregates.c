@@ -5,12 +5,9 @@
 // add: one of 100 events to a state. merge: such a state, from its bytes, into a total of 64 of them;
 // finalise: the value of that total. Medians of five.
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <time.h>
-
 #include "engine/aggregates.h"
 #include "engine/group_members.h"
+#include "tests/bench/bench.h"
 #include "tests/unit/definitions_harness.h"
 #include "tests/unit/samples.h"
 
@@ -28,32 +25,6 @@ struct measured {
     double add_ns, merge_ns, finalise_ns;
     size_t bytes;
 };
-
-static double now_ns(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
-    return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
-}
-
-static void must(bool done, const char *what)
-{
-    if (done) return;
-    fprintf(stderr, "bench_aggregates: %s\n", what);
-    exit(2);
-}
-
-static int by_value(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double *values)
-{
-    qsort(values, RUNS, sizeof *values, by_value);
-    return values[RUNS / 2];
-}
 
 static struct ss_value random_value(struct samples *samples, struct ss_type type, int64_t event_time_us)
 {
@@ -139,9 +110,9 @@ static struct measured measure(const struct ss_view *view, const struct ss_aggre
         ss_buffer_release(&bytes);
         ss_arena_release(&arena);
     }
-    measured.add_ns = median(add);
-    measured.merge_ns = median(merge);
-    measured.finalise_ns = median(value);
+    measured.add_ns = median(add, RUNS);
+    measured.merge_ns = median(merge, RUNS);
+    measured.finalise_ns = median(value, RUNS);
     return measured;
 }
 

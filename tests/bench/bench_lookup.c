@@ -3,11 +3,8 @@
 // arithmetic expressions more through the view's read program. Lookups at midnight and in the afternoon, when
 // windows have tiles of finer levels at their ends. Bars: 200 events <= 2 us, 20,000 events <= 4 us.
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <time.h>
-
 #include "materializer/answer.h"
+#include "tests/bench/bench.h"
 #include "tests/unit/definitions_harness.h"
 #include "tests/unit/samples.h"
 
@@ -31,26 +28,6 @@ struct lookup {
     int64_t t_us;
     bool with_program;
 };
-
-static double now_ns(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
-    return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
-}
-
-static void must(bool done, const char *what)
-{
-    if (done) return;
-    fprintf(stderr, "bench_lookup: %s\n", what);
-    exit(2);
-}
-
-static int by_value(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
 
 static struct harness_result compile(const char *type, bool with_expressions)
 {
@@ -134,8 +111,7 @@ static double measure(const struct lookup *lookup)
         runs[run] = (now_ns() - start) / ROUNDS;
     }
     ss_arena_release(&arena);
-    qsort(runs, RUNS, sizeof *runs, by_value);
-    return runs[RUNS / 2];
+    return median(runs, RUNS);
 }
 
 static void run(const char *type, int count, int64_t t_us, const char *when)

@@ -2,35 +2,19 @@
 // 1024 rows and in runs of 10 rows from anywhere; bytes per row. Median of nine. Bars: pack 100 (integers),
 // 50 (decimal doubles), 30 (dictionary); read of integers 400 in runs of 1024, 100 in runs of 10.
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <time.h>
-
 #include "store/packed.h"
+#include "tests/bench/bench.h"
 #include "tests/unit/samples.h"
 
 #define ROWS   62500
 #define ROUNDS 9
+#define WRONG  "what was packed does not open, or out of memory"
 
 struct subject {
     const char *name;
     struct ss_type type;
     struct ss_value (*value)(struct samples *samples, int32_t row);
 };
-
-static double now_ns(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
-    return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
-}
-
-static void must(bool done)
-{
-    if (done) return;
-    fprintf(stderr, "bench_packed: what was packed does not open, or out of memory\n");
-    exit(2);
-}
 
 static struct ss_value integer(int64_t value)
 {
@@ -129,16 +113,16 @@ static const struct subject subjects[] = {
 static void fill(const struct subject *subject, struct ss_column *column, struct ss_arena *arena)
 {
     struct samples samples = {1};
-    must(ss_column_init(column, subject->type, ROWS, arena));
+    must(ss_column_init(column, subject->type, ROWS, arena), WRONG);
     for (int32_t row = 0; row < ROWS; row++)
-        must(ss_column_append(column, subject->value(&samples, row), arena));
+        must(ss_column_append(column, subject->value(&samples, row), arena), WRONG);
 }
 
 static void pack(const struct ss_column *column, struct ss_buffer *bytes)
 {
     ss_buffer_clear(bytes);
     ss_packed_column(column, 0, ROWS, bytes);
-    must(!bytes->failed);
+    must(!bytes->failed, WRONG);
 }
 
 static void open_bytes(const struct ss_column *column, const struct ss_buffer *bytes, struct ss_arena *arena,
@@ -146,7 +130,7 @@ static void open_bytes(const struct ss_column *column, const struct ss_buffer *b
 {
     const struct ss_bytes view = {(const char *)bytes->data, bytes->size};
     ss_arena_reset(arena);
-    must(ss_packed_open_column(view, column->type, ROWS, arena, packed) == SS_PACKED_OK);
+    must(ss_packed_open_column(view, column->type, ROWS, arena, packed) == SS_PACKED_OK, WRONG);
 }
 
 // Reads as many rows as there are.
@@ -156,22 +140,15 @@ static void read_runs(const struct ss_packed *packed, int32_t run, struct ss_col
     int32_t at = 0;
     for (int32_t i = 0; i < ROWS / run; i++) {
         ss_column_clear(column);
-        must(ss_packed_append(packed, at, run, column, arena));
+        must(ss_packed_append(packed, at, run, column, arena), WRONG);
         at += run == 10 ? 7919 : run;
         if (at > ROWS - run) at -= ROWS - run;
     }
 }
 
-static int by_value(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static double median_rate(double *times_ns)
 {
-    qsort(times_ns, ROUNDS, sizeof *times_ns, by_value);
-    return ROWS * 1e3 / times_ns[ROUNDS / 2];
+    return ROWS * 1e3 / median(times_ns, ROUNDS);
 }
 
 static void measure(const struct subject *subject)
@@ -182,7 +159,7 @@ static void measure(const struct subject *subject)
     struct ss_buffer bytes = {0};
     struct ss_packed packed;
     fill(subject, &column, &arena);
-    must(ss_column_init(&read, subject->type, SS_BATCH_ROWS, &arena));
+    must(ss_column_init(&read, subject->type, SS_BATCH_ROWS, &arena), WRONG);
     for (int round = 0; round < ROUNDS; round++) {
         const double start = now_ns();
         pack(&column, &bytes);

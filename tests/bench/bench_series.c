@@ -11,11 +11,8 @@
 //
 // and the bytes of trees per event. Events are 0 to 2 s late and 1 % of them a day. Medians of five.
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <time.h>
-
 #include "engine/series_internal.h"
+#include "tests/bench/bench.h"
 #include "tests/property/series_rows.h"
 #include "tests/unit/definitions_harness.h"
 #include "tests/unit/samples.h"
@@ -36,32 +33,6 @@ struct workload {
     int32_t event_count;
     int entity_count, read_count; // reads of each entity
 };
-
-static double now_ns(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
-    return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
-}
-
-static void must(bool done)
-{
-    if (done) return;
-    fprintf(stderr, "bench_series: failed\n");
-    exit(2);
-}
-
-static int by_value(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double *values)
-{
-    qsort(values, RUNS, sizeof *values, by_value);
-    return values[RUNS / 2];
-}
 
 static void write_features(bool is_windows, struct ss_buffer *yaml)
 {
@@ -101,7 +72,7 @@ static void make_rows(struct series_rows *rows, const struct ss_view *view, int3
                       struct samples *samples)
 {
     struct series_fact *facts = calloc((size_t)count, sizeof *facts);
-    must(facts != NULL);
+    must(facts != NULL, "failed");
     for (int32_t i = 0; i < count; i++) {
         facts[i].event_time_us = START_US + (int64_t)samples_below(samples, (uint64_t)SPAN_US);
         facts[i].arrival_us = facts[i].event_time_us + (int64_t)samples_below(samples, 2 * SS_SECOND_US);
@@ -127,20 +98,21 @@ static struct measured measure(const struct workload *workload, const struct ss_
     struct ss_series_reader *reader;
     struct ss_value values[64];
     bool expired[64], found;
-    must(ss_series_create(view, &series, NULL) == SS_OK);
-    must(ss_series_reader_create(view, &reader, NULL) == SS_OK);
+    must(ss_series_create(view, &series, NULL) == SS_OK, "failed");
+    must(ss_series_reader_create(view, &reader, NULL) == SS_OK, "failed");
     for (int e = 0; e < workload->entity_count; e++) {
         const double start = now_ns();
         ss_series_clear(series);
-        must(series_rows_add(&rows[e], series, NULL) == SS_OK);
-        must(ss_series_seal(series, false, workload->read_count, NULL) == SS_OK);
+        must(series_rows_add(&rows[e], series, NULL) == SS_OK, "failed");
+        must(ss_series_seal(series, false, workload->read_count, NULL) == SS_OK, "failed");
         const double made = now_ns();
         for (int i = 0; i < workload->read_count; i++) {
             const int64_t rising_us = SPAN_US / workload->read_count * i;
             const int64_t random_us = (int64_t)samples_below(&samples, (uint64_t)SPAN_US);
             const struct ss_read_point point = {START_US + (workload->is_rising ? rising_us : random_us),
                                                 UINT64_MAX, false};
-            must(ss_series_read(series, reader, point, NULL, values, expired, &found, NULL) == SS_OK);
+            must(ss_series_read(series, reader, point, NULL, values, expired, &found, NULL) == SS_OK,
+                 "failed");
         }
         measured.made_ns += made - start;
         measured.read_ns += now_ns() - made;
@@ -162,10 +134,10 @@ static void run(const struct workload *workload)
     write_features(workload->is_windows, &yaml);
     struct harness_result result =
         harness_compile_text((struct ss_bytes){(const char *)yaml.data, yaml.size});
-    must(result.status == SS_OK);
+    must(result.status == SS_OK, "failed");
     const struct ss_view *view = &result.definitions->views[0];
     struct series_rows *rows = calloc((size_t)workload->entity_count, sizeof *rows);
-    must(rows != NULL);
+    must(rows != NULL, "failed");
     for (int e = 0; e < workload->entity_count; e++)
         make_rows(&rows[e], view, workload->event_count, &samples);
     for (int i = 0; i < RUNS; i++) {
@@ -174,8 +146,8 @@ static void run(const struct workload *workload)
         read[i] = measured.read_ns;
         tree_bytes = measured.tree_bytes;
     }
-    printf("%-8s %10d %14.1f %12.1f %12.1f\n", workload->name, workload->event_count, median(made),
-           median(read), tree_bytes);
+    printf("%-8s %10d %14.1f %12.1f %12.1f\n", workload->name, workload->event_count, median(made, RUNS),
+           median(read, RUNS), tree_bytes);
     for (int e = 0; e < workload->entity_count; e++) series_rows_release(&rows[e]);
     free(rows);
     harness_release(&result);

@@ -7,16 +7,14 @@
 //
 // Bars of 1M entities: 100 keys 110 us a call and 25 us over the gets, 1 key 2 us, pin and unpin 150 ns hot.
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "engine/key.h"
 #include "materializer/apply.h"
 #include "materializer/lookup.h"
 #include "materializer/push.h"
+#include "tests/bench/bench.h"
 #include "tests/unit/samples.h"
 
 #define FEATURES   20
@@ -39,24 +37,9 @@ struct bench {
     struct ss_arena arena, of_keys;
 };
 
-static double now_ns(void)
+static void must_succeed(const struct bench *bench, enum ss_status status)
 {
-    struct timespec time;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
-    return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
-}
-
-static void must(const struct bench *bench, enum ss_status status)
-{
-    if (status == SS_OK) return;
-    fprintf(stderr, "bench_serving_lookup: %s\n", bench->error.message);
-    exit(2);
-}
-
-static int by_value(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
+    must(status == SS_OK, bench->error.message);
 }
 
 // ---- The store
@@ -76,8 +59,8 @@ static void apply_definitions(struct bench *bench)
         ss_buffer_format(&yaml, "      f%d: last(x%d)%s\n", f, f, bench->within);
     ss_buffer_text(&yaml, "services:\n  model: {features: [v.*]}\n");
     const struct ss_file file = {"bench.yaml", {(const char *)yaml.data, yaml.size}};
-    must(bench, ss_definitions_compile(&file, 1, NULL, &definitions, &report, &count, &bench->error));
-    must(bench, ss_apply(bench->materializer, definitions, &bench->error));
+    must_succeed(bench, ss_definitions_compile(&file, 1, NULL, &definitions, &report, &count, &bench->error));
+    must_succeed(bench, ss_apply(bench->materializer, definitions, &bench->error));
     ss_buffer_release(&yaml);
 }
 
@@ -113,7 +96,7 @@ static void push_entities(struct bench *bench, int first, int count)
         if (!ss_column_append(&columns[FEATURES + 1], value, &bench->arena)) abort();
     }
     const struct ss_push push = {.source = source, .length = count, .columns = columns, .defer_online = true};
-    must(bench, ss_push(bench->materializer, &push, &result, &bench->error));
+    must_succeed(bench, ss_push(bench->materializer, &push, &result, &bench->error));
 }
 
 static void make_store(struct bench *bench)
@@ -123,14 +106,14 @@ static void make_store(struct bench *bench)
     snprintf(bench->directory, sizeof bench->directory, "%s/bench-lookup-XXXXXX",
              temporary ? temporary : "/tmp");
     if (!mkdtemp(bench->directory)) exit(2);
-    must(bench, ss_store_create(bench->directory, SS_CLOCK_REPLAY, &options, &bench->error));
-    must(bench, ss_materializer_open(bench->directory, SS_STORE_WRITE, &options, &bench->materializer,
-                                     &bench->error));
+    must_succeed(bench, ss_store_create(bench->directory, SS_CLOCK_REPLAY, &options, &bench->error));
+    must_succeed(bench, ss_materializer_open(bench->directory, SS_STORE_WRITE, &options, &bench->materializer,
+                                             &bench->error));
     apply_definitions(bench);
     for (int first = 0; first < bench->entities; first += BATCH_ROWS)
         push_entities(bench, first,
                       first + BATCH_ROWS <= bench->entities ? BATCH_ROWS : bench->entities - first);
-    must(bench, ss_push_deferred(bench->materializer, &bench->error));
+    must_succeed(bench, ss_push_deferred(bench->materializer, &bench->error));
     ss_arena_release(&bench->arena);
 }
 
@@ -180,9 +163,9 @@ static double time_lookups(struct bench *bench, int calls, int length, bool hot)
         const struct ss_lookup lookup = {.length = length, .keys = &keys[call]};
         struct ss_pinned pinned;
         struct ss_answer answer;
-        must(bench, ss_pin(bench->materializer, false, 0, &pinned, &bench->error));
+        must_succeed(bench, ss_pin(bench->materializer, false, 0, &pinned, &bench->error));
         const struct ss_service *service = ss_find_service(bench->materializer->definitions, "model");
-        must(bench, ss_lookup(&pinned, service, &lookup, arena, &answer, &bench->error));
+        must_succeed(bench, ss_lookup(&pinned, service, &lookup, arena, &answer, &bench->error));
         if (!ss_bit_get(answer.columns[FEATURES - 1].validity, length - 1)) abort();
         ss_unpin(&pinned);
         ss_arena_reset(arena);
@@ -195,7 +178,7 @@ static double time_gets(struct bench *bench, int calls, int length, bool hot)
     const struct ss_column *keys = draw_keys(bench, calls, length, hot);
     const struct ss_view *view = &bench->materializer->definitions->views[0];
     struct ss_online_txn *txn;
-    must(bench, ss_online_read(bench->materializer->store->online, &txn, &bench->error));
+    must_succeed(bench, ss_online_read(bench->materializer->store->online, &txn, &bench->error));
     const double start = now_ns();
     for (int call = 0; call < calls; call++)
         for (int row = 0; row < length; row++) {
@@ -203,9 +186,9 @@ static double time_gets(struct bench *bench, int calls, int length, bool hot)
             struct ss_bytes state;
             const struct ss_value part = ss_column_get(&keys[call], row);
             ss_key_encode(view->entity->key_types, &part, 1, &key);
-            must(bench,
-                 ss_online_get(txn, &view->fingerprint, (struct ss_bytes){(const char *)key.bytes, key.size},
-                               &state, &bench->error));
+            must_succeed(bench, ss_online_get(txn, &view->fingerprint,
+                                              (struct ss_bytes){(const char *)key.bytes, key.size}, &state,
+                                              &bench->error));
             if (!state.data) abort();
         }
     const double took_ns = now_ns() - start;
@@ -218,7 +201,7 @@ static double time_pins(struct bench *bench, int calls)
     const double start = now_ns();
     for (int call = 0; call < calls; call++) {
         struct ss_pinned pinned;
-        must(bench, ss_pin(bench->materializer, false, 0, &pinned, &bench->error));
+        must_succeed(bench, ss_pin(bench->materializer, false, 0, &pinned, &bench->error));
         ss_unpin(&pinned);
     }
     return (now_ns() - start) / calls;
@@ -233,11 +216,8 @@ static void measure(struct bench *bench, int length, bool hot)
         lookups[run] = time_lookups(bench, calls, length, hot);
         over[run] = lookups[run] - gets[run];
     }
-    qsort(lookups, RUNS, sizeof *lookups, by_value);
-    qsort(gets, RUNS, sizeof *gets, by_value);
-    qsort(over, RUNS, sizeof *over, by_value);
-    printf("%-5s %5d %12.0f %12.0f %12.0f %12.1f\n", hot ? "hot" : "cold", length, lookups[RUNS / 2],
-           gets[RUNS / 2], over[RUNS / 2], over[RUNS / 2] / length);
+    printf("%-5s %5d %12.0f %12.0f %12.0f %12.1f\n", hot ? "hot" : "cold", length, median(lookups, RUNS),
+           median(gets, RUNS), median(over, RUNS), median(over, RUNS) / length);
 }
 
 static size_t row_bytes(struct bench *bench)
@@ -248,14 +228,14 @@ static size_t row_bytes(struct bench *bench)
     char name[KEY_BYTES + 1];
     size_t bytes = 0;
     const struct ss_view *view = &bench->materializer->definitions->views[0];
-    must(bench, ss_online_read(bench->materializer->store->online, &txn, &bench->error));
+    must_succeed(bench, ss_online_read(bench->materializer->store->online, &txn, &bench->error));
     for (int i = 0; i < HOT; i++) {
         name_entity(draw(bench, false), name);
         const struct ss_value part = {.present = true, .text = ss_bytes_of(name)};
         ss_key_encode(view->entity->key_types, &part, 1, &key);
-        must(bench,
-             ss_online_get(txn, &view->fingerprint, (struct ss_bytes){(const char *)key.bytes, key.size},
-                           &state, &bench->error));
+        must_succeed(bench, ss_online_get(txn, &view->fingerprint,
+                                          (struct ss_bytes){(const char *)key.bytes, key.size}, &state,
+                                          &bench->error));
         bytes += state.size;
     }
     ss_online_end(txn);

@@ -1,10 +1,7 @@
 // ns of CPU time per add, encode, decode and read of one entity's state: 24 outputs (count, sum, mean,
 // stddev, min, max over 1h, 1d, 7d, 30d of one column), at 200 and 20,000 events over 30 days.
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <time.h>
-
+#include "tests/bench/bench.h"
 #include "tests/unit/samples.h"
 #include "tests/unit/state_fixture.h"
 
@@ -16,18 +13,9 @@ struct workload {
     int event_count;
 };
 
-static double now_ns(void)
+static void must_succeed(enum ss_status status)
 {
-    struct timespec time;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
-    return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
-}
-
-static void must(enum ss_status status)
-{
-    if (status == SS_OK) return;
-    fprintf(stderr, "bench_state: %s\n", ss_status_name(status));
-    exit(2);
+    must(status == SS_OK, ss_status_name(status));
 }
 
 static int by_time(const void *a, const void *b)
@@ -57,7 +45,7 @@ static void add_one(struct ss_state *state, const struct workload *workload, int
     else
         values[1].i64 = cents;
     const struct ss_event event = {event_time_us, seq, passes, values};
-    must(ss_state_add(state, &event, INT64_MIN, NULL));
+    must_succeed(ss_state_add(state, &event, INT64_MIN, NULL));
 }
 
 static struct ss_state *fold(const struct fixture *fixture, const struct workload *workload,
@@ -94,39 +82,40 @@ static void run(const struct workload *workload)
         add_ns += now_ns() - before;
     }
     SS_ASSERT(ss_state_prune(state, t_us, NULL) == SS_OK);
-    must(ss_state_encode(state, &bytes, NULL));
+    must_succeed(ss_state_encode(state, &bytes, NULL));
 
     const int rounds = 20000;
     double before = now_ns();
     for (int i = 0; i < rounds / 20; i++) {
         ss_buffer_clear(&bytes);
-        must(ss_state_encode(state, &bytes, NULL));
+        must_succeed(ss_state_encode(state, &bytes, NULL));
     }
     const double encode_ns = (now_ns() - before) / (rounds / 20);
     const struct ss_bytes view = {(const char *)bytes.data, bytes.size};
     before = now_ns();
     for (int i = 0; i < rounds; i++) {
         ss_arena_reset(&reading);
-        must(ss_state_decode(&fixture.view, view, &reading, &state, NULL));
+        must_succeed(ss_state_decode(&fixture.view, view, &reading, &state, NULL));
     }
     const double decode_ns = (now_ns() - before) / rounds;
     before = now_ns();
-    for (int i = 0; i < rounds; i++) must(ss_state_read(state, t_us - i, NULL, values, expired, NULL));
+    for (int i = 0; i < rounds; i++)
+        must_succeed(ss_state_read(state, t_us - i, NULL, values, expired, NULL));
     const double read_ns = (now_ns() - before) / rounds;
     before = now_ns();
     for (int i = 0; i < rounds; i++) {
         ss_arena_reset(&reading);
-        must(ss_state_decode(&fixture.view, view, &reading, &state, NULL));
-        must(ss_state_read(state, t_us - i, NULL, values, expired, NULL));
+        must_succeed(ss_state_decode(&fixture.view, view, &reading, &state, NULL));
+        must_succeed(ss_state_read(state, t_us - i, NULL, values, expired, NULL));
     }
     const double lookup_ns = (now_ns() - before) / rounds;
     before = now_ns();
     for (int i = 0; i < rounds; i++) {
         ss_arena_reset(&reading);
-        must(ss_state_decode(&fixture.view, view, &reading, &state, NULL));
+        must_succeed(ss_state_decode(&fixture.view, view, &reading, &state, NULL));
         add_one(state, workload, t_us, (uint64_t)i, &samples);
         ss_buffer_clear(&committed);
-        must(ss_state_encode(state, &committed, NULL));
+        must_succeed(ss_state_encode(state, &committed, NULL));
     }
     const double commit_ns = (now_ns() - before) / rounds;
     printf(
