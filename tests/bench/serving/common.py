@@ -1,4 +1,5 @@
 """What the benchmarks of the service share: a server, the tool's own measurements, medians and the table of bars."""
+import argparse
 import json
 import os
 import pathlib
@@ -85,6 +86,32 @@ def median(runs, name):
 def spread(runs, name):
     values = [run[name] for run in runs]
     return f"{median(runs, name):,.1f} [{min(values):,.1f} - {max(values):,.1f}]"
+
+
+def option_parser():
+    """With the options that every benchmark has."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--runs", type=int)
+    parser.add_argument("--seconds", type=float)
+    parser.add_argument("--json", type=pathlib.Path, help="all figures go there")
+    return parser
+
+
+def keep_figures(arguments, found):
+    if arguments.json:
+        arguments.json.write_text(json.dumps(found, indent=1))
+
+
+def run_as_program(main):
+    """Its exit status is main's; that of an error, which is a text, is 2."""
+    try:
+        sys.exit(main())
+    except SystemExit as end:
+        if isinstance(end.code, str):
+            print(end.code, file=sys.stderr)
+            sys.exit(2)
+        raise
 
 
 class Bars:

@@ -1,5 +1,4 @@
 """Lookups beside Redis: see tests/bench/serving.sh."""
-import argparse
 import csv
 import io
 import json
@@ -14,7 +13,8 @@ import subprocess
 import sys
 import time
 
-from common import Bars, Server, about_machine, cpu_seconds, folder, median, progress, selfsame, spread
+from common import (Bars, Server, about_machine, cpu_seconds, folder, keep_figures, median, option_parser, progress, run_as_program, selfsame,
+                    spread)
 
 FEATURES = [f"f{i:02d}" for i in range(20)]
 
@@ -218,13 +218,9 @@ def failed(found):
 
 
 def options():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--quick", action="store_true")
+    parser = option_parser()
     parser.add_argument("--entities", type=int)
-    parser.add_argument("--runs", type=int)
-    parser.add_argument("--seconds", type=float)
     parser.add_argument("--warm-up", type=float)
-    parser.add_argument("--json", type=pathlib.Path, help="all figures go there")
     arguments = parser.parse_args()
     arguments.entities = arguments.entities or (5000 if arguments.quick else 1000000)
     arguments.runs = arguments.runs or (1 if arguments.quick else 5)
@@ -260,8 +256,7 @@ def main():
     about_machine()
     with folder() as place:
         found, rate = run(arguments, pathlib.Path(place))
-    if arguments.json:
-        arguments.json.write_text(json.dumps(found, indent=1))
+    keep_figures(arguments, found)
     print_cells(found)
     bars = judge(found, rate)
     bars.print("lookups beside Redis")
@@ -272,10 +267,4 @@ def main():
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except SystemExit as end:
-        if isinstance(end.code, str):
-            print(end.code, file=sys.stderr)
-            sys.exit(2)
-        raise
+    run_as_program(main)

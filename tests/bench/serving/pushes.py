@@ -1,5 +1,4 @@
 """Pushes: see tests/bench/push.sh."""
-import argparse
 import json
 import math
 import os
@@ -10,7 +9,8 @@ import sys
 import threading
 import time
 
-from common import ROOT, SELFSAME, Bars, Server, about_machine, folder, median, progress, selfsame, spread
+from common import (ROOT, SELFSAME, Bars, Server, about_machine, folder, keep_figures, median, option_parser, progress, run_as_program, selfsame,
+                    spread)
 
 WINDOWS = ["1h", "1d", "7d", "30d"]
 AGGREGATES = ["count", "sum", "mean", "stddev", "min", "max"]
@@ -161,17 +161,13 @@ def judge(found):
 
 
 def options():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--runs", type=int)
+    parser = option_parser()
     parser.add_argument("--events", type=int)
     parser.add_argument("--singles", type=int)
-    parser.add_argument("--seconds", type=float)
     parser.add_argument("--entities", type=int, default=100000)
     parser.add_argument("--lookups", type=float, default=2000, help="lookups a second beside pushes")
     parser.add_argument("--push-rate", type=float, default=55000, help="events a second beside lookups; a little is lost at both ends")
     parser.add_argument("--push-batch", type=int, default=1000)
-    parser.add_argument("--json", type=pathlib.Path, help="all figures go there")
     arguments = parser.parse_args()
     arguments.runs = arguments.runs or (1 if arguments.quick else 5)
     arguments.events = arguments.events or (20000 if arguments.quick else 1000000)
@@ -201,8 +197,7 @@ def main():
     about_machine()
     with folder() as place:
         found = run(arguments, pathlib.Path(place))
-    if arguments.json:
-        arguments.json.write_text(json.dumps(found, indent=1))
+    keep_figures(arguments, found)
     bars = judge(found)
     bars.print("pushes")
     failed = sum(run["errors"] for run in found["idle"] + found["pushing"])
@@ -212,10 +207,4 @@ def main():
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except SystemExit as end:
-        if isinstance(end.code, str):
-            print(end.code, file=sys.stderr)
-            sys.exit(2)
-        raise
+    run_as_program(main)
