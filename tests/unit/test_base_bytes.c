@@ -15,16 +15,7 @@
 #include "engine/base/error.h"
 #include "engine/base/hash.h"
 #include "tests/unit/allocation_sweep.h"
-
-static uint64_t random_state;
-
-static uint64_t random_bits(void)
-{
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return random_state * UINT64_C(0x2545f4914f6cdd1d);
-}
+#include "tests/unit/random_bits.h"
 
 static void bytes_are_ordered_as_unsigned_and_a_prefix_is_less(void **state)
 {

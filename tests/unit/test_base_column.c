@@ -14,16 +14,7 @@
 #include "engine/base/column.h"
 #include "engine/base/time.h"
 #include "tests/unit/allocation_sweep.h"
-
-static uint64_t random_state;
-
-static uint64_t random_bits(void)
-{
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return random_state * UINT64_C(0x2545f4914f6cdd1d);
-}
+#include "tests/unit/random_bits.h"
 
 static const struct ss_type types[] = {{SS_BOOL, 0},
                                        {SS_INT64, 0},

@@ -11,16 +11,7 @@
 #include <time.h>
 
 #include "engine/base/time.h"
-
-static uint64_t random_state;
-
-static uint64_t random_bits(void)
-{
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return random_state * UINT64_C(0x2545f4914f6cdd1d);
-}
+#include "tests/unit/random_bits.h"
 
 static const struct {
     const char *text;

@@ -13,18 +13,9 @@
 
 #include "engine/base/time.h"
 #include "tests/unit/allocation_sweep.h"
+#include "tests/unit/random_bits.h"
 
 #define ZONES "/usr/share/zoneinfo"
-
-static uint64_t random_state;
-
-static uint64_t random_bits(void)
-{
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return random_state * UINT64_C(0x2545f4914f6cdd1d);
-}
 
 static bool read_zone(const char *name, struct ss_buffer *bytes)
 {

@@ -18,16 +18,7 @@
 #include "engine/base/number.h"
 #include "engine/base/number_float.h"
 #include "engine/base/powers_of_five.h"
-
-static uint64_t random_state;
-
-static uint64_t random_bits(void)
-{
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return random_state * UINT64_C(0x2545f4914f6cdd1d);
-}
+#include "tests/unit/random_bits.h"
 
 static unsigned random_below(unsigned bound)
 {
