@@ -4,6 +4,8 @@
 #ifndef SS_TESTS_PROGRAM_HARNESS_H
 #define SS_TESTS_PROGRAM_HARNESS_H
 
+#include <pthread.h>
+
 #include "engine/program.h"
 #include "tests/unit/expression_harness.h"
 
@@ -105,6 +107,48 @@ static inline void check_value(const char *text, const char *want)
         }
     }
     ss_buffer_release(&shown);
+    ss_arena_release(&harness.arena);
+}
+
+struct thread_run {
+    const struct ss_program *program;
+    const struct inputs *inputs;
+    bool (*is_right)(const struct ss_column *output);
+    int wrong;
+};
+
+static inline void *run_many_times(void *context)
+{
+    struct thread_run *run = context;
+    struct ss_arena arena = {0};
+    for (int round = 0; round < 300; round++) {
+        struct ss_column output;
+        ss_arena_reset(&arena);
+        const enum ss_status status =
+            ss_program_run(run->program, run->inputs->pointers, 9, &arena, &output, NULL);
+        run->wrong += status != SS_OK || !run->is_right(&output);
+    }
+    ss_arena_release(&arena);
+    return NULL;
+}
+
+// Four threads run one program of the text, over nine rows.
+static inline void check_in_threads(const char *text, bool (*is_right)(const struct ss_column *output))
+{
+    struct harness harness;
+    struct inputs inputs;
+    struct ss_program *program = build(&harness, text);
+    fill_inputs(&inputs, 9, &harness.arena);
+    pthread_t threads[4];
+    struct thread_run runs[4];
+    for (int i = 0; i < 4; i++) {
+        runs[i] = (struct thread_run){program, &inputs, is_right, 0};
+        assert_int_equal(pthread_create(&threads[i], NULL, run_many_times, &runs[i]), 0);
+    }
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+        assert_int_equal(runs[i].wrong, 0);
+    }
     ss_arena_release(&harness.arena);
 }
 

@@ -5,7 +5,6 @@
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <pthread.h>
 
 #include "tests/unit/program_harness.h"
 
@@ -100,45 +99,15 @@ static void searches_that_reach_a_limit_are_null(void **state)
     CHECK_VALUES(cases);
 }
 
-struct pattern_run {
-    const struct ss_program *program;
-    const struct inputs *inputs;
-    int wrong;
-};
-
-static void *search_many_times(void *context)
+static bool is_second_and_first(const struct ss_column *output)
 {
-    struct pattern_run *run = context;
-    struct ss_arena arena = {0};
-    for (int round = 0; round < 300; round++) {
-        struct ss_column output;
-        ss_arena_reset(&arena);
-        const enum ss_status status =
-            ss_program_run(run->program, run->inputs->pointers, 9, &arena, &output, NULL);
-        run->wrong += status != SS_OK || memcmp(output.data + 8 * 4, "1S+U", 4) != 0;
-    }
-    ss_arena_release(&arena);
-    return NULL;
+    return memcmp(output->data + 8 * 4, "1S+U", 4) == 0;
 }
 
 static void threads_share_a_pattern(void **state)
 {
     (void)state;
-    struct harness harness;
-    struct inputs inputs;
-    struct ss_program *program = build(&harness, "concat('1', regexp_replace(country, '(U)(S)', '\\2+\\1'))");
-    fill_inputs(&inputs, 9, &harness.arena);
-    pthread_t threads[4];
-    struct pattern_run runs[4];
-    for (int i = 0; i < 4; i++) {
-        runs[i] = (struct pattern_run){program, &inputs, 0};
-        assert_int_equal(pthread_create(&threads[i], NULL, search_many_times, &runs[i]), 0);
-    }
-    for (int i = 0; i < 4; i++) {
-        assert_int_equal(pthread_join(threads[i], NULL), 0);
-        assert_int_equal(runs[i].wrong, 0);
-    }
-    ss_arena_release(&harness.arena);
+    check_in_threads("concat('1', regexp_replace(country, '(U)(S)', '\\2+\\1'))", is_second_and_first);
 }
 
 static void calls_with_equal_settings_are_computed_once(void **state)

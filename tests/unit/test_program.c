@@ -5,7 +5,6 @@
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <pthread.h>
 #include <stdio.h>
 
 #include "tests/unit/allocation_sweep.h"
@@ -495,45 +494,15 @@ static void shared_nodes_cost_their_number_and_not_their_paths(void **state)
     ss_arena_release(&harness.arena);
 }
 
-struct thread_run {
-    const struct ss_program *program;
-    const struct inputs *inputs;
-    int wrong;
-};
-
-static void *run_many_times(void *context)
+static bool is_exp_of_f(const struct ss_column *output)
 {
-    struct thread_run *run = context;
-    struct ss_arena arena = {0};
-    for (int round = 0; round < 300; round++) {
-        struct ss_column output;
-        ss_arena_reset(&arena);
-        const enum ss_status status =
-            ss_program_run(run->program, run->inputs->pointers, 9, &arena, &output, NULL);
-        run->wrong += status != SS_OK || output.length != 9 || output.f64[8] != 12.182493960703473;
-    }
-    ss_arena_release(&arena);
-    return NULL;
+    return output->length == 9 && output->f64[8] == 12.182493960703473;
 }
 
 static void threads_may_run_one_program_at_once(void **state)
 {
     (void)state;
-    struct harness harness;
-    struct inputs inputs;
-    struct ss_program *program = build(&harness, "if(lower(trim(name)) = 'x', 0e0, exp(f))");
-    fill_inputs(&inputs, 9, &harness.arena);
-    pthread_t threads[4];
-    struct thread_run runs[4];
-    for (int i = 0; i < 4; i++) {
-        runs[i] = (struct thread_run){program, &inputs, 0};
-        assert_int_equal(pthread_create(&threads[i], NULL, run_many_times, &runs[i]), 0);
-    }
-    for (int i = 0; i < 4; i++) {
-        assert_int_equal(pthread_join(threads[i], NULL), 0);
-        assert_int_equal(runs[i].wrong, 0);
-    }
-    ss_arena_release(&harness.arena);
+    check_in_threads("if(lower(trim(name)) = 'x', 0e0, exp(f))", is_exp_of_f);
 }
 
 static void constants_are_computed_when_the_program_is_built(void **state)
