@@ -143,6 +143,12 @@ static void use_keys(struct plan *plan, const struct expression *expression)
     for (int i = 0; i < expression->child_count; i++) use_keys(plan, expression->child[i]);
 }
 
+void plan_find_service_keys(struct plan *plan)
+{
+    plan->service_key_count = 0;
+    for (int f = 0; f < plan->feature_count; f++) use_keys(plan, plan->features[f].expression);
+}
+
 static void make_service(struct maker *maker)
 {
     static const struct kind kinds[] = {{KIND_INT64, 0}, {KIND_DECIMAL, 2}, {KIND_FLOAT64, 0}};
@@ -162,7 +168,7 @@ static void make_service(struct maker *maker)
     for (int i = 0; i < count; i++)
         plan->features[plan->feature_count++] =
             (struct feature){pool_format(maker->pool, "derived%d", i), derived(maker)};
-    for (int f = 0; f < plan->feature_count; f++) use_keys(plan, plan->features[f].expression);
+    plan_find_service_keys(plan);
 }
 
 // ---- Entities and sources

@@ -296,6 +296,8 @@ struct script {
     const struct cell **query_at_hand;
 };
 
+// The keys of the service: those of the entities whose features it reads.
+void plan_find_service_keys(struct plan *plan);
 // The plan as YAML.
 char *plan_yaml(struct pool *pool, const struct plan *plan);
 // Everything that happens, for a failure's report.

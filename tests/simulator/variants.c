@@ -4,20 +4,6 @@
 
 #include <string.h>
 
-static void use_keys(struct plan *plan, const struct expression *expression)
-{
-    if (expression->op == OP_FEATURE) {
-        const struct entity *entity = plan->views[expression->view].entity;
-        for (int k = 0; k < entity->key_count; k++) {
-            bool used = false;
-            for (int s = 0; s < plan->service_key_count; s++)
-                used = used || plan->service_keys[s] == entity->keys[k];
-            if (!used) plan->service_keys[plan->service_key_count++] = entity->keys[k];
-        }
-    }
-    for (int i = 0; i < expression->child_count; i++) use_keys(plan, expression->child[i]);
-}
-
 // Does the plan have all that the expression of the service reads?
 static bool can_read(const struct plan *plan, const struct expression *expression)
 {
@@ -31,11 +17,11 @@ static bool can_read(const struct plan *plan, const struct expression *expressio
 
 static void choose_features(struct plan *plan, const struct story *story)
 {
-    plan->feature_count = plan->service_key_count = 0;
+    plan->feature_count = 0;
     for (int f = 0; f < story->plan.feature_count; f++)
         if (!story->dropped_feature[f] && can_read(plan, story->plan.features[f].expression))
             plan->features[plan->feature_count++] = story->plan.features[f];
-    for (int f = 0; f < plan->feature_count; f++) use_keys(plan, plan->features[f].expression);
+    plan_find_service_keys(plan);
 }
 
 // ---- What no feature of the service reads goes, once some were dropped
