@@ -241,6 +241,6 @@ const char *ss_nearest_name(struct ss_bytes name, const char *const *names, size
 const char *ss_nearest_hint(const char *nearest, char hint[SS_HINT_SIZE])
 {
     hint[0] = 0;
-    if (nearest) snprintf(hint, SS_HINT_SIZE, "; did you mean '%s'?", nearest);
+    if (nearest) snprintf(hint, SS_HINT_SIZE, "; did you mean '%.*s'?", SS_HINT_SIZE - 20, nearest);
     return hint;
 }
