@@ -206,13 +206,25 @@ void ss_spine_release(struct ss_spine_rows *rows)
     *rows = (struct ss_spine_rows){0};
 }
 
-void ss_spine_cells(const struct ss_spine_rows *rows, int64_t first, int32_t length, struct ss_cell *cells,
-                    struct ss_bytes *lines)
+bool ss_spine_lines(const struct ss_spine_rows *rows, int64_t first, int32_t length, struct ss_bytes *lines)
+{
+    if (!rows->text.is_plain) return false;
+    const struct ss_spine_cursor cursor = ss_spine_cursor_at(&rows->text, first);
+    const char *at = (const char *)cursor.at, *const end = (const char *)cursor.end;
+    for (int32_t row = 0; row < length; row++) {
+        const char *line_end = memchr(at, '\n', (size_t)(end - at));
+        if (!line_end) line_end = end;
+        lines[row] = (struct ss_bytes){at, (size_t)(line_end - at)};
+        at = line_end + 1;
+    }
+    return true;
+}
+
+void ss_spine_cells(const struct ss_spine_rows *rows, int64_t first, int32_t length, struct ss_cell *cells)
 {
     struct ss_spine_cursor cursor = ss_spine_cursor_at(&rows->text, first);
     for (int32_t row = 0; row < length; row++) {
         const bool is_row = ss_spine_next(&rows->text, &cursor, &cells[(size_t)row * rows->column_count]);
         SS_ASSERT(is_row);
-        lines[row] = rows->text.is_plain ? cursor.raw : (struct ss_bytes){0};
     }
 }

@@ -22,6 +22,7 @@ struct ss_spine_source {
     const struct ss_spine_map *maps;
     size_t map_count;
     const char *with_event; // the source of which rows carry an event; NULL: none
+    bool with_hash;         // ss_spine_rows.hash is wanted
 };
 
 struct ss_spine_rows {
@@ -29,7 +30,7 @@ struct ss_spine_rows {
     struct ss_spine spine; // keys, request, t_us and length; the rest is the caller's
     size_t column_count;
     const struct ss_table_column *columns; // type "TEXT" for all of a CSV file
-    struct ss_sha256 hash;                 // of the columns' names and all cells (docs/FORMAT.md)
+    struct ss_sha256 hash;                 // `with_hash`: of the columns' names and all cells (docs/FORMAT.md)
     struct ss_spine_text text;             // the cells as they were
 };
 
@@ -38,10 +39,10 @@ enum ss_status ss_spine_read(const struct ss_spine_source *source, const struct 
                              struct ss_pool *pool, struct ss_spine_rows *rows, struct ss_error *error);
 void ss_spine_release(struct ss_spine_rows *rows); // a no-op on a zeroed struct
 
-// The cells of the rows [first, first + length), first being a multiple of SS_BATCH_ROWS: cells[row *
-// column_count + column]. lines[row]: the row as it stands in a CSV file; data NULL: to be made of its cells.
-// All borrow from `rows`.
-void ss_spine_cells(const struct ss_spine_rows *rows, int64_t first, int32_t length, struct ss_cell *cells,
-                    struct ss_bytes *lines);
+// The rows [first, first + length), first being a multiple of SS_BATCH_ROWS. All borrow from `rows`.
+// lines[row]: the row as it stands in a CSV file. False: it is to be made of its cells.
+bool ss_spine_lines(const struct ss_spine_rows *rows, int64_t first, int32_t length, struct ss_bytes *lines);
+// cells[row * column_count + column].
+void ss_spine_cells(const struct ss_spine_rows *rows, int64_t first, int32_t length, struct ss_cell *cells);
 
 #endif

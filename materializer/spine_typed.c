@@ -1,5 +1,5 @@
-// A spine's columns, made typed out of its cells in blocks of SPINE_BLOCK_ROWS on the pool's threads, and the
-// hash of all cells. Any cell that is not exactly of its type ends the whole spine.
+// A spine's columns, made typed out of its cells in blocks of SPINE_BLOCK_ROWS on the pool's threads, and, if
+// asked for, the hash of all cells. Any cell that is not exactly of its type ends the whole spine.
 
 #include "materializer/spine_internal.h"
 
@@ -35,7 +35,7 @@ struct typing {
     struct ss_cell *cells;
     struct ss_arena cell;    // of the value at hand
     struct ss_buffer hashed; // of a plain text: its cells encoded
-    struct ss_hasher *hasher;
+    struct ss_hasher *hasher; // NULL: no hash is asked for
 };
 
 static const char *shown(const struct ss_cell *cell, char number[SS_NUMBER_TEXT_SIZE], int *size)
@@ -194,13 +194,13 @@ static enum ss_status type_rows(struct typing *typing, int64_t first, int64_t en
     for (int64_t row = first; row < end; row++) {
         if (!ss_spine_next(text, &cursor, typing->cells))
             return ss_fail(error, SS_INVALID, "spine '%s': it is no plain CSV file", reading->source->place);
-        hash_row(typing, &cursor);
+        if (typing->hasher) hash_row(typing, &cursor);
         for (size_t i = 0; i < reading->wanted_count; i++)
             SS_TRY(take_cell(typing, i, cursor.line, row, error));
         for (size_t v = 0; v < reading->service->view_count; v++)
             SS_TRY(check_key(typing, v, cursor.line, error));
     }
-    ss_hasher_add(typing->hasher, typing->hashed.data, typing->hashed.size);
+    if (typing->hasher) ss_hasher_add(typing->hasher, typing->hashed.data, typing->hashed.size);
     return typing->hashed.failed ? ss_fail_memory(error, "a spine's hash") : SS_OK;
 }
 
@@ -237,14 +237,18 @@ static enum ss_status type_block(void *context, size_t index, size_t slot, struc
     const int64_t length = reading->rows->text.length, first = (int64_t)index * SPINE_BLOCK_ROWS;
     const int64_t end = first + SPINE_BLOCK_ROWS < length ? first + SPINE_BLOCK_ROWS : length;
     struct block *block = &typed->blocks[index];
-    struct typing typing = {
-        .reading = reading, .block = block, .t_us = typed->t_us, .hasher = ss_hasher_create()};
+    const bool with_hash = reading->source->with_hash;
+    struct typing typing = {.reading = reading,
+                            .block = block,
+                            .t_us = typed->t_us,
+                            .hasher = with_hash ? ss_hasher_create() : NULL};
     typing.cells = calloc(reading->rows->column_count + 1, sizeof *typing.cells);
     (void)slot;
-    enum ss_status status = typing.hasher && typing.cells && init_block(reading, block, first, end)
+    const bool is_ready = (typing.hasher || !with_hash) && typing.cells;
+    enum ss_status status = is_ready && init_block(reading, block, first, end)
                                 ? type_rows(&typing, first, end, error)
                                 : ss_fail_memory(error, "a spine");
-    if (status == SS_OK) {
+    if (status == SS_OK && with_hash) {
         block->hash = ss_hasher_end(typing.hasher);
         typing.hasher = NULL;
     }
@@ -280,10 +284,9 @@ static bool join_text(const struct typed *typed, size_t wanted, size_t block_cou
     return true;
 }
 
-static enum ss_status join_blocks(const struct typed *typed, size_t block_count, struct ss_error *error)
+static enum ss_status join_hashes(const struct typed *typed, size_t block_count, struct ss_error *error)
 {
-    const struct ss_spine_reading *reading = typed->reading;
-    struct ss_spine_rows *rows = reading->rows;
+    struct ss_spine_rows *rows = typed->reading->rows;
     struct ss_hasher *hasher = ss_hasher_create();
     if (!hasher) return ss_fail_memory(error, "a spine's hash");
     for (size_t i = 0; i < rows->column_count; i++)
@@ -291,6 +294,14 @@ static enum ss_status join_blocks(const struct typed *typed, size_t block_count,
     for (size_t b = 0; b < block_count; b++)
         ss_hasher_add(hasher, typed->blocks[b].hash.bytes, sizeof typed->blocks[b].hash.bytes);
     rows->hash = ss_hasher_end(hasher);
+    return SS_OK;
+}
+
+static enum ss_status join_blocks(const struct typed *typed, size_t block_count, struct ss_error *error)
+{
+    const struct ss_spine_reading *reading = typed->reading;
+    struct ss_spine_rows *rows = reading->rows;
+    if (reading->source->with_hash) SS_TRY(join_hashes(typed, block_count, error));
     for (size_t i = 0; i < reading->wanted_count; i++) {
         struct ss_column *whole = reading->wanted[i].values;
         if (!whole) continue;

@@ -27,6 +27,7 @@ struct run {
     const struct ss_service *service;
     struct ss_pool *pool;
     struct ss_spine_rows *rows;
+    bool with_cells; // the output needs the spine cell by cell
     struct slot *slots;
     struct ss_train_output *output;
 };
@@ -70,10 +71,11 @@ static enum ss_status write_rows(struct run *run, int64_t first_row, const struc
     struct ss_bytes *lines = ss_arena_array(arena, length + 1, sizeof *lines);
     int64_t *t_us = ss_arena_array(arena, length + 1, sizeof *t_us);
     if (!cells || !lines || !t_us) return ss_fail_memory(error, "the rows of a training table");
-    ss_spine_cells(run->rows, first_row, answer->length, cells, lines);
+    const bool has_lines = ss_spine_lines(run->rows, first_row, answer->length, lines);
+    if (run->with_cells || !has_lines) ss_spine_cells(run->rows, first_row, answer->length, cells);
     for (size_t row = 0; row < length; row++)
         t_us[row] = spine->t_us[first_row + (int64_t)row] + (spine->inclusive ? 1 : 0);
-    const struct ss_train_rows rows = {cells, lines, answer, t_us, spine->newest_s};
+    const struct ss_train_rows rows = {cells, has_lines ? lines : NULL, answer, t_us, spine->newest_s};
     return ss_train_output_rows(run->output, slot, &rows, error);
 }
 
@@ -259,7 +261,7 @@ static enum ss_status join_and_write(struct run *run, const struct ss_materializ
     const struct ss_point_in_time_sink sink = {emit, progress, run, give_up};
     const size_t slots = ss_pool_threads(run->pool);
     const struct ss_train_layout layout = {train->output, run->rows->columns, run->rows->column_count,
-                                           run->service, train->with_status};
+                                           run->service, train->with_status, train->with_digest};
     const struct ss_train_values *values = run->values;
     int64_t read_at_us;
     enum ss_status status;
@@ -294,10 +296,14 @@ enum ss_status ss_train(struct ss_materializer *materializer, const struct ss_tr
     struct run run = {
         .train = train, .values = train->values ? train->values : &here, .result = &filled, .rows = &rows};
     enum ss_status status;
+    struct ss_spine_source source = train->spine;
+    struct ss_table_place place;
     SS_TRY(check_request(train, error));
+    source.with_hash = ss_table_place_parse(train->output, &place); // its manifest has it
+    run.with_cells = source.with_hash || train->with_digest;
     SS_TRY(ss_require_service(materializer, train->service, &run.service, error));
     SS_TRY(ss_pool_create(train->threads ? train->threads : core_count(), &run.pool, error));
-    SS_TRY_GOTO(ss_spine_read(&train->spine, run.service, run.pool, &rows, error), out);
+    SS_TRY_GOTO(ss_spine_read(&source, run.service, run.pool, &rows, error), out);
     SS_TRY_GOTO(join_and_write(&run, materializer, error), out);
     filled.feature_count = run.service->feature_count;
     *result = filled;

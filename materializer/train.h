@@ -25,6 +25,7 @@ struct ss_train {
     const char *output; // FILE.db:TABLE or FILE.csv
     bool as_of_event_time, inclusive;
     bool with_status;    // a column `feature__status` behind each feature
+    bool with_digest;    // of a CSV file too: of a SQLite table, whose manifest has it, it is always made
     size_t threads;      // 0: as many as there are cores
     const char *version; // of selfsame, for the manifest
     // NULL: none. Called now and then, by one thread at a time, with how much is done of `total`.
@@ -38,7 +39,7 @@ struct ss_train_result {
     size_t feature_count;
     uint64_t statuses[4]; // cells by enum ss_cell_status
     uint64_t newest_seq;
-    struct ss_sha256 digest;
+    struct ss_sha256 digest; // of the rows; zero: none was asked for
 };
 
 // One output row per spine row, in spine order. Of the store it reads history alone; with `values` the

@@ -149,19 +149,60 @@ static void write_spine(const struct ss_train_output *output, struct slot *slot,
                         const struct ss_train_rows *rows, int32_t row, struct ss_cell *kept)
 {
     const size_t count = output->layout->spine_column_count;
-    const struct ss_cell *cells = &rows->spine_cells[(size_t)row * count];
-    for (size_t i = 0; i < count; i++) ss_cell_encode(&cells[i], &slot->hashed);
-    if (kept) {
-        memcpy(kept, cells, count * sizeof *cells);
-        return;
-    }
-    if (rows->spine_lines && rows->spine_lines[row].data) {
+    if (!kept && rows->spine_lines) {
         ss_buffer_append(&slot->lines, rows->spine_lines[row].data, rows->spine_lines[row].size);
         return;
     }
-    for (size_t i = 0; i < count; i++) {
+    const struct ss_cell *cells = &rows->spine_cells[(size_t)row * count];
+    if (kept) memcpy(kept, cells, count * sizeof *cells);
+    for (size_t i = 0; !kept && i < count; i++) {
         if (i) put_byte(&slot->lines, ',');
         ss_csv_write_cell(&cells[i], false, &slot->lines);
+    }
+}
+
+// A number as text, what most cells are. False: it is something else.
+static inline bool write_number(struct slot *slot, const struct ss_column *column, int32_t row, bool comma)
+{
+    const bool is_double = column->type.id == SS_FLOAT64;
+    if (!is_double && column->type.id != SS_INT64) return false;
+    char *line = (char *)ss_buffer_room(&slot->lines, 1 + SS_NUMBER_TEXT_SIZE);
+    if (!line) return true; // and it has failed
+    line[0] = ',';
+    size_t size = comma;
+    if (ss_bit_get(column->validity, row))
+        size += is_double ? ss_float64_write(column->f64[row], line + size)
+                          : ss_decimal_write(column->i64[row], 0, line + size);
+    slot->lines.size += size;
+    return true;
+}
+
+static void write_status(struct slot *slot, uint8_t status, struct ss_cell **kept)
+{
+    const struct ss_bytes name = ss_bytes_of(ss_cell_status_name((enum ss_cell_status)status));
+    if (*kept) {
+        *(*kept)++ = (struct ss_cell){SS_CELL_KIND_TEXT, .text = name};
+        return;
+    }
+    put_byte(&slot->lines, ',');
+    ss_buffer_append(&slot->lines, name.data, name.size);
+}
+
+static void write_features(const struct ss_train_output *output, struct slot *slot,
+                           const struct ss_answer *answer, int32_t row, struct ss_cell *kept)
+{
+    const struct ss_train_layout *layout = output->layout;
+    for (size_t f = 0; f < layout->service->feature_count; f++) {
+        const struct ss_column *column = &answer->columns[f];
+        const bool comma = f > 0 || layout->spine_column_count > 0;
+        if (kept) {
+            *kept++ = feature_cell(output, slot, column, row);
+        } else if (!write_number(slot, column, row, comma)) {
+            const struct ss_cell cell = feature_cell(output, slot, column, row);
+            if (comma) put_byte(&slot->lines, ',');
+            ss_csv_write_cell(&cell, column->type.id == SS_BOOL, &slot->lines);
+        }
+        if (layout->with_status) write_status(slot, answer->statuses[f][row], &kept);
     }
 }
 
@@ -184,76 +225,39 @@ static void hash_feature(uint8_t status, const struct ss_cell *cell, struct ss_b
     hashed->size += cell->kind == SS_CELL_KIND_NULL ? 2 : 10;
 }
 
-// A number as text, and for the hash; what most cells are. False: it is something else.
-static inline bool write_number(struct slot *slot, const struct ss_column *column, uint8_t status,
-                                int32_t row, bool comma)
-{
-    const bool is_double = column->type.id == SS_FLOAT64;
-    if (!is_double && column->type.id != SS_INT64) return false;
-    uint8_t *hashed = ss_buffer_room(&slot->hashed, 10);
-    char *line = (char *)ss_buffer_room(&slot->lines, 1 + SS_NUMBER_TEXT_SIZE);
-    if (!hashed || !line) return true; // and it has failed
-    const bool present = ss_bit_get(column->validity, row);
-    const uint64_t bits = htole64((uint64_t)column->i64[row]); // or the real's
-    line[0] = ',';
-    size_t size = comma;
-    if (present)
-        size += is_double ? ss_float64_write(column->f64[row], line + size)
-                          : ss_decimal_write(column->i64[row], 0, line + size);
-    slot->lines.size += size;
-    hashed[0] = status;
-    hashed[1] = (uint8_t)(!present    ? SS_CELL_KIND_NULL
-                          : is_double ? SS_CELL_KIND_REAL
-                                      : SS_CELL_KIND_INTEGER);
-    memcpy(hashed + 2, &bits, sizeof bits);
-    slot->hashed.size += present ? 10 : 2;
-    return true;
-}
-
-static void write_status(struct slot *slot, uint8_t status, struct ss_cell **kept)
-{
-    const struct ss_bytes name = ss_bytes_of(ss_cell_status_name((enum ss_cell_status)status));
-    if (*kept) {
-        *(*kept)++ = (struct ss_cell){SS_CELL_KIND_TEXT, .text = name};
-        return;
-    }
-    put_byte(&slot->lines, ',');
-    ss_buffer_append(&slot->lines, name.data, name.size);
-}
-
-static void write_features(const struct ss_train_output *output, struct slot *slot,
-                           const struct ss_answer *answer, int32_t row, struct ss_cell *kept)
+// `kept`: the row's cells for SQLite, if it goes there.
+static void hash_row(const struct ss_train_output *output, struct slot *slot,
+                     const struct ss_train_rows *rows, int32_t row, const struct ss_cell *kept)
 {
     const struct ss_train_layout *layout = output->layout;
+    const size_t count = layout->spine_column_count, step = layout->with_status ? 2 : 1;
+    const struct ss_cell point[2] = {{SS_CELL_KIND_INTEGER, .integer = rows->t_us[row]},
+                                     {SS_CELL_KIND_INTEGER, .integer = (int64_t)rows->s}};
+    for (size_t i = 0; i < count; i++)
+        ss_cell_encode(&rows->spine_cells[(size_t)row * count + i], &slot->hashed);
     for (size_t f = 0; f < layout->service->feature_count; f++) {
-        const struct ss_type type = layout->service->features[f].type;
-        const uint8_t status = answer->statuses[f][row];
-        const bool comma = f > 0 || layout->spine_column_count > 0;
-        if (kept || !write_number(slot, &answer->columns[f], status, row, comma)) {
-            const struct ss_cell cell = feature_cell(output, slot, &answer->columns[f], row);
-            hash_feature(status, &cell, &slot->hashed);
-            if (kept) *kept++ = cell;
-            if (!kept && comma) put_byte(&slot->lines, ',');
-            if (!kept) ss_csv_write_cell(&cell, type.id == SS_BOOL, &slot->lines);
-        }
-        if (layout->with_status) write_status(slot, status, &kept);
+        const struct ss_cell cell = kept ? kept[count + f * step]
+                                         : feature_cell(output, slot, &rows->answer->columns[f], row);
+        hash_feature(rows->answer->statuses[f][row], &cell, &slot->hashed);
     }
+    for (size_t i = 0; i < 2; i++) ss_cell_encode(&point[i], &slot->hashed);
 }
 
 static void write_row(const struct ss_train_output *output, struct slot *slot,
                       const struct ss_train_rows *rows, int32_t row)
 {
-    const struct ss_cell point[2] = {{SS_CELL_KIND_INTEGER, .integer = rows->t_us[row]},
-                                     {SS_CELL_KIND_INTEGER, .integer = (int64_t)rows->s}};
     struct ss_cell *kept =
         output->is_table ? &slot->cells[(size_t)slot->row_count * output->column_count] : NULL;
     write_spine(output, slot, rows, row, kept);
     write_features(output, slot, rows->answer, row, kept ? kept + output->layout->spine_column_count : NULL);
-    for (size_t i = 0; i < 2; i++) ss_cell_encode(&point[i], &slot->hashed);
-    if (kept)
-        memcpy(kept + output->column_count - 2, point, sizeof point);
-    else
+    if (kept) {
+        kept[output->column_count - 2] = (struct ss_cell){SS_CELL_KIND_INTEGER, .integer = rows->t_us[row]};
+        kept[output->column_count - 1] =
+            (struct ss_cell){SS_CELL_KIND_INTEGER, .integer = (int64_t)rows->s};
+    } else {
         put_byte(&slot->lines, '\n');
+    }
+    if (slot->hasher) hash_row(output, slot, rows, row, kept);
     slot->row_count++;
 }
 
@@ -262,7 +266,7 @@ enum ss_status ss_train_output_rows(struct ss_train_output *output, size_t slot_
 {
     struct slot *slot = &output->slots[slot_index];
     SS_ASSERT(slot->row_count + rows->answer->length <= SS_TRAIN_BLOCK_ROWS);
-    if (!slot->hasher && !(slot->hasher = ss_hasher_create()))
+    if (output->hasher && !slot->hasher && !(slot->hasher = ss_hasher_create()))
         return ss_fail_memory(error, "the digest of a training table");
     if (output->is_table && !slot->cells)
         slot->cells = calloc(SS_TRAIN_BLOCK_ROWS * output->column_count + 1, sizeof *slot->cells);
@@ -270,7 +274,7 @@ enum ss_status ss_train_output_rows(struct ss_train_output *output, size_t slot_
     for (int32_t row = 0; row < rows->answer->length; row++) write_row(output, slot, rows, row);
     if (slot->hashed.failed || slot->lines.failed || slot->text.failed)
         return ss_fail_memory(error, "the rows of a training table");
-    ss_hasher_add(slot->hasher, slot->hashed.data, slot->hashed.size);
+    if (slot->hasher) ss_hasher_add(slot->hasher, slot->hashed.data, slot->hashed.size);
     ss_buffer_clear(&slot->hashed);
     return SS_OK;
 }
@@ -310,7 +314,7 @@ static enum ss_status take_turn(struct ss_train_output *output, struct slot *slo
 {
     if (output->table)
         SS_TRY(ss_table_writer_rows(output->table, slot->cells, (size_t)slot->row_count, error));
-    ss_hasher_add(output->hasher, hash->bytes, sizeof hash->bytes);
+    if (output->hasher) ss_hasher_add(output->hasher, hash->bytes, sizeof hash->bytes);
     output->row_count += slot->row_count;
     *offset = output->size;
     output->size += slot->lines.size;
@@ -321,8 +325,9 @@ static enum ss_status put_block(struct ss_train_output *output, struct slot *slo
                                 struct ss_error *error)
 {
     uint64_t offset;
-    if (!slot->hasher) return ss_fail(error, SS_INVALID, "a block without rows");
-    const struct ss_sha256 hash = ss_hasher_end(slot->hasher);
+    struct ss_sha256 hash = {0};
+    if (!slot->row_count) return ss_fail(error, SS_INVALID, "a block without rows");
+    if (slot->hasher) hash = ss_hasher_end(slot->hasher);
     slot->hasher = NULL;
     if (!wait_for_turn(output, block))
         return ss_fail(error, SS_IO, "output '%s': an earlier row failed", output->layout->place);
@@ -366,9 +371,12 @@ static enum ss_status start(struct ss_train_output *output, struct ss_error *err
 {
     struct ss_table_place place;
     output->is_table = ss_table_place_parse(output->layout->place, &place);
-    output->hasher = ss_hasher_create();
+    if (output->is_table || output->layout->with_digest) {
+        output->hasher = ss_hasher_create();
+        if (!output->hasher) return ss_fail_memory(error, "the digest of a training table");
+    }
     output->slots = ss_arena_array(&output->arena, output->slot_count, sizeof *output->slots);
-    if (!output->hasher || !output->slots) return ss_fail_memory(error, "the digest of a training table");
+    if (!output->slots) return ss_fail_memory(error, "a training table");
     SS_TRY(lay_out(output, error));
     if (output->is_table)
         return ss_table_writer_open(output->layout->place, output->columns, output->column_count,
@@ -398,7 +406,7 @@ enum ss_status ss_train_output_open(const struct ss_train_layout *layout, size_t
 enum ss_status ss_train_output_finish(struct ss_train_output *output, struct ss_manifest *manifest,
                                       struct ss_error *error)
 {
-    manifest->digest = ss_hasher_end(output->hasher);
+    manifest->digest = output->hasher ? ss_hasher_end(output->hasher) : (struct ss_sha256){0};
     output->hasher = NULL;
     manifest->row_count = output->row_count;
     return output->table ? ss_table_writer_finish(output->table, manifest, error)

@@ -18,6 +18,7 @@ struct ss_train_layout {
     size_t spine_column_count;
     const struct ss_service *service;
     bool with_status;
+    bool with_digest; // the one of a SQLite table is always made
 };
 
 // SS_INVALID when two output columns would have one name, ignoring case. The layout must outlive the output.
@@ -27,9 +28,10 @@ enum ss_status ss_train_output_open(const struct ss_train_layout *layout, size_t
 
 // Up to SS_BATCH_ROWS rows that follow each other, of one block.
 struct ss_train_rows {
-    const struct ss_cell *spine_cells; // [row * spine_column_count + column], valid until the block's end
-    const struct ss_bytes
-        *spine_lines; // [row]: the same cells as a line of CSV, data NULL: not known. NULL: none is
+    // [row * spine_column_count + column], valid until the block's end. Not looked at where there are lines,
+    // and the output is a CSV file without a digest.
+    const struct ss_cell *spine_cells;
+    const struct ss_bytes *spine_lines; // [row]: the same cells as a line of CSV. NULL: not known
     const struct ss_answer *answer;
     const int64_t *t_us;
     uint64_t s;
@@ -43,7 +45,7 @@ enum ss_status ss_train_output_end_block(struct ss_train_output *output, size_t 
 // The block will not come: those behind it stop waiting, with an error.
 void ss_train_output_give_up(struct ss_train_output *output, size_t block);
 
-// Puts the table in its place; fills in manifest->row_count and manifest->digest first.
+// Puts the table in its place; fills in manifest->row_count and manifest->digest (zero: none is made) first.
 enum ss_status ss_train_output_finish(struct ss_train_output *output, struct ss_manifest *manifest,
                                       struct ss_error *error);
 void ss_train_output_close(struct ss_train_output *output); // without a finish nothing stays. NULL is fine

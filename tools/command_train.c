@@ -225,6 +225,7 @@ static int train(struct ss_cli *cli, struct ss_train *request)
         return ss_cli_usage(cli, "-o %s: lies in the store's own folder; write it elsewhere",
                             request->output);
     clock_gettime(CLOCK_MONOTONIC, &progress.start);
+    request->with_digest = cli->json;
     request->progress = show_progress;
     request->progress_context = &progress;
     const enum ss_status status =

@@ -84,7 +84,8 @@ static void write_sql(const char *sql)
 static enum ss_status read_spine(const char *time_column, enum ss_time_unit unit, struct ss_spine_rows *rows,
                                  struct ss_error *error)
 {
-    const struct ss_spine_source source = {.place = place, .time_column = time_column, .time_unit = unit};
+    const struct ss_spine_source source = {
+        .place = place, .time_column = time_column, .time_unit = unit, .with_hash = true};
     *rows = (struct ss_spine_rows){0};
     *error = (struct ss_error){0};
     return ss_spine_read(&source, asked, pool, rows, error);
@@ -129,13 +130,13 @@ static void csv_columns_are_typed_and_cells_kept(void **state)
     assert_true(ss_column_get(&rows.spine.request[1], 0).f64 == 1000);
     assert_false(ss_column_get(&rows.spine.request[1], 1).present);
     assert_int_equal(rows.column_count, 6);
-    ss_spine_cells(&rows, 0, 2, cells, lines);
+    ss_spine_cells(&rows, 0, 2, cells);
     assert_int_equal(cells[0].text.size, 5);
     assert_memory_equal(cells[0].text.data, "a,\"b\n", 5);
     assert_int_equal(cells[6].kind, SS_CELL_KIND_TEXT); // "" is an empty string
     assert_int_equal(cells[6].text.size, 0);
     assert_int_equal(cells[8].kind, SS_CELL_KIND_NULL); // an empty field is null
-    assert_null(lines[0].data);
+    assert_false(ss_spine_lines(&rows, 0, 2, lines));
     ss_spine_release(&rows);
 }
 
@@ -154,7 +155,6 @@ static void table_cells_are_typed_by_what_they_are(void **state)
 {
     struct ss_spine_rows rows;
     struct ss_cell cells[18];
-    struct ss_bytes lines[3];
     (void)state;
     write_sql(
         "CREATE TABLE labels(at, user_id, shop, amount, ratio, blob);"
@@ -167,7 +167,7 @@ static void table_cells_are_typed_by_what_they_are(void **state)
     assert_int_equal(ss_column_get(&rows.spine.request[0], 0).i64, 10); // 0.1 by its shortest text
     assert_int_equal(ss_column_get(&rows.spine.request[0], 1).i64, 1200);
     assert_true(ss_column_get(&rows.spine.request[1], 0).f64 == 2);
-    ss_spine_cells(&rows, 0, 3, cells, lines);
+    ss_spine_cells(&rows, 0, 3, cells);
     assert_int_equal(cells[5].kind, SS_CELL_KIND_BLOB);
     assert_int_equal(cells[2].kind, SS_CELL_KIND_TEXT);
     assert_true(cells[3].kind == SS_CELL_KIND_REAL && cells[3].real == 0.1);
@@ -208,9 +208,15 @@ static void a_plain_file_reads_as_any_other_on_any_number_of_threads(void **stat
         struct ss_bytes lines[544];
         assert_int_equal(rows->spine.length, 20000);
         assert_memory_equal(&rows->hash, &first->hash, sizeof first->hash);
-        ss_spine_cells(rows, 19 * 1024, 544, cells, lines);
+        ss_spine_cells(rows, 19 * 1024, 544, cells);
         assert_memory_equal(cells[5 * 543].text.data, "19999", 5);
-        assert_int_equal(lines[0].data != NULL, rows->text.is_plain);
+        assert_int_equal(ss_spine_lines(rows, 19 * 1024, 544, lines), rows->text.is_plain);
+        if (rows->text.is_plain) {
+            static const char last[] = "19999,user 19,7,19999.25,";
+            assert_memory_equal(lines[0].data, "19456,", 6);
+            assert_int_equal(lines[543].size, sizeof last - 1);
+            assert_memory_equal(lines[543].data, last, sizeof last - 1);
+        }
         for (int32_t row = 0; row < 20000; row++) {
             assert_int_equal(rows->spine.t_us[row], row * INT64_C(1000000));
             for (int k = 0; k < 2; k++)

@@ -284,6 +284,7 @@ static enum ss_status write_table(const char *output, size_t threads, struct ss_
         .service = service_name,
         .spine = {.place = spine_path, .time_column = "at", .time_unit = SS_UNIT_US},
         .output = output,
+        .with_digest = true,
         .threads = threads,
         .version = "0.1.0"};
     *error = (struct ss_error){0};

@@ -89,7 +89,7 @@ static enum ss_status write_rows(const char *place, bool with_status, bool finis
                                  const struct ss_answer *answer, struct ss_sha256 *digest,
                                  struct ss_error *error)
 {
-    const struct ss_train_layout layout = {place, spine_columns, 2, &service, with_status};
+    const struct ss_train_layout layout = {place, spine_columns, 2, &service, with_status, digest != NULL};
     struct ss_train_output *output = NULL;
     struct ss_manifest manifest = {.service = "shop",
                                    .spine = "spine.csv",
@@ -206,6 +206,22 @@ static void both_formats_have_one_digest_with_or_without_status(void **state)
     ss_arena_release(&arena);
 }
 
+static void a_csv_file_without_a_digest_has_the_same_bytes(void **state)
+{
+    struct ss_arena arena = {0};
+    struct ss_answer answer;
+    struct ss_sha256 digest;
+    struct ss_error error;
+    char with[4096];
+    (void)state;
+    make_answer(&arena, &answer);
+    assert_ok(write_rows(csv, true, true, &answer, &digest, &error));
+    strcpy(with, read_file(csv));
+    assert_ok(write_rows(csv, true, true, &answer, NULL, &error));
+    assert_string_equal(read_file(csv), with);
+    ss_arena_release(&arena);
+}
+
 static void what_is_not_finished_leaves_what_was_there(void **state)
 {
     struct ss_arena arena = {0};
@@ -289,6 +305,7 @@ int main(void)
         TEST(csv_is_laid_out_as_the_command_line_says),
         TEST(sqlite_holds_the_same_with_the_read_point),
         TEST(both_formats_have_one_digest_with_or_without_status),
+        TEST(a_csv_file_without_a_digest_has_the_same_bytes),
         TEST(what_is_not_finished_leaves_what_was_there),
         TEST(names_that_meet_are_an_error_before_anything_is_made),
         TEST(a_place_that_is_no_plain_file_is_refused),
