@@ -4,9 +4,8 @@
 // 2. Tasks, each a range of keys with about as many rows as the others, are spread over the pool. A task
 // scans history
 //    for its range once; every entity's events become a series per view, from which its rows are read.
-// 3. An entity with very many rows is a task of its own, begun before the others: when its series are there,
-// its rows
-//    are spread over the pool too.
+// 3. An entity with very many rows is a task of its own, begun before the others. When its series are there,
+//    its rows are spread over the pool too.
 //
 // Where history has far more events than the window has keys, a scan per key is opened instead of one per
 // range.
@@ -288,25 +287,35 @@ static bool add_task(struct scan *scan, struct task task)
     return true;
 }
 
+// Which entities are hot. Where the newest event alone is asked for, a series costs more than spreading saves,
+// until the entity has a good part of what a thread has to do.
+static int32_t hot_rows(const struct scan *scan, int32_t large_rows)
+{
+    const int32_t threads = (int32_t)ss_pool_threads(scan->join->pool);
+    const int32_t share = scan->join->length / (2 * threads);
+    if (threads == 1) return INT32_MAX;
+    return scan->newest && large_rows < share ? share : large_rows;
+}
+
+// Entities with many rows are tasks of their own, before all others.
 static bool cut_tasks(struct scan *scan)
 {
     const struct ss_entity_rows *grouped = &scan->grouped;
     const int32_t *starts = grouped->starts, length = scan->join->length;
-    const int32_t threads = (int32_t)ss_pool_threads(scan->join->pool);
-    int32_t rows = length / (threads * TASKS_PER_THREAD);
+    int32_t rows = length / ((int32_t)ss_pool_threads(scan->join->pool) * TASKS_PER_THREAD);
     if (rows < LEAST_TASK_ROWS) rows = LEAST_TASK_ROWS;
-    scan->hot_rows = threads == 1 ? INT32_MAX : rows > 2 * HOT_PART_ROWS ? rows : 2 * HOT_PART_ROWS;
+    const int32_t large_rows = rows > 2 * HOT_PART_ROWS ? rows : 2 * HOT_PART_ROWS;
+    scan->hot_rows = hot_rows(scan, large_rows);
     for (size_t key = 0; key < grouped->count; key++)
-        if (starts[key + 1] - starts[key] > scan->hot_rows &&
-            !add_task(scan, (struct task){key, key + 1, 0, 0}))
+        if (starts[key + 1] - starts[key] > large_rows && !add_task(scan, (struct task){key, key + 1, 0, 0}))
             return false;
     for (size_t first = 0, end; first < grouped->count; first = end) {
         end = first;
         while (end < grouped->count && starts[end] - starts[first] < rows &&
-               starts[end + 1] - starts[end] <= scan->hot_rows)
+               starts[end + 1] - starts[end] <= large_rows)
             end++;
         if (end > first && !add_task(scan, (struct task){first, end, 0, 0})) return false;
-        if (end < grouped->count && starts[end + 1] - starts[end] > scan->hot_rows) end++;
+        if (end < grouped->count && starts[end + 1] - starts[end] > large_rows) end++;
     }
     for (int32_t first = starts[grouped->count]; first < length; first += rows)
         if (!add_task(scan, (struct task){0, 0, first, first + rows < length ? first + rows : length}))
