@@ -383,25 +383,36 @@ static enum ss_status fetch(struct ss_history *history, struct segment_data *dat
     return SS_OK;
 }
 
-// Does the list tell the least and the greatest time and seq of the segment as they are? Reads are pruned by
-// them, and seqs are counted from the first; those of the log rise, and a read goes on from the last one.
-static bool is_listed(const struct history_segment *segment, int slot, const struct ss_packed *packed)
+// The first and the last seq of the log, counted from the segment's first. False: they do not rise.
+static bool bound_log_seqs(const struct ss_packed *packed, int64_t *least, int64_t *greatest)
 {
-    const bool is_log_seq = slot == SLOT_SEQ && segment->index == 0;
-    int64_t least = INT64_MAX, greatest = INT64_MIN;
-    if (slot == SLOT_LATENESS) return ss_packed_integers_within(packed, 0, LATENESS_MOST_US);
-    if (slot != SLOT_TIME && slot != SLOT_SEQ) return true;
+    *least = INT64_MAX;
+    *greatest = INT64_MIN;
     for (int32_t first = 0; first < packed->count; first += SS_BATCH_ROWS) {
         int64_t numbers[SS_BATCH_ROWS];
         const int32_t left = packed->count - first, count = left < SS_BATCH_ROWS ? left : SS_BATCH_ROWS;
         ss_packed_read_integers(packed, first, count, numbers);
         for (int32_t i = 0; i < count; i++) {
-            const int64_t number =
-                is_log_seq ? (int64_t)((uint64_t)numbers[i] + (uint64_t)(first + i)) : numbers[i];
-            if (is_log_seq && number <= greatest) return false;
-            least = number < least ? number : least;
-            greatest = number > greatest ? number : greatest;
+            const int64_t seq = (int64_t)((uint64_t)numbers[i] + (uint64_t)(first + i));
+            if (seq <= *greatest) return false;
+            if (first + i == 0) *least = seq;
+            *greatest = seq;
         }
+    }
+    return true;
+}
+
+// Does the list tell the least and the greatest time and seq of the segment as they are? Reads are pruned by
+// them, and seqs are counted from the first; those of the log rise, and a read goes on from the last one.
+static bool is_listed(const struct history_segment *segment, int slot, const struct ss_packed *packed)
+{
+    int64_t least, greatest;
+    if (slot == SLOT_LATENESS) return ss_packed_integers_within(packed, 0, LATENESS_MOST_US);
+    if (slot != SLOT_TIME && slot != SLOT_SEQ) return true;
+    if (slot == SLOT_SEQ && segment->index == 0) {
+        if (!bound_log_seqs(packed, &least, &greatest)) return false;
+    } else {
+        ss_packed_integers_bounds(packed, &least, &greatest);
     }
     if (slot == SLOT_TIME) return least == segment->first_us && greatest == segment->last_us;
     return least == 0 && (uint64_t)greatest == segment->last_seq - segment->first_seq;

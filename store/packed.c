@@ -254,6 +254,11 @@ bool ss_packed_integers_within(const struct ss_packed *packed, int64_t least, in
     return ss_frames_within(&packed->integers, least, most);
 }
 
+void ss_packed_integers_bounds(const struct ss_packed *packed, int64_t *least, int64_t *most)
+{
+    ss_frames_bounds(&packed->integers, least, most);
+}
+
 // ---- reading
 
 struct ss_packed_run ss_packed_run_of(const struct ss_packed *packed, int32_t first, int32_t count)

@@ -55,6 +55,8 @@ enum ss_packed_open ss_packed_open_integers(struct ss_bytes bytes, int32_t count
                                             struct ss_packed *packed);
 // Are all integers, of which none is null, in [least, most]?
 bool ss_packed_integers_within(const struct ss_packed *packed, int64_t least, int64_t most);
+// The least and the greatest of them; of none INT64_MAX and INT64_MIN.
+void ss_packed_integers_bounds(const struct ss_packed *packed, int64_t *least, int64_t *most);
 
 // Appends rows [first, first + count) to a column of the type that has room for them, as ss_column_append
 // does: text is copied. False, and the column stays as it is, when out of memory or when its text would pass

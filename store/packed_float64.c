@@ -89,11 +89,11 @@ void ss_doubles_write(int64_t *values_bits, int32_t count, struct ss_buffer *byt
 static bool block_valid(unsigned scale, const int64_t *integers, int32_t count)
 {
     const int64_t end = scale < SS_SCALAR_RAW ? MANTISSA_END : ss_double_to_key(INFINITY);
-    bool valid = true;
-    for (int32_t i = 0; i < count; i++) {
-        valid &= integers[i] < end && integers[i] > (scale < SS_SCALAR_RAW ? -end : -end - 1);
-        valid &= scale < SS_SCALAR_RAW || integers[i] != -1; // -0
-    }
+    int64_t least = INT64_MAX, most = INT64_MIN;
+    ss_integers_bounds(integers, count, &least, &most);
+    bool valid = most < end && least > (scale < SS_SCALAR_RAW ? -end : -end - 1);
+    const bool may_be_minus_0 = scale == SS_SCALAR_RAW && least <= -1 && most >= -1;
+    for (int32_t i = 0; may_be_minus_0 && i < count; i++) valid &= integers[i] != -1;
     return valid;
 }
 

@@ -9,7 +9,6 @@
 
 #include "store/packed_internal.h"
 
-#define ONE_LOAD_WIDTH 57  // a code of so many bits that starts in a byte ends within 8
 #define FRAME_PER_ROWS 255 // where the width of the whole would be: a frame per 1024 integers
 
 struct extent {
@@ -20,11 +19,6 @@ struct extent {
 static unsigned bits_of(uint64_t code)
 {
     return code ? 64 - (unsigned)__builtin_clzll(code) : 0;
-}
-
-static uint64_t mask_of(unsigned width)
-{
-    return width ? UINT64_MAX >> (64 - width) : 0;
 }
 
 static size_t codes_size(int32_t count, unsigned width)
@@ -38,17 +32,6 @@ static int32_t frame_length(int32_t count, int32_t frame)
     return left < PACKED_FRAME_ROWS ? left : PACKED_FRAME_ROWS;
 }
 
-static void least_and_most(const int64_t *values, int32_t count, int64_t *least, int64_t *most)
-{
-    int64_t low = values[0], high = values[0];
-    for (int32_t i = 1; i < count; i++) {
-        low = values[i] < low ? values[i] : low;
-        high = values[i] > high ? values[i] : high;
-    }
-    *least = low;
-    *most = high;
-}
-
 static struct extent extent_of(int64_t least, int64_t most)
 {
     return (struct extent){least, bits_of((uint64_t)most - (uint64_t)least)};
@@ -56,8 +39,8 @@ static struct extent extent_of(int64_t least, int64_t most)
 
 static struct extent extent_of_frame(const int64_t *values, int32_t count, int32_t frame)
 {
-    int64_t least, most;
-    least_and_most(values + (size_t)frame * PACKED_FRAME_ROWS, frame_length(count, frame), &least, &most);
+    int64_t least = INT64_MAX, most = INT64_MIN;
+    ss_integers_bounds(values + (size_t)frame * PACKED_FRAME_ROWS, frame_length(count, frame), &least, &most);
     return extent_of(least, most);
 }
 
@@ -73,8 +56,8 @@ static struct sizes measure(const int64_t *values, int32_t count)
     int64_t least = values[0], most = values[0];
     for (int32_t frame = 0; frame < ss_packed_frame_count(count); frame++) {
         const int32_t length = frame_length(count, frame);
-        int64_t low, high;
-        least_and_most(values + (size_t)frame * PACKED_FRAME_ROWS, length, &low, &high);
+        int64_t low = INT64_MAX, high = INT64_MIN;
+        ss_integers_bounds(values + (size_t)frame * PACKED_FRAME_ROWS, length, &low, &high);
         sizes.frames_bytes += 9 + codes_size(length, extent_of(low, high).width);
         least = low < least ? low : least;
         most = high > most ? high : most;
@@ -176,49 +159,17 @@ enum ss_packed_open ss_frames_open(struct ss_reader *reader, int32_t count, stru
     return SS_PACKED_OK;
 }
 
-static void read_codes(struct ss_packed_frame frame, int32_t first, int32_t count, int64_t *values)
-{
-    const uint64_t mask = mask_of(frame.width);
-    size_t bit = (size_t)first * frame.width;
-    for (int32_t i = 0; i < count; i++, bit += frame.width) {
-        const uint64_t code = ss_packed_load(frame.bits + bit / 8) >> (bit % 8) & mask;
-        values[i] = (int64_t)(frame.base + code);
-    }
-}
-
-static void read_wide_codes(struct ss_packed_frame frame, int32_t first, int32_t count, int64_t *values)
-{
-    const uint64_t mask = mask_of(frame.width);
-    size_t bit = (size_t)first * frame.width;
-    for (int32_t i = 0; i < count; i++, bit += frame.width) {
-        const uint8_t *at = frame.bits + bit / 8;
-        const unsigned shift = bit % 8;
-        const uint64_t code = ss_packed_load(at) >> shift | (uint64_t)at[8] << 1 << (63 - shift);
-        values[i] = (int64_t)(frame.base + (code & mask));
-    }
-}
-
-static void read_frame(struct ss_packed_frame frame, int32_t first, int32_t count, int64_t *values)
-{
-    if (frame.width > ONE_LOAD_WIDTH)
-        read_wide_codes(frame, first, count, values);
-    else if (frame.width > 0)
-        read_codes(frame, first, count, values);
-    else
-        for (int32_t i = 0; i < count; i++) values[i] = (int64_t)frame.base;
-}
-
 void ss_frames_read(const struct ss_packed_frames *frames, int32_t first, int32_t count, int64_t *values)
 {
     if (!frames->frames) {
-        read_frame(frames->whole, first, count, values);
+        ss_codes_read(frames->whole, first, count, values);
         return;
     }
     while (count > 0) {
         const int32_t within = first % PACKED_FRAME_ROWS;
         const int32_t left = PACKED_FRAME_ROWS - within;
         const int32_t length = count < left ? count : left;
-        read_frame(frames->frames[first / PACKED_FRAME_ROWS], within, length, values);
+        ss_codes_read(frames->frames[first / PACKED_FRAME_ROWS], within, length, values);
         values += length;
         first += length;
         count -= length;
@@ -229,22 +180,26 @@ void ss_frames_read(const struct ss_packed_frames *frames, int32_t first, int32_
 static bool surely_within(struct ss_packed_frame frame, int64_t least, int64_t most)
 {
     const int64_t base = (int64_t)frame.base;
-    return base >= least && base <= most && mask_of(frame.width) <= (uint64_t)most - frame.base;
+    return base >= least && base <= most && ss_codes_mask(frame.width) <= (uint64_t)most - frame.base;
 }
 
-static bool frame_within(struct ss_packed_frame frame, int32_t count, int64_t least, int64_t most)
+static void bound_frame(struct ss_packed_frame frame, int32_t count, int64_t *least, int64_t *most)
 {
-    if (surely_within(frame, least, most)) return true;
     int64_t values[PACKED_FRAME_ROWS];
     for (int32_t first = 0; first < count; first += PACKED_FRAME_ROWS) {
         const int32_t left = count - first;
         const int32_t length = left < PACKED_FRAME_ROWS ? left : PACKED_FRAME_ROWS;
-        int64_t low, high;
-        read_frame(frame, first, length, values);
-        least_and_most(values, length, &low, &high);
-        if (low < least || high > most) return false;
+        ss_codes_read(frame, first, length, values);
+        ss_integers_bounds(values, length, least, most);
     }
-    return true;
+}
+
+static bool frame_within(struct ss_packed_frame frame, int32_t count, int64_t least, int64_t most)
+{
+    int64_t low = INT64_MAX, high = INT64_MIN;
+    if (surely_within(frame, least, most)) return true;
+    bound_frame(frame, count, &low, &high);
+    return low >= least && high <= most;
 }
 
 bool ss_frames_within(const struct ss_packed_frames *frames, int64_t least, int64_t most)
@@ -254,4 +209,13 @@ bool ss_frames_within(const struct ss_packed_frames *frames, int64_t least, int6
     for (int32_t i = 0; i < ss_packed_frame_count(frames->count); i++)
         if (!frame_within(frames->frames[i], frame_length(frames->count, i), least, most)) return false;
     return true;
+}
+
+void ss_frames_bounds(const struct ss_packed_frames *frames, int64_t *least, int64_t *most)
+{
+    *least = INT64_MAX;
+    *most = INT64_MIN;
+    if (frames->count && !frames->frames) bound_frame(frames->whole, frames->count, least, most);
+    for (int32_t i = 0; frames->frames && i < ss_packed_frame_count(frames->count); i++)
+        bound_frame(frames->frames[i], frame_length(frames->count, i), least, most);
 }

@@ -22,6 +22,15 @@ static inline int32_t ss_packed_frame_count(int32_t count)
     return count / PACKED_FRAME_ROWS + (count % PACKED_FRAME_ROWS != 0);
 }
 
+// packed_codes.c
+static inline uint64_t ss_codes_mask(unsigned width)
+{
+    return width ? UINT64_MAX >> (64 - width) : 0;
+}
+void ss_codes_read(struct ss_packed_frame frame, int32_t first, int32_t count, int64_t *values);
+// Takes *least down and *most up to what the values are.
+void ss_integers_bounds(const int64_t *values, int32_t count, int64_t *least, int64_t *most);
+
 // packed_integers.c
 void ss_frames_write(const int64_t *values, int32_t count, struct ss_buffer *bytes);
 size_t ss_frames_size(const int64_t *values, int32_t count); // of what ss_frames_write appends
@@ -31,6 +40,8 @@ enum ss_packed_open ss_frames_open(struct ss_reader *reader, int32_t count, stru
 void ss_frames_read(const struct ss_packed_frames *frames, int32_t first, int32_t count, int64_t *values);
 // Are all integers in [least, most]?
 bool ss_frames_within(const struct ss_packed_frames *frames, int64_t least, int64_t most);
+// The least and the greatest; of none INT64_MAX and INT64_MIN.
+void ss_frames_bounds(const struct ss_packed_frames *frames, int64_t *least, int64_t *most);
 
 // packed_float64.c. Takes the values' place: they are integers afterwards.
 void ss_doubles_write(int64_t *values_bits, int32_t count, struct ss_buffer *bytes);
