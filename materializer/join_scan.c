@@ -15,8 +15,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TASKS_PER_THREAD 16
-#define LEAST_TASK_ROWS  2048
+#define LAST_TASKS      64 // per thread: so many of the size of the last ones would be all
+#define LARGE_PARTS     4
+#define LEAST_TASK_ROWS 2048
 #define HOT_PART_ROWS    4096
 #define FETCHED_ROWS     64
 #define SORTED_ROWS      32 // fewer of an entity are read as they come
@@ -302,21 +303,25 @@ static bool cut_tasks(struct scan *scan)
 {
     const struct ss_entity_rows *grouped = &scan->grouped;
     const int32_t *starts = grouped->starts, length = scan->join->length;
-    int32_t rows = length / ((int32_t)ss_pool_threads(scan->join->pool) * TASKS_PER_THREAD);
-    if (rows < LEAST_TASK_ROWS) rows = LEAST_TASK_ROWS;
-    const int32_t large_rows = rows > 2 * HOT_PART_ROWS ? rows : 2 * HOT_PART_ROWS;
+    const int32_t threads = (int32_t)ss_pool_threads(scan->join->pool), part = length / (threads * LAST_TASKS);
+    const int32_t least = part > LEAST_TASK_ROWS ? part : LEAST_TASK_ROWS;
+    const int32_t large_rows = LARGE_PARTS * part > 2 * HOT_PART_ROWS ? LARGE_PARTS * part : 2 * HOT_PART_ROWS;
+    int32_t rows;
     scan->hot_rows = hot_rows(scan, large_rows);
     for (size_t key = 0; key < grouped->count; key++)
         if (starts[key + 1] - starts[key] > large_rows && !add_task(scan, (struct task){key, key + 1, 0, 0}))
             return false;
     for (size_t first = 0, end; first < grouped->count; first = end) {
         end = first;
+        rows = (starts[grouped->count] - starts[first]) / (2 * threads);
+        if (rows < least) rows = least;
         while (end < grouped->count && starts[end] - starts[first] < rows &&
                starts[end + 1] - starts[end] <= large_rows)
             end++;
         if (end > first && !add_task(scan, (struct task){first, end, 0, 0})) return false;
         if (end < grouped->count && starts[end + 1] - starts[end] > large_rows) end++;
     }
+    rows = LARGE_PARTS * part > LEAST_TASK_ROWS ? LARGE_PARTS * part : LEAST_TASK_ROWS;
     for (int32_t first = starts[grouped->count]; first < length; first += rows)
         if (!add_task(scan, (struct task){0, 0, first, first + rows < length ? first + rows : length}))
             return false;
