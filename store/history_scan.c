@@ -5,9 +5,9 @@
 // seq) gives rows up to the head of the next one, a slice at a time. Where an entity is in one run alone, or
 // runs lie apart in time, a slice is all of it.
 //
-// A scan holds no read transaction between calls. What a call needs of the file it reads in one; when the
-// list of segments has changed since (a flush, a compaction), the cursors are set anew behind the last row
-// given out. Deletes after the scan's own seq are left out, so all batches show one state.
+// A scan holds no read transaction between calls. What a call needs of the file, if anything, it reads in one;
+// when the list of segments has changed since (a flush, a compaction), the cursors are set anew behind the last
+// row given out. Deletes after the scan's own seq are left out, so all batches show one state.
 
 #include "store/history_scan.h"
 
@@ -216,16 +216,23 @@ static const struct place *next_place(const struct scan *scan)
     return next && ss_bytes_equal(next->key, fronts[0].key) ? &next->head : NULL;
 }
 
-// How many rows the cursor may give before another one's turn, at most `room`. Where no other has the entity
-// and the scan sees all of the segment, nothing needs to be compared.
+// Are all that the cursor has left of the entity before `next` (NULL: nothing else has it), and seen?
+static bool is_whole(const struct scan *scan, const struct run_cursor *cursor, const struct place *next)
+{
+    const struct history_segment *segment = &cursor->data->segment;
+    if (segment->last_seq > scan->s) return false;
+    if (!next && segment->last_us < scan->to_us) return true;
+    const struct place last = ss_scan_place(cursor, cursor->end - 1);
+    return last.event_time_us < scan->to_us && !(next && is_behind(last, *next));
+}
+
+// How many rows the cursor may give before another one's turn, at most `room`.
 static int32_t slice_of(const struct scan *scan, struct run_cursor *cursor, int32_t room)
 {
     int32_t count = 0;
-    const struct history_segment *segment = &cursor->data->segment;
     const struct place *next = next_place(scan);
     const int32_t left = cursor->end - cursor->row;
-    if (!next && segment->last_us < scan->to_us && segment->last_seq <= scan->s)
-        return left < room ? left : room;
+    if (is_whole(scan, cursor, next)) return left < room ? left : room;
     ss_scan_read_heads(cursor, room < HEAD_ROWS ? room : HEAD_ROWS);
     while (count < cursor->heads_count && cursor->heads[count].event_time_us < scan->to_us &&
            cursor->heads[count].seq <= scan->s && !(next && is_behind(cursor->heads[count], *next)))
@@ -245,6 +252,15 @@ static enum ss_status open_span(struct scan *scan, struct ss_bytes key, struct s
     return SS_OK;
 }
 
+// The top stands where its rows have ended: on what follows them.
+static enum ss_status settle_top(struct scan *scan, struct ss_error *error)
+{
+    struct run_cursor *cursor = scan->fronts[0].cursor;
+    SS_TRY(cursor ? ss_scan_settle_cursor(scan, cursor, error) : ss_scan_settle_staged(scan, error));
+    if (!scan->needs_file) mend_heap(scan);
+    return SS_OK;
+}
+
 // One slice more of what is at the top, or a row above the scan's seq passed over.
 static enum ss_status merge_slice(struct scan *scan, struct ss_error *error)
 {
@@ -258,9 +274,7 @@ static enum ss_status merge_slice(struct scan *scan, struct ss_error *error)
     } else {
         cursor->row++;
     }
-    SS_TRY(cursor ? ss_scan_settle_cursor(scan, cursor, error) : ss_scan_settle_staged(scan, error));
-    mend_heap(scan);
-    return SS_OK;
+    return settle_top(scan, error);
 }
 
 static void mark_deletes(struct scan *scan, const struct history_table *table)
@@ -276,23 +290,54 @@ static void mark_deletes(struct scan *scan, const struct history_table *table)
     }
 }
 
-static enum ss_status fill_batch(struct scan *scan, struct ss_error *error)
+static enum ss_status merge(struct scan *scan, struct ss_error *error)
+{
+    while (scan->batch.length < scan->page_rows && scan->front_count && !scan->needs_file)
+        SS_TRY(merge_slice(scan, error));
+    return SS_OK;
+}
+
+static enum ss_status fill_from_file(struct scan *scan, struct ss_error *error)
 {
     struct ss_history *history = scan->history;
+    const struct history_table *table;
     SS_TRY(ss_history_refresh_segments(history, error));
+    const bool goes_on = scan->needs_file;
+    scan->needs_file = false;
     if (scan->version != history->segments.version) {
         scan->version = 0;
         SS_TRY(ss_scan_set_cursors(scan, error));
         SS_TRY(ss_scan_set_staged(scan, error));
         make_heap(scan);
+    } else if (goes_on) {
+        SS_TRY(settle_top(scan, error));
     }
-    while (scan->batch.length < scan->page_rows && scan->front_count) SS_TRY(merge_slice(scan, error));
-    const struct history_table *table;
+    SS_TRY(merge(scan, error));
     SS_TRY(ss_history_find_table(history, scan->source, &table, error));
     if (!table || table->id != scan->table_id) return ss_history_fail_row(history, "a source is gone", error);
     SS_TRY(ss_history_refresh_deletes(history, table, error));
     mark_deletes(scan, table);
+    scan->goes_by_memory = !table->has_identity && scan->s < INT64_MAX;
     return SS_OK;
+}
+
+// Segments do not change, so of a source that has no deletes the rows up to `s` of those that are open are what
+// they are, whatever is in the file by now: a read of it costs as much as a hundred rows.
+static bool goes_by_memory(const struct scan *scan)
+{
+    return scan->goes_by_memory && scan->version == scan->history->segments.version && !scan->needs_file;
+}
+
+static enum ss_status fill_batch(struct scan *scan, struct ss_error *error)
+{
+    if (goes_by_memory(scan)) SS_TRY(merge(scan, error));
+    if (scan->batch.length) return SS_OK;
+    SS_TRY(ss_history_begin_read(scan->history, error));
+    scan->reads_file = true;
+    const enum ss_status status = fill_from_file(scan, error);
+    scan->reads_file = false;
+    ss_history_end_read(scan->history);
+    return status;
 }
 
 static enum ss_status next_batch(struct ss_event_reader *base, const struct ss_event_batch **batch,
@@ -304,16 +349,14 @@ static enum ss_status next_batch(struct ss_event_reader *base, const struct ss_e
         return SS_OK;
     }
     if (!start_batch(scan)) return ss_fail_memory(error, "a page of history");
-    SS_TRY(ss_history_begin_read(scan->history, error));
     const enum ss_status status = fill_batch(scan, error);
-    ss_history_end_read(scan->history);
     if (status != SS_OK) {
         scan->version = 0;
         return status;
     }
     const int32_t length = scan->batch.length;
     scan->history->rows_read += (uint64_t)length;
-    scan->ended = length < scan->page_rows;
+    scan->ended = !scan->front_count;
     scan->page_rows = SS_BATCH_ROWS;
     *batch = length ? &scan->batch : NULL;
     if (!length) return SS_OK;

@@ -79,6 +79,9 @@ struct scan {
     const int64_t *runs; // these alone, and no staging; NULL: all of both
     size_t run_count;
     uint64_t version; // of the list of segments that the cursors were set by; 0: they are not
+    bool reads_file;  // a read of the file is open
+    bool goes_by_memory; // as long as nothing is needed of the file
+    bool needs_file;  // what the top of the heap stands on has ended, and what follows it is in the file
     size_t cursor_count;
     struct run_cursor *cursors;
     struct staged_page staged;
@@ -118,8 +121,9 @@ static inline bool is_behind(struct place a, struct place b) // is a behind b?
 // Sets them behind the last row given out. Within a read.
 enum ss_status ss_scan_set_cursors(struct scan *scan, struct ss_error *error);
 void ss_scan_leave_cursors(struct scan *scan);
-// Stands on rows again, or at the end. Needs the file only where a segment ends.
+// Stands on rows again, or at the end. Where a segment ends it needs the file: needs_file, if it is not read.
 enum ss_status ss_scan_settle_cursor(struct scan *scan, struct run_cursor *cursor, struct ss_error *error);
+struct place ss_scan_place(const struct run_cursor *cursor, int32_t row);
 void ss_scan_read_heads(struct run_cursor *cursor, int32_t most);
 // Does only the first event of each entity count?
 bool ss_scan_is_old(const struct scan *scan, const struct history_segment *segment);

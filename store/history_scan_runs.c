@@ -15,6 +15,14 @@ void ss_scan_leave_cursors(struct scan *scan)
     scan->cursor_count = scan->front_count = 0;
 }
 
+struct place ss_scan_place(const struct run_cursor *cursor, int32_t row)
+{
+    int64_t event_time_us, number;
+    ss_packed_read_integers(cursor->times, row, 1, &event_time_us);
+    ss_packed_read_integers(cursor->seqs, row, 1, &number);
+    return (struct place){event_time_us, cursor->data->segment.first_seq + (uint64_t)number};
+}
+
 void ss_scan_read_heads(struct run_cursor *cursor, int32_t most)
 {
     int64_t numbers[HEAD_ROWS];
@@ -144,7 +152,6 @@ static enum ss_status next_segment(struct scan *scan, struct run_cursor *cursor,
                         at < end ? at->first_key : (struct ss_bytes){0}, error);
 }
 
-// Stands on rows again, or at the end. Needs the file only where a segment ends.
 enum ss_status ss_scan_settle_cursor(struct scan *scan, struct run_cursor *cursor, struct ss_error *error)
 {
     while (cursor->data) {
@@ -152,10 +159,15 @@ enum ss_status ss_scan_settle_cursor(struct scan *scan, struct run_cursor *curso
             if (scan->high.size && ss_bytes_compare(cursor_key(cursor), key_bytes(&scan->high)) > 0) break;
             return SS_OK;
         }
-        if (++cursor->entity < cursor->data->entity_count)
+        if (cursor->entity + 1 < cursor->data->entity_count) {
+            cursor->entity++;
             enter_entity(scan, cursor);
-        else
+        } else if (scan->reads_file) {
             SS_TRY(next_segment(scan, cursor, error));
+        } else {
+            scan->needs_file = true;
+            return SS_OK;
+        }
     }
     ss_history_unpin_segment(scan->history, cursor->data);
     cursor->data = NULL;

@@ -203,6 +203,10 @@ enum ss_status ss_scan_settle_staged(struct scan *scan, struct ss_error *error)
 {
     struct staged_page *staged = &scan->staged;
     if (staged->at < staged->count || staged->ended) return SS_OK;
+    if (!scan->reads_file) {
+        scan->needs_file = true;
+        return SS_OK;
+    }
     struct ss_key key = {0};
     SS_ASSERT(staged->count > 0); // only the last page may be empty
     const struct place last = staged->places[staged->count - 1];
