@@ -92,21 +92,34 @@ __attribute__((target("avx2"))) static int32_t read_eights(struct ss_packed_fram
     return i;
 }
 
-__attribute__((target("avx2"))) static int32_t take_bounds_of_fours(const int64_t *values, int32_t count,
-                                                                    int64_t *least, int64_t *most)
+struct four_bounds {
+    __m256i low, high;
+};
+
+__attribute__((target("avx2"))) static inline void take_four(const int64_t *values, struct four_bounds *bounds)
 {
-    __m256i low = _mm256_set1_epi64x(INT64_MAX), high = _mm256_set1_epi64x(INT64_MIN);
-    int64_t lows[4], highs[4];
+    const __m256i four = _mm256_loadu_si256((const __m256i *)(const void *)values);
+    bounds->low = _mm256_blendv_epi8(bounds->low, four, _mm256_cmpgt_epi64(bounds->low, four));
+    bounds->high = _mm256_blendv_epi8(bounds->high, four, _mm256_cmpgt_epi64(four, bounds->high));
+}
+
+// Three fours beside each other, as one waits for its comparison. How many values that were.
+__attribute__((target("avx2"))) static int32_t take_bounds_of_twelves(const int64_t *values, int32_t count,
+                                                                      int64_t *least, int64_t *most)
+{
+    const struct four_bounds none = {_mm256_set1_epi64x(INT64_MAX), _mm256_set1_epi64x(INT64_MIN)};
+    struct four_bounds a = none, b = none, c = none;
+    int64_t bounds[24]; // the least, then the greatest
     int32_t i = 0;
-    for (; count - i >= 4; i += 4) {
-        const __m256i four = _mm256_loadu_si256((const __m256i *)(const void *)(values + i));
-        low = _mm256_blendv_epi8(low, four, _mm256_cmpgt_epi64(low, four));
-        high = _mm256_blendv_epi8(high, four, _mm256_cmpgt_epi64(four, high));
+    for (; count - i >= 12; i += 12) {
+        take_four(values + i, &a);
+        take_four(values + i + 4, &b);
+        take_four(values + i + 8, &c);
     }
-    memcpy(lows, &low, sizeof lows);
-    memcpy(highs, &high, sizeof highs);
-    if (i) take_bounds(lows, 4, least, most);
-    if (i) take_bounds(highs, 4, least, most);
+    const __m256i all[] = {a.low, b.low, c.low, a.high, b.high, c.high};
+    memcpy(bounds, all, sizeof bounds);
+    if (i) take_bounds(bounds, 12, least, most);
+    if (i) take_bounds(bounds + 12, 12, least, most);
     return i;
 }
 
@@ -128,7 +141,7 @@ static int32_t read_eights(struct ss_packed_frame frame, int32_t first, int32_t 
     return 0;
 }
 
-static int32_t take_bounds_of_fours(const int64_t *values, int32_t count, int64_t *least, int64_t *most)
+static int32_t take_bounds_of_twelves(const int64_t *values, int32_t count, int64_t *least, int64_t *most)
 {
     (void)values, (void)count, (void)least, (void)most;
     return 0;
@@ -152,6 +165,6 @@ void ss_codes_read(struct ss_packed_frame frame, int32_t first, int32_t count, i
 void ss_integers_bounds(const int64_t *values, int32_t count, int64_t *least, int64_t *most)
 {
     int32_t taken = 0;
-    if (count >= 16 && has_avx2()) taken = take_bounds_of_fours(values, count, least, most);
+    if (count >= 16 && has_avx2()) taken = take_bounds_of_twelves(values, count, least, most);
     take_bounds(values + taken, count - taken, least, most);
 }
