@@ -18,9 +18,9 @@
 #define LAST_TASKS      64 // per thread: so many of the size of the last ones would be all
 #define LARGE_PARTS     4
 #define LEAST_TASK_ROWS 2048
-#define HOT_PART_ROWS    4096
-#define FETCHED_ROWS     64
-#define SORTED_ROWS      32 // fewer of an entity are read as they come
+#define HOT_PART_ROWS   4096
+#define FETCHED_ROWS    64
+#define SORTED_ROWS     32 // fewer of an entity are read as they come
 #define EVENTS_PER_KEY \
     1000 // history with more events than this for every key asked for is not scanned through
 
@@ -288,8 +288,8 @@ static bool add_task(struct scan *scan, struct task task)
     return true;
 }
 
-// Which entities are hot. Where the newest event alone is asked for, a series costs more than spreading saves,
-// until the entity has a good part of what a thread has to do.
+// Which entities are hot. Where the newest event alone is asked for, a series costs more than spreading
+// saves, until the entity has a good part of what a thread has to do.
 static int32_t hot_rows(const struct scan *scan, int32_t large_rows)
 {
     const int32_t threads = (int32_t)ss_pool_threads(scan->join->pool);
@@ -303,9 +303,11 @@ static bool cut_tasks(struct scan *scan)
 {
     const struct ss_entity_rows *grouped = &scan->grouped;
     const int32_t *starts = grouped->starts, length = scan->join->length;
-    const int32_t threads = (int32_t)ss_pool_threads(scan->join->pool), part = length / (threads * LAST_TASKS);
+    const int32_t threads = (int32_t)ss_pool_threads(scan->join->pool),
+                  part = length / (threads * LAST_TASKS);
     const int32_t least = part > LEAST_TASK_ROWS ? part : LEAST_TASK_ROWS;
-    const int32_t large_rows = LARGE_PARTS * part > 2 * HOT_PART_ROWS ? LARGE_PARTS * part : 2 * HOT_PART_ROWS;
+    const int32_t large_rows =
+        LARGE_PARTS * part > 2 * HOT_PART_ROWS ? LARGE_PARTS * part : 2 * HOT_PART_ROWS;
     int32_t rows;
     scan->hot_rows = hot_rows(scan, large_rows);
     for (size_t key = 0; key < grouped->count; key++)

@@ -30,8 +30,8 @@ struct ss_spine_rows {
     struct ss_spine spine; // keys, request, t_us and length; the rest is the caller's
     size_t column_count;
     const struct ss_table_column *columns; // type "TEXT" for all of a CSV file
-    struct ss_sha256 hash;                 // `with_hash`: of the columns' names and all cells (docs/FORMAT.md)
-    struct ss_spine_text text;             // the cells as they were
+    struct ss_sha256 hash;     // `with_hash`: of the columns' names and all cells (docs/FORMAT.md)
+    struct ss_spine_text text; // the cells as they were
 };
 
 // Reads all of it, on the pool's threads (NULL: the caller's). On failure nothing is held.

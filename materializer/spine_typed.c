@@ -33,8 +33,8 @@ struct typing {
     struct block *block;
     int64_t *t_us;
     struct ss_cell *cells;
-    struct ss_arena cell;    // of the value at hand
-    struct ss_buffer hashed; // of a plain text: its cells encoded
+    struct ss_arena cell;     // of the value at hand
+    struct ss_buffer hashed;  // of a plain text: its cells encoded
     struct ss_hasher *hasher; // NULL: no hash is asked for
 };
 

@@ -261,7 +261,7 @@ static enum ss_status join_and_write(struct run *run, const struct ss_materializ
     const struct ss_point_in_time_sink sink = {emit, progress, run, give_up};
     const size_t slots = ss_pool_threads(run->pool);
     const struct ss_train_layout layout = {train->output, run->rows->columns, run->rows->column_count,
-                                           run->service, train->with_status, train->with_digest};
+                                           run->service,  train->with_status, train->with_digest};
     const struct ss_train_values *values = run->values;
     int64_t read_at_us;
     enum ss_status status;

@@ -236,8 +236,8 @@ static void hash_row(const struct ss_train_output *output, struct slot *slot,
     for (size_t i = 0; i < count; i++)
         ss_cell_encode(&rows->spine_cells[(size_t)row * count + i], &slot->hashed);
     for (size_t f = 0; f < layout->service->feature_count; f++) {
-        const struct ss_cell cell = kept ? kept[count + f * step]
-                                         : feature_cell(output, slot, &rows->answer->columns[f], row);
+        const struct ss_cell cell =
+            kept ? kept[count + f * step] : feature_cell(output, slot, &rows->answer->columns[f], row);
         hash_feature(rows->answer->statuses[f][row], &cell, &slot->hashed);
     }
     for (size_t i = 0; i < 2; i++) ss_cell_encode(&point[i], &slot->hashed);
@@ -252,8 +252,7 @@ static void write_row(const struct ss_train_output *output, struct slot *slot,
     write_features(output, slot, rows->answer, row, kept ? kept + output->layout->spine_column_count : NULL);
     if (kept) {
         kept[output->column_count - 2] = (struct ss_cell){SS_CELL_KIND_INTEGER, .integer = rows->t_us[row]};
-        kept[output->column_count - 1] =
-            (struct ss_cell){SS_CELL_KIND_INTEGER, .integer = (int64_t)rows->s};
+        kept[output->column_count - 1] = (struct ss_cell){SS_CELL_KIND_INTEGER, .integer = (int64_t)rows->s};
     } else {
         put_byte(&slot->lines, '\n');
     }

@@ -5,9 +5,9 @@
 // seq) gives rows up to the head of the next one, a slice at a time. Where an entity is in one run alone, or
 // runs lie apart in time, a slice is all of it.
 //
-// A scan holds no read transaction between calls. What a call needs of the file, if anything, it reads in one;
-// when the list of segments has changed since (a flush, a compaction), the cursors are set anew behind the last
-// row given out. Deletes after the scan's own seq are left out, so all batches show one state.
+// A scan holds no read transaction between calls. What a call needs of the file, if anything, it reads in
+// one; when the list of segments has changed since (a flush, a compaction), the cursors are set anew behind
+// the last row given out. Deletes after the scan's own seq are left out, so all batches show one state.
 
 #include "store/history_scan.h"
 
@@ -321,8 +321,8 @@ static enum ss_status fill_from_file(struct scan *scan, struct ss_error *error)
     return SS_OK;
 }
 
-// Segments do not change, so of a source that has no deletes the rows up to `s` of those that are open are what
-// they are, whatever is in the file by now: a read of it costs as much as a hundred rows.
+// Segments do not change, so of a source that has no deletes the rows up to `s` of those that are open are
+// what they are, whatever is in the file by now: a read of it costs as much as a hundred rows.
 static bool goes_by_memory(const struct scan *scan)
 {
     return scan->goes_by_memory && scan->version == scan->history->segments.version && !scan->needs_file;

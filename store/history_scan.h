@@ -78,10 +78,10 @@ struct scan {
     bool skims_old;
     const int64_t *runs; // these alone, and no staging; NULL: all of both
     size_t run_count;
-    uint64_t version; // of the list of segments that the cursors were set by; 0: they are not
-    bool reads_file;  // a read of the file is open
+    uint64_t version;    // of the list of segments that the cursors were set by; 0: they are not
+    bool reads_file;     // a read of the file is open
     bool goes_by_memory; // as long as nothing is needed of the file
-    bool needs_file;  // what the top of the heap stands on has ended, and what follows it is in the file
+    bool needs_file;     // what the top of the heap stands on has ended, and what follows it is in the file
     size_t cursor_count;
     struct run_cursor *cursors;
     struct staged_page staged;

@@ -1,6 +1,6 @@
-// Codes of one frame to integers, and their bounds: what every read of history does for every value. Where the
-// processor has AVX2, eight codes at a time. Codes of `width` bits come again at the same bits of a byte after
-// eight of them, so one pair of shuffles and shifts serves a whole run.
+// Codes of one frame to integers, and their bounds: what every read of history does for every value. Where
+// the processor has AVX2, eight codes at a time. Codes of `width` bits come again at the same bits of a byte
+// after eight of them, so one pair of shuffles and shifts serves a whole run.
 
 #include "store/packed_internal.h"
 
@@ -96,7 +96,8 @@ struct four_bounds {
     __m256i low, high;
 };
 
-__attribute__((target("avx2"))) static inline void take_four(const int64_t *values, struct four_bounds *bounds)
+__attribute__((target("avx2"))) static inline void take_four(const int64_t *values,
+                                                             struct four_bounds *bounds)
 {
     const __m256i four = _mm256_loadu_si256((const __m256i *)(const void *)values);
     bounds->low = _mm256_blendv_epi8(bounds->low, four, _mm256_cmpgt_epi64(bounds->low, four));
