@@ -165,18 +165,27 @@ static enum ss_status gather(struct ss_newest *newest, int32_t pending, struct s
 // ---- Answers
 
 // Which of the pending rows have a value of the aggregate: they see an event, and one that is not too old.
-static void find_read(struct ss_join *join, const struct ss_join_worker *worker, int a,
-                      struct ss_readings *readings, bool *read)
+// False: one of them sees an event that is.
+static bool find_read(struct ss_join *join, const struct ss_join_worker *worker,
+                      const struct ss_aggregate *aggregate, bool *read)
 {
     const struct ss_newest *newest = worker->newest;
-    const struct ss_aggregate *aggregate = &readings->view->aggregates[a];
+    bool any_expired = false;
     for (int32_t row = 0; row < worker->pending; row++) {
         const bool found = newest->places[row] != NO_EVENT;
         const int64_t t_us = ss_join_time(join, join->first + worker->rows[row]);
         read[row] = found && !ss_window_is_expired(aggregate, newest->event_time_us[row], t_us);
-        if (found && !read[row])
-            readings->expired[(size_t)row * readings->words + (size_t)a / 64] |= UINT64_C(1) << a % 64;
+        any_expired |= found && !read[row];
     }
+    return !any_expired;
+}
+
+static void mark_expired(const struct ss_join_worker *worker, size_t a, const bool *read,
+                         struct ss_readings *readings)
+{
+    for (int32_t row = 0; row < worker->pending; row++)
+        if (worker->newest->places[row] != NO_EVENT && !read[row])
+            readings->expired[(size_t)row * readings->words + a / 64] |= UINT64_C(1) << a % 64;
 }
 
 static bool read_column(const struct ss_column *from, const bool *read, int32_t count, struct ss_column *to,
@@ -202,10 +211,13 @@ static bool read_rows(struct ss_join *join, const struct ss_join_worker *worker,
                       const struct ss_column *outputs, struct ss_readings *readings, struct ss_arena *arena)
 {
     const struct ss_view *view = readings->view;
-    bool read[SS_BATCH_ROWS];
+    bool read[SS_BATCH_ROWS], all_fresh = true;
     for (size_t a = 0; a < view->aggregate_count; a++) {
-        const struct ss_group *group = &view->groups[view->aggregates[a].group];
-        find_read(join, worker, (int)a, readings, read);
+        const struct ss_aggregate *aggregate = &view->aggregates[a], *before = a ? aggregate - 1 : NULL;
+        const struct ss_group *group = &view->groups[aggregate->group];
+        if (!before || before->bound != aggregate->bound || before->window_us != aggregate->window_us)
+            all_fresh = find_read(join, worker, aggregate, read);
+        if (!all_fresh) mark_expired(worker, a, read, readings);
         if (!read_column(&outputs[group->argument], read, worker->pending, &readings->aggregates[a], arena))
             return false;
     }

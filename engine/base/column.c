@@ -220,25 +220,6 @@ void ss_column_clear(struct ss_column *column)
     column->length = 0;
 }
 
-struct ss_value ss_column_get(const struct ss_column *column, int32_t row)
-{
-    struct ss_value value = {.present = ss_bit_get(column->validity, row)};
-    if (!value.present) return value;
-    switch (column->type.id) {
-    case SS_BOOL: value.boolean = ss_bit_get(column->bits, row); break;
-    case SS_STRING:
-    case SS_BYTES:
-    case SS_LIST:
-    case SS_VECTOR:
-        value.text.data = column->data ? column->data + column->offsets[row] : "";
-        value.text.size = (size_t)(column->offsets[row + 1] - column->offsets[row]);
-        break;
-    case SS_FLOAT64: value.f64 = column->f64[row]; break;
-    default: value.i64 = column->i64[row]; break;
-    }
-    return value;
-}
-
 static bool parse_bool(struct ss_bytes text, bool *value)
 {
     *value = ss_bytes_equal(text, ss_bytes_of("true"));

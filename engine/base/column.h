@@ -132,7 +132,24 @@ bool ss_column_append_rows(struct ss_column *column, const struct ss_column *fro
                            int32_t count, struct ss_arena *arena);
 void ss_column_clear(struct ss_column *column); // length 0, memory kept
 // The value at a row; a string is borrowed from the column.
-struct ss_value ss_column_get(const struct ss_column *column, int32_t row);
+static inline struct ss_value ss_column_get(const struct ss_column *column, int32_t row)
+{
+    struct ss_value value = {.present = ss_bit_get(column->validity, row)};
+    if (!value.present) return value;
+    switch (column->type.id) {
+    case SS_BOOL: value.boolean = ss_bit_get(column->bits, row); break;
+    case SS_STRING:
+    case SS_BYTES:
+    case SS_LIST:
+    case SS_VECTOR:
+        value.text.data = column->data ? column->data + column->offsets[row] : "";
+        value.text.size = (size_t)(column->offsets[row + 1] - column->offsets[row]);
+        break;
+    case SS_FLOAT64: value.f64 = column->f64[row]; break;
+    default: value.i64 = column->i64[row]; break;
+    }
+    return value;
+}
 
 // Text to value, exactly as its type (DESIGN C13, CLI.md): bool "true"/"false", int64, float64 (NaN and
 // infinities become null), decimal(n), string (valid UTF-8 without U+0000), timestamp by unit and zone, bytes
