@@ -57,8 +57,7 @@ static const char definitions_text[] =
 
 #define USERS    7
 #define EVENTS   1400
-#define ROWS     25000
-#define FEATURES 4
+#define ROWS     40000
 #define START_US INT64_C(1700000000000000)
 #define STEP_US  (7 * SS_MINUTE_US)
 
@@ -122,14 +121,15 @@ static int drop_store(void **state)
 
 // ---- The join
 
-struct spine { // user 3 has most rows; some have no key, some one that has no events
+struct spine { // user 3 has many rows; some have no key, some one that has no events
     struct ss_arena arena;
     struct ss_column key;
     int64_t *t_us;
     struct ss_spine spine;
 };
 
-static void make_spine(struct spine *made, int64_t length)
+// Of 25 rows that follow each other, user 3 has at least `often`.
+static void make_spine(struct spine *made, int64_t length, int often)
 {
     struct ss_commit newest;
     struct ss_error error;
@@ -140,7 +140,7 @@ static void make_spine(struct spine *made, int64_t length)
     assert_true(
         ss_column_init(&made->key, (struct ss_type){.id = SS_INT64}, (int32_t)length + 1, &made->arena));
     for (int64_t row = 0; row < length; row++) {
-        const int64_t user = row % 5 ? 3 : row / 5 % (USERS + 2);
+        const int64_t user = row % 25 < often ? 3 : row / 25 % (USERS + 2);
         const bool present = row % 31 != 0;
         assert_true(ss_column_append(
             &made->key, (struct ss_value){.present = present, .i64 = present ? user : 0}, &made->arena));
@@ -154,7 +154,7 @@ struct taken {             // what came out, by row
     uint64_t hashes[ROWS]; // of its values and statuses
     int64_t failing_row;   // -1: none
     int64_t gave_up;       // least row; INT64_MAX: none
-    size_t slots;
+    size_t feature_count, slots;
     pthread_mutex_t lock;
 };
 
@@ -169,7 +169,7 @@ static enum ss_status take_answer(void *context, int64_t first_row, const struct
         return ss_fail(error, SS_IO, "row %lld", (long long)failing);
     for (int32_t row = 0; row < answer->length; row++) {
         ss_buffer_clear(&bytes);
-        for (int f = 0; f < FEATURES; f++) {
+        for (size_t f = 0; f < taken->feature_count; f++) {
             ss_buffer_byte(&bytes, answer->statuses[f][row]);
             ss_value_format(answer->columns[f].type, ss_column_get(&answer->columns[f], row), &bytes);
             ss_buffer_byte(&bytes, 0);
@@ -195,25 +195,28 @@ static enum ss_status join(const struct ss_spine *spine, size_t threads, struct 
     struct ss_pool *pool = NULL;
     const struct ss_point_in_time_sink sink = {take_answer, NULL, taken, note_given_up};
     assert_int_equal(ss_pool_create(threads, &pool, error), SS_OK);
+    const struct ss_service *service = ss_find_service(materializer->definitions, service_name);
+    taken->feature_count = service->feature_count;
     taken->slots = threads;
     taken->gave_up = INT64_MAX;
     pthread_mutex_init(&taken->lock, NULL);
-    const enum ss_status status =
-        ss_point_in_time(materializer->store->history, ss_find_service(materializer->definitions, "s"), spine,
-                         threads == 1 ? NULL : pool, &sink, error);
+    const enum ss_status status = ss_point_in_time(materializer->store->history, service, spine,
+                                                   threads == 1 ? NULL : pool, &sink, error);
     pthread_mutex_destroy(&taken->lock);
     ss_pool_destroy(pool);
     return status;
 }
 
-static void threads_and_windows_change_nothing(void **state)
+// With a quarter of the rows, user 3 is one of many to two threads, and spread over eight, where the newest
+// event alone is asked for.
+static void threads_and_windows_change_nothing(const char *service, int often)
 {
     static struct taken alone, other;
     static const size_t threads[] = {1, 2, 8};
     struct spine made;
     struct ss_error error;
-    (void)state;
-    make_spine(&made, ROWS);
+    service_name = service;
+    make_spine(&made, ROWS, often);
     alone.failing_row = other.failing_row = -1;
     assert_ok(join(&made.spine, 1, &alone, &error));
     for (int window = 0; window < 2; window++)
@@ -224,6 +227,21 @@ static void threads_and_windows_change_nothing(void **state)
             assert_memory_equal(alone.hashes, other.hashes, sizeof alone.hashes);
         }
     ss_arena_release(&made.arena);
+    service_name = "s";
+}
+
+static void threads_and_windows_change_nothing_of_series(void **state)
+{
+    (void)state;
+    threads_and_windows_change_nothing("s", 20);
+    threads_and_windows_change_nothing("s", 6);
+}
+
+static void threads_and_windows_change_nothing_of_newest_events(void **state)
+{
+    (void)state;
+    threads_and_windows_change_nothing("n", 20);
+    threads_and_windows_change_nothing("n", 6);
 }
 
 static void one_row_alone_is_what_it_is_among_many(void **state)
@@ -232,7 +250,7 @@ static void one_row_alone_is_what_it_is_among_many(void **state)
     struct spine made;
     struct ss_error error;
     (void)state;
-    make_spine(&made, ROWS);
+    make_spine(&made, ROWS, 20);
     all.failing_row = one.failing_row = -1;
     assert_ok(join(&made.spine, 1, &all, &error));
     for (int32_t row = 1; row < 40; row++) { // fewer keys than thousands of events: read key by key
@@ -255,7 +273,7 @@ static void the_first_block_that_fails_is_told(void **state)
     struct spine made;
     struct ss_error error;
     (void)state;
-    make_spine(&made, ROWS);
+    make_spine(&made, ROWS, 20);
     for (size_t threads = 1; threads <= 4; threads += 3) {
         taken.failing_row = SS_JOIN_BLOCK_ROWS + 5; // the blocks behind it fail too
         assert_status(SS_IO, join(&made.spine, threads, &taken, &error));
@@ -358,7 +376,8 @@ static void every_failed_allocation_ends_as_an_error(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(threads_and_windows_change_nothing),
+        cmocka_unit_test(threads_and_windows_change_nothing_of_series),
+        cmocka_unit_test(threads_and_windows_change_nothing_of_newest_events),
         cmocka_unit_test(one_row_alone_is_what_it_is_among_many),
         cmocka_unit_test(the_first_block_that_fails_is_told),
         cmocka_unit_test(csv_and_table_have_one_digest_on_any_number_of_threads),
