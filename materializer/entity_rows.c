@@ -2,13 +2,13 @@
 //
 // 1. The rows are cut into parts; each, on a thread of its own, gives every different key an id of the part.
 // 2. The parts' keys meet in one table: an id of a part becomes an id of all.
-// 3. The different keys, not the rows, are sorted: by the 8 bytes in which they first differ (radix), then by
-// all.
+// 3. The different keys, not the rows, are sorted.
 // 4. Rows are put behind each other by their key's rank (counting sort), which keeps their order.
 
 #include "materializer/entity_rows.h"
 
 #include "engine/base/hash.h"
+#include "engine/base/sort_bytes.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -157,74 +157,17 @@ static enum ss_status identify_rows(void *context, size_t index, size_t slot, st
 
 // ---- 3. The keys' order
 
-struct ordered {
-    uint64_t prefix; // 8 bytes of the key as a number
-    uint32_t id;
-};
-
-static size_t shared_prefix(const struct key_table *table)
-{
-    size_t shared = table->count ? table->keys[0].key.size : 0;
-    for (uint32_t id = 1; id < table->count; id++) {
-        const struct ss_bytes key = table->keys[id].key;
-        if (key.size < shared) shared = key.size;
-        size_t same = 0;
-        while (same < shared && key.data[same] == table->keys[0].key.data[same]) same++;
-        shared = same;
-    }
-    return shared;
-}
-
-static uint64_t prefix_from(struct ss_bytes key, size_t at)
-{
-    uint64_t prefix = 0;
-    for (size_t i = at; i < at + 8; i++) prefix = prefix << 8 | (i < key.size ? (uint8_t)key.data[i] : 0u);
-    return prefix;
-}
-
-// By prefix, one byte after the other from the last; a byte that all have alike costs no pass.
-static void radix_sort(struct ordered *items, struct ordered *spare, uint32_t count)
-{
-    struct ordered *from = items, *to = spare;
-    for (unsigned shift = 0; shift < 64; shift += 8) {
-        uint32_t ends[257] = {0};
-        for (uint32_t i = 0; i < count; i++) ends[(from[i].prefix >> shift & 255) + 1]++;
-        if (ends[(from[0].prefix >> shift & 255) + 1] == count) continue;
-        for (size_t b = 1; b < 257; b++) ends[b] += ends[b - 1];
-        for (uint32_t i = 0; i < count; i++) to[ends[from[i].prefix >> shift & 255]++] = from[i];
-        struct ordered *swapped = from;
-        from = to;
-        to = swapped;
-    }
-    if (from != items) memcpy(items, from, count * sizeof *items);
-}
-
-static int by_bytes(const void *a, const void *b, void *context)
-{
-    const struct key_table *table = context;
-    return ss_bytes_compare(table->keys[((const struct ordered *)a)->id].key,
-                            table->keys[((const struct ordered *)b)->id].key);
-}
-
 static bool sort_keys(const struct key_table *table, struct ss_entity_rows *grouped, uint32_t *ranks)
 {
     const uint32_t count = table->count;
-    struct ordered *items = calloc(2 * (size_t)count + 1, sizeof *items);
-    if (!items) return false;
-    const size_t at = shared_prefix(table);
-    for (uint32_t id = 0; id < count; id++)
-        items[id] = (struct ordered){prefix_from(table->keys[id].key, at), id};
-    if (count) radix_sort(items, items + count, count);
-    for (uint32_t first = 0, end; first < count; first = end) {
-        for (end = first + 1; end < count && items[end].prefix == items[first].prefix;) end++;
-        if (end - first > 1) qsort_r(items + first, end - first, sizeof *items, by_bytes, (void *)table);
+    uint32_t *order = malloc(((size_t)count + 1) * sizeof *order);
+    const bool sorted = order && ss_sort_bytes(&table->keys->key, sizeof *table->keys, count, order);
+    for (uint32_t rank = 0; sorted && rank < count; rank++) {
+        grouped->keys[rank] = table->keys[order[rank]].key;
+        ranks[order[rank]] = rank;
     }
-    for (uint32_t rank = 0; rank < count; rank++) {
-        grouped->keys[rank] = table->keys[items[rank].id].key;
-        ranks[items[rank].id] = rank;
-    }
-    free(items);
-    return true;
+    free(order);
+    return sorted;
 }
 
 // ---- 2. One table of all

@@ -4,6 +4,7 @@
 #include "store/history_sort.h"
 
 #include "engine/base/hash.h"
+#include "engine/base/sort_bytes.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -112,60 +113,20 @@ static bool number_keys(const struct ss_type *types, const struct ss_column *con
     return true;
 }
 
-struct ranked_key {
-    uint64_t start; // the first bytes behind what all keys share, big endian
-    struct ss_bytes key;
-    int32_t number;
-};
-
-static int by_key(const void *a, const void *b)
-{
-    const struct ranked_key *x = a, *y = b;
-    if (x->start != y->start) return x->start < y->start ? -1 : 1;
-    return ss_bytes_compare(x->key, y->key);
-}
-
-static size_t shared_size(const struct key_table *table)
-{
-    size_t shared = table->count ? table->keys[0].size : 0;
-    for (size_t i = 1; i < table->count; i++) {
-        const struct ss_bytes key = table->keys[i];
-        size_t same = 0;
-        while (same < shared && same < key.size && key.data[same] == table->keys[0].data[same]) same++;
-        shared = same;
-    }
-    return shared;
-}
-
-// Up to 8 bytes from `from` on; zeros stand for what is not there, so a prefix is not greater.
-static uint64_t start_of(struct ss_bytes key, size_t from)
-{
-    uint64_t start = 0;
-    for (size_t i = 0; i < 8; i++)
-        start = start << 8 | (from + i < key.size ? (uint8_t)key.data[from + i] : 0);
-    return start;
-}
-
 // Sorts the keys; rank[number] is a key's place among them.
 static bool rank_keys(const struct key_table *table, struct history_sorted *sorted, int32_t *rank)
 {
-    struct ranked_key *ranked = malloc((table->count + 1) * sizeof *ranked);
-    sorted->keys = ss_arena_array(&sorted->arena, table->count + 1, sizeof *sorted->keys);
-    if (!ranked || !sorted->keys) {
-        free(ranked);
-        return false;
+    const uint32_t count = (uint32_t)table->count;
+    uint32_t *order = malloc(((size_t)count + 1) * sizeof *order);
+    sorted->keys = ss_arena_array(&sorted->arena, (size_t)count + 1, sizeof *sorted->keys);
+    const bool ok = order && sorted->keys && ss_sort_bytes(table->keys, sizeof *table->keys, count, order);
+    for (uint32_t i = 0; ok && i < count; i++) {
+        sorted->keys[i] = table->keys[order[i]];
+        rank[order[i]] = (int32_t)i;
     }
-    const size_t shared = shared_size(table);
-    for (size_t i = 0; i < table->count; i++)
-        ranked[i] = (struct ranked_key){start_of(table->keys[i], shared), table->keys[i], (int32_t)i};
-    if (table->count) qsort(ranked, table->count, sizeof *ranked, by_key);
-    for (size_t i = 0; i < table->count; i++) {
-        sorted->keys[i] = ranked[i].key;
-        rank[ranked[i].number] = (int32_t)i;
-    }
-    sorted->entity_count = (int32_t)table->count;
-    free(ranked);
-    return true;
+    sorted->entity_count = (int32_t)count;
+    free(order);
+    return ok;
 }
 
 static int by_time(const void *a, const void *b)
