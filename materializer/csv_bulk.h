@@ -1,11 +1,8 @@
-// A CSV file as large batches of typed columns, parsed on many threads. Which rows are in which batch depends
-// on the file and the source's columns alone; memory does not grow with the file.
+// A CSV file as large batches of typed columns. Which rows are in which batch depends on the file and the
+// source's columns alone; memory does not grow with the file.
 #ifndef SS_MATERIALIZER_CSV_BULK_H
 #define SS_MATERIALIZER_CSV_BULK_H
 
-#include <pthread.h>
-
-#include "engine/base/pool.h"
 #include "materializer/csv_batch.h"
 #include "materializer/csv_blocks.h"
 
@@ -30,23 +27,16 @@ struct ss_csv_bulk_part {     // a block, parsed
     uint64_t line_count;
 };
 
-struct ss_csv_bulk_slot { // what a thread needs
-    struct ss_csv_scan scan;
-    struct ss_csv_block block;
-};
-
 struct ss_csv_bulk {
     const struct ss_source *source;
     const size_t *positions;
-    struct ss_pool *pool;
     uint64_t line;    // of the next batch
     size_t row_limit; // see SS_CSV_BULK_ROWS
-    // Cut one by one, under the lock, until there are enough for a batch.
-    pthread_mutex_t cutting;
     struct ss_csv_blocks blocks;
+    struct ss_csv_block block;
+    struct ss_csv_scan scan;
     size_t part_count, row_most;
-    bool is_enough, at_end;
-    struct ss_csv_bulk_slot *slots;
+    bool at_end;
     struct ss_csv_bulk_part parts[SS_CSV_BULK_PARTS];
 };
 
@@ -59,9 +49,9 @@ struct ss_csv_bulk_file {
     size_t row_limit;      // 0: as above. Tests make it small, so that every block is a batch
 };
 
-// pool NULL: the caller's thread does it. On failure nothing is held.
+// On failure nothing is held.
 enum ss_status ss_csv_bulk_init(struct ss_csv_bulk *bulk, const struct ss_csv_bulk_file *file,
-                                const struct ss_source *source, struct ss_pool *pool, struct ss_error *error);
+                                const struct ss_source *source, struct ss_error *error);
 void ss_csv_bulk_release(struct ss_csv_bulk *bulk);
 // The next batch, in place of what the batch held. Not to be called behind the last one.
 enum ss_status ss_csv_bulk_next(struct ss_csv_bulk *bulk, struct ss_csv_bulk_batch *batch,

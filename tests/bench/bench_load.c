@@ -1,9 +1,9 @@
 // What it costs to read a CSV file of history, without keeping it: parsed in bulk and through the door.
 //
-//   bench_load [--rows N] [--threads N] [FILE.csv]
+//   bench_load [--rows N] [FILE.csv]
 //
-// Without a file one is made: 8 columns, about 80 bytes a row, in TMPDIR. Prints M rows/s, all in and per
-// thread, and the CPU time of a row by stage.
+// Without a file one is made: 8 columns, about 80 bytes a row, in TMPDIR. Prints M rows/s and the CPU time of
+// a row by stage.
 
 #include <fcntl.h>
 #include <getopt.h>
@@ -102,8 +102,8 @@ static void add(struct stage *sum, struct stage from)
 
 static void print_stage(const char *name, struct stage stage, double rows)
 {
-    printf("%-22s %6.3f s  %6.2f M rows/s  %6.3f us CPU a row  %5.2f M rows/s a thread\n", name, stage.wall,
-           rows / stage.wall * 1e-6, stage.cpu / rows * 1e6, rows / stage.cpu * 1e-6);
+    printf("%-14s %6.3f s  %6.2f M rows/s  %6.3f us CPU a row\n", name, stage.wall, rows / stage.wall * 1e-6,
+           stage.cpu / rows * 1e6);
 }
 
 static void check(const struct ss_definitions *definitions, const struct ss_csv_bulk_batch *batch)
@@ -117,7 +117,7 @@ static void check(const struct ss_definitions *definitions, const struct ss_csv_
     ss_arena_release(&arena);
 }
 
-static void run(int file, const struct ss_definitions *definitions, struct ss_pool *pool)
+static void run(int file, const struct ss_definitions *definitions)
 {
     static const size_t positions[COLUMN_COUNT] = {0, 1, 2, 3, 4, 5, 6, 7};
     struct ss_csv_reader *reader;
@@ -129,7 +129,7 @@ static void run(int file, const struct ss_definitions *definitions, struct ss_po
     const struct ss_csv_bulk_file from = {
         file, "bench", positions, COLUMN_COUNT, ss_csv_reader_offset(reader), ss_csv_reader_line(reader)};
     ss_csv_reader_close(reader);
-    SS_ASSERT(ss_csv_bulk_init(&bulk, &from, &definitions->sources[0], pool, NULL) == SS_OK);
+    SS_ASSERT(ss_csv_bulk_init(&bulk, &from, &definitions->sources[0], NULL) == SS_OK);
     const struct stage start = now();
     while (!batch.is_last) {
         struct stage from_here = now();
@@ -143,7 +143,7 @@ static void run(int file, const struct ss_definitions *definitions, struct ss_po
     }
     add(&all, start);
     print_stage("read and parse", parse, rows);
-    print_stage("the door (one thread)", door, rows);
+    print_stage("the door", door, rows);
     print_stage("all", all, rows);
     ss_csv_bulk_batch_release(&batch);
     ss_csv_bulk_release(&bulk);
@@ -161,23 +161,17 @@ static struct ss_definitions *compile(void)
 
 int main(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"rows", required_argument, NULL, 'r'}, {"threads", required_argument, NULL, 't'}, {0}};
-    long rows = 4000000, threads = sysconf(_SC_NPROCESSORS_ONLN);
+    static const struct option options[] = {{"rows", required_argument, NULL, 'r'}, {0}};
+    long rows = 4000000;
     int option;
-    struct ss_pool *pool = NULL;
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
         if (option == 'r') rows = atol(optarg);
-        if (option == 't') threads = atol(optarg);
         if (option == '?') return 2;
     }
     const int file = optind < argc ? open(argv[optind], O_RDONLY | O_CLOEXEC) : make_file(rows);
     SS_ASSERT(file >= 0);
     struct ss_definitions *definitions = compile();
-    if (threads > 1) SS_ASSERT(ss_pool_create((size_t)threads, &pool, NULL) == SS_OK);
-    printf("%ld thread%s\n", threads, threads == 1 ? "" : "s");
-    for (int round = 0; round < 3; round++) run(file, definitions, pool);
-    ss_pool_destroy(pool);
+    for (int round = 0; round < 3; round++) run(file, definitions);
     ss_definitions_destroy(definitions);
     close(file);
     return 0;
