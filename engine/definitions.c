@@ -172,6 +172,17 @@ static enum ss_status report_errors(struct ss_diagnostics *diagnostics, struct s
                    diagnostics->count == 1 ? "" : "s");
 }
 
+bool ss_zone_file_find(const struct ss_zone_file *zones, size_t count, const char *name,
+                       struct ss_bytes *tzif)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(zones[i].name, name) != 0) continue;
+        *tzif = zones[i].tzif;
+        return true;
+    }
+    return false;
+}
+
 enum ss_status ss_definitions_compile(const struct ss_file *files, size_t file_count,
                                       const struct ss_zone_loader *zones, struct ss_definitions **definitions,
                                       struct ss_buffer *report, size_t *error_count, struct ss_error *error)

@@ -274,6 +274,10 @@ struct ss_zone_loader {
     void *context;
 };
 
+// The bytes of a zone among those that some definitions named; false: it is not among them.
+bool ss_zone_file_find(const struct ss_zone_file *zones, size_t count, const char *name,
+                       struct ss_bytes *tzif);
+
 // Compiles. Copies the files' text. On compile errors returns SS_FOUND with `report` holding every error
 // formatted and
 // `*error_count` their number, and *definitions untouched. report may not be NULL; the caller releases it.

@@ -76,24 +76,6 @@ static bool next_line(struct parsing *parsing, char **line)
     return true;
 }
 
-static int hex_digit(char letter)
-{
-    return letter >= '0' && letter <= '9'   ? letter - '0'
-           : letter >= 'a' && letter <= 'f' ? letter - 'a' + 10
-                                            : -1;
-}
-
-static bool parse_hex(const char *text, uint8_t *bytes, size_t size)
-{
-    if (strlen(text) != 2 * size) return false;
-    for (size_t i = 0; i < size; i++) {
-        const int high = hex_digit(text[2 * i]), low = hex_digit(text[2 * i + 1]);
-        if (high < 0 || low < 0) return false;
-        bytes[i] = (uint8_t)(high << 4 | low);
-    }
-    return true;
-}
-
 static int compare_rights(const void *left, const void *right)
 {
     const struct ss_token_right *a = left, *b = right;
@@ -140,8 +122,8 @@ static enum ss_status parse_token(struct parsing *parsing, char *line, struct ss
     }
     if (line) return damaged(parsing, error, "has more than %d fields", FIELDS);
     if (!ss_token_name_is_fine(fields[0])) return damaged(parsing, error, "no name of a token stands first");
-    if (!parse_hex(fields[1], id, sizeof id)) return damaged(parsing, error, "its id is none");
-    if (!parse_hex(fields[2], token->secret_hash.bytes, sizeof token->secret_hash.bytes))
+    if (!ss_hex_read(fields[1], id, sizeof id)) return damaged(parsing, error, "its id is none");
+    if (!ss_hex_read(fields[2], token->secret_hash.bytes, sizeof token->secret_hash.bytes))
         return damaged(parsing, error, "its SHA-256 is none");
     if (!parse_time(fields[3], false, &token->created_us) || !parse_time(fields[4], true, &token->expires_us))
         return damaged(parsing, error, "its times are none");

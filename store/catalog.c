@@ -44,23 +44,6 @@ enum ss_status ss_catalog_set(struct ss_history *history, const char *name, cons
     return ss_history_run(history, statement, "keeping a setting", error);
 }
 
-static int hex_digit(char digit)
-{
-    if (digit >= '0' && digit <= '9') return digit - '0';
-    return digit >= 'a' && digit <= 'f' ? digit - 'a' + 10 : -1;
-}
-
-static bool parse_fingerprint(const char *text, struct ss_sha256 *fingerprint)
-{
-    if (strlen(text) != 2 * sizeof fingerprint->bytes) return false;
-    for (size_t i = 0; i < sizeof fingerprint->bytes; i++) {
-        const int high = hex_digit(text[2 * i]), low = hex_digit(text[2 * i + 1]);
-        if (high < 0 || low < 0) return false;
-        fingerprint->bytes[i] = (uint8_t)(high * 16 + low);
-    }
-    return true;
-}
-
 enum ss_status ss_catalog_live(struct ss_history *history, struct ss_sha256 *fingerprint, bool *found,
                                struct ss_error *error)
 {
@@ -68,7 +51,7 @@ enum ss_status ss_catalog_live(struct ss_history *history, struct ss_sha256 *fin
     const char *text;
     enum ss_status status = ss_catalog_get(history, "live", &arena, &text, error);
     if (status == SS_OK) {
-        if (text && !parse_fingerprint(text, fingerprint))
+        if (text && !ss_hex_read(text, fingerprint->bytes, sizeof fingerprint->bytes))
             status = ss_history_fail_row(history, "the live definitions are named by no fingerprint", error);
         else
             *found = text != NULL;
@@ -162,7 +145,7 @@ enum ss_status ss_catalog_keep(struct ss_history *history, const struct ss_defin
 
 // What is kept under one fingerprint, in an arena.
 struct kept {
-    struct ss_arena arena;
+    struct ss_arena *arena;
     size_t file_count, zone_count;
     struct ss_file *files;
     struct ss_zone_file *zones;
@@ -173,10 +156,10 @@ static enum ss_status take_file(struct kept *kept, sqlite3_stmt *statement, stru
     const char *kind = (const char *)sqlite3_column_text(statement, 0);
     const char *name = (const char *)sqlite3_column_text(statement, 1);
     const bool is_zone = kind && strcmp(kind, "zone") == 0;
-    const char *name_copy = ss_arena_copy(&kept->arena, name ? name : "", name ? strlen(name) : 0);
+    const char *name_copy = ss_arena_copy(kept->arena, name ? name : "", name ? strlen(name) : 0);
     const void *content = sqlite3_column_blob(statement, 2);
     const size_t size = (size_t)sqlite3_column_bytes(statement, 2);
-    const char *copy = ss_arena_copy(&kept->arena, content ? content : "", size);
+    const char *copy = ss_arena_copy(kept->arena, content ? content : "", size);
     if (!name_copy || !copy) return ss_fail_memory(error, "definitions");
     if (is_zone)
         kept->zones[kept->zone_count++] = (struct ss_zone_file){name_copy, {copy, size}};
@@ -196,8 +179,8 @@ static enum ss_status read_kept(struct ss_history *history, const struct ss_sha2
     SS_TRY(ss_history_step(history, statement, &row, "reading definitions", error));
     const size_t count = (size_t)sqlite3_column_int64(statement, 0);
     ss_history_done(statement);
-    kept->files = ss_arena_array(&kept->arena, count + 1, sizeof *kept->files);
-    kept->zones = ss_arena_array(&kept->arena, count + 1, sizeof *kept->zones);
+    kept->files = ss_arena_array(kept->arena, count + 1, sizeof *kept->files);
+    kept->zones = ss_arena_array(kept->arena, count + 1, sizeof *kept->zones);
     if (!kept->files || !kept->zones) return ss_fail_memory(error, "definitions");
     SS_TRY(ss_history_statement(
         history, "SELECT kind, name, content FROM definition_files WHERE fingerprint = ?1 ORDER BY position",
@@ -219,12 +202,7 @@ static enum ss_status read_kept(struct ss_history *history, const struct ss_sha2
 static bool load_kept_zone(void *context, const char *name, struct ss_bytes *tzif)
 {
     const struct kept *kept = context;
-    for (size_t i = 0; i < kept->zone_count; i++)
-        if (strcmp(kept->zones[i].name, name) == 0) {
-            *tzif = kept->zones[i].tzif;
-            return true;
-        }
-    return false;
+    return ss_zone_file_find(kept->zones, kept->zone_count, name, tzif);
 }
 
 static enum ss_status compile_kept(struct kept *kept, const struct ss_sha256 *fingerprint,
@@ -261,7 +239,8 @@ enum ss_status ss_catalog_load(struct ss_history *history, const struct ss_sha25
                                struct ss_definitions **definitions, struct ss_error *error)
 {
     char text[SS_SHA256_TEXT_SIZE];
-    struct kept kept = {0};
+    struct ss_arena arena = {0};
+    struct kept kept = {.arena = &arena};
     bool found;
     SS_TRY(is_kept(history, fingerprint, &found, error));
     if (!found)
@@ -270,6 +249,19 @@ enum ss_status ss_catalog_load(struct ss_history *history, const struct ss_sha25
                        ss_sha256_format(fingerprint, text), history->path);
     enum ss_status status = read_kept(history, fingerprint, &kept, error);
     if (status == SS_OK) status = compile_kept(&kept, fingerprint, definitions, error);
-    ss_arena_release(&kept.arena);
+    ss_arena_release(&arena);
     return status;
+}
+
+enum ss_status ss_catalog_zones(struct ss_history *history, const struct ss_sha256 *fingerprint,
+                                struct ss_arena *arena, const struct ss_zone_file **zones, size_t *count,
+                                struct ss_error *error)
+{
+    struct kept kept = {.arena = arena};
+    bool found;
+    SS_TRY(is_kept(history, fingerprint, &found, error));
+    if (found) SS_TRY(read_kept(history, fingerprint, &kept, error));
+    *zones = kept.zones;
+    *count = kept.zone_count;
+    return SS_OK;
 }

@@ -20,6 +20,10 @@ enum ss_status ss_catalog_set_live(struct ss_history *history, const struct ss_s
 // fingerprint: made by another engine.
 enum ss_status ss_catalog_load(struct ss_history *history, const struct ss_sha256 *fingerprint,
                                struct ss_definitions **definitions, struct ss_error *error);
+// The time zones that are kept with those definitions, in the arena; none when they are not kept.
+enum ss_status ss_catalog_zones(struct ss_history *history, const struct ss_sha256 *fingerprint,
+                                struct ss_arena *arena, const struct ss_zone_file **zones, size_t *count,
+                                struct ss_error *error);
 // Small settings of the store: "clock" -> "replay". *value is in the arena; NULL: not set.
 enum ss_status ss_catalog_get(struct ss_history *history, const char *name, struct ss_arena *arena,
                               const char **value, struct ss_error *error);

@@ -180,12 +180,7 @@ enum ss_status ss_remote_call(struct ss_remote *remote, enum ss_client_method me
 static bool load_zone(void *context, const char *name, struct ss_bytes *tzif)
 {
     const struct ss_wire_live *live = context;
-    for (size_t i = 0; i < live->zone_count; i++) {
-        if (strcmp(live->zones[i].name, name) != 0) continue;
-        *tzif = live->zones[i].tzif;
-        return true;
-    }
-    return false;
+    return ss_zone_file_find(live->zones, live->zone_count, name, tzif);
 }
 
 static enum ss_status check_fingerprint(const struct ss_remote *remote, const struct ss_wire_live *live,

@@ -3,6 +3,7 @@
 #include "engine/base/hash.h"
 
 #include <openssl/evp.h>
+#include <string.h>
 #include <xxhash.h>
 
 #include "engine/base/error.h"
@@ -58,6 +59,23 @@ void ss_hex_write(const uint8_t *bytes, size_t size, char *text)
         text[2 * i] = digits[bytes[i] >> 4];
         text[2 * i + 1] = digits[bytes[i] & 15];
     }
+}
+
+static int hex_digit(char digit)
+{
+    if (digit >= '0' && digit <= '9') return digit - '0';
+    return digit >= 'a' && digit <= 'f' ? digit - 'a' + 10 : -1;
+}
+
+bool ss_hex_read(const char *text, uint8_t *bytes, size_t size)
+{
+    if (strlen(text) != 2 * size) return false;
+    for (size_t i = 0; i < size; i++) {
+        const int high = hex_digit(text[2 * i]), low = hex_digit(text[2 * i + 1]);
+        if (high < 0 || low < 0) return false;
+        bytes[i] = (uint8_t)(high << 4 | low);
+    }
+    return true;
 }
 
 const char *ss_sha256_format(const struct ss_sha256 *hash, char text[SS_SHA256_TEXT_SIZE])

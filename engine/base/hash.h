@@ -3,6 +3,7 @@
 #ifndef SS_ENGINE_BASE_HASH_H
 #define SS_ENGINE_BASE_HASH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,6 +30,8 @@ uint64_t ss_xxh64_of(const void *data, size_t size);                       // se
 
 // 2 * size characters of lower-case hex, no NUL.
 void ss_hex_write(const uint8_t *bytes, size_t size, char *text);
+// The other way: false, and the bytes may be anything, when `text` is not just these 2 * size digits.
+bool ss_hex_read(const char *text, uint8_t *bytes, size_t size);
 
 uint64_t ss_hash64(const void *data, size_t size);
 void ss_hash128(const void *data, size_t size, uint64_t words[2]); // low word first

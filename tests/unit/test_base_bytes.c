@@ -288,6 +288,13 @@ static void hashes_are_those_of_their_names(void **state)
                         "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
     assert_string_equal(ss_sha256_format(&abc, text),
                         "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    struct ss_sha256 read;
+    assert_true(ss_hex_read(text, read.bytes, sizeof read.bytes));
+    assert_memory_equal(&read, &abc, sizeof abc);
+    assert_false(ss_hex_read("0g", read.bytes, 1));
+    assert_false(ss_hex_read("AB", read.bytes, 1));
+    assert_false(ss_hex_read("abc", read.bytes, 1));
+    assert_false(ss_hex_read("", read.bytes, 1));
     struct ss_hasher *hasher = ss_hasher_create();
     assert_non_null(hasher);
     ss_hasher_add(hasher, "a", 1);
