@@ -9,16 +9,13 @@
 
 #include "store/training_table.h"
 
-#include "engine/base/time.h"
 #include "store/cell_rows.h"
+#include "store/table_file.h"
+#include "store/training_manifest.h"
 
-#include <errno.h>
-#include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#define BUSY_TIMEOUT_MS 10000
 
 bool ss_table_place_parse(const char *text, struct ss_table_place *place)
 {
@@ -29,90 +26,10 @@ bool ss_table_place_parse(const char *text, struct ss_table_place *place)
     return true;
 }
 
-// An open database and the one table in it that is worked on.
-struct table_file {
-    sqlite3 *db;
-    char *path, *table;
-};
-
-static enum ss_status fail_sqlite(const struct table_file *file, const char *what, struct ss_error *error)
-{
-    const int code = file->db ? sqlite3_errcode(file->db) : SQLITE_NOMEM;
-    switch (code & 0xff) {
-    case SQLITE_NOMEM: return ss_fail_memory(error, "a table's row");
-    case SQLITE_BUSY:
-    case SQLITE_LOCKED:
-        return ss_fail(error, SS_BUSY,
-                       "table '%s:%s': %s: another program holds the file's lock; try again when it is done",
-                       file->path, file->table, what);
-    case SQLITE_NOTADB:
-    case SQLITE_CORRUPT:
-        return ss_fail(error, SS_DAMAGED,
-                       "table '%s:%s': %s: %s; the file is no SQLite database, or a damaged one", file->path,
-                       file->table, what, sqlite3_errmsg(file->db));
-    default:
-        return ss_fail(error, SS_IO, "table '%s:%s': %s: %s", file->path, file->table, what,
-                       sqlite3_errmsg(file->db));
-    }
-}
-
-static enum ss_status open_file(struct table_file *file, const char *text, int flags, struct ss_error *error)
-{
-    struct ss_table_place place;
-    if (!ss_table_place_parse(text, &place))
-        return ss_fail(error, SS_INVALID, "table '%s': expected FILE.db:TABLE", text);
-    file->path = strndup(place.path.data, place.path.size);
-    file->table = strndup(place.table.data, place.table.size);
-    if (!file->path || !file->table) return ss_fail_memory(error, "a table's name");
-    if (!(flags & SQLITE_OPEN_CREATE) && access(file->path, F_OK) != 0)
-        return ss_fail(error, SS_NOT_FOUND, "table '%s': there is no file '%s'", text, file->path);
-    const int code = sqlite3_open_v2(file->path, &file->db, flags | SQLITE_OPEN_NOMUTEX, NULL);
-    if (code != SQLITE_OK) return fail_sqlite(file, "cannot open it", error);
-    sqlite3_busy_timeout(file->db, BUSY_TIMEOUT_MS);
-    return SS_OK;
-}
-
-static void close_file(struct table_file *file)
-{
-    sqlite3_close(file->db);
-    free(file->path);
-    free(file->table);
-}
-
-// Prepares SQL made with sqlite3_mprintf, and frees it.
-static enum ss_status prepare(const struct table_file *file, char *sql, sqlite3_stmt **statement,
-                              struct ss_error *error)
-{
-    if (!sql) return ss_fail_memory(error, "a statement");
-    const int code = sqlite3_prepare_v2(file->db, sql, -1, statement, NULL);
-    sqlite3_free(sql);
-    return code == SQLITE_OK ? SS_OK : fail_sqlite(file, "cannot use it", error);
-}
-
-static enum ss_status execute(const struct table_file *file, char *sql, struct ss_error *error)
-{
-    if (!sql) return ss_fail_memory(error, "a statement");
-    const int code = sqlite3_exec(file->db, sql, NULL, NULL, NULL);
-    sqlite3_free(sql);
-    return code == SQLITE_OK ? SS_OK : fail_sqlite(file, "cannot write it", error);
-}
-
-// Runs a prepared statement that gives no more than one row; *found says whether it did. Finalises it.
-static enum ss_status step_once(const struct table_file *file, sqlite3_stmt *statement, bool *found,
-                                struct ss_error *error)
-{
-    const int code = sqlite3_step(statement);
-    enum ss_status status = SS_OK;
-    if (code != SQLITE_ROW && code != SQLITE_DONE) status = fail_sqlite(file, "cannot use it", error);
-    if (found) *found = code == SQLITE_ROW;
-    sqlite3_finalize(statement);
-    return status;
-}
-
 // ---- Reading
 
 struct ss_table_reader {
-    struct table_file file;
+    struct ss_table_file file;
     sqlite3_stmt *rows;
     size_t column_count;
     struct ss_table_column *columns;
@@ -154,17 +71,17 @@ static enum ss_status name_columns(struct ss_table_reader *reader, sqlite3_stmt 
     return SS_OK;
 }
 
-static enum ss_status check_table(const struct table_file *file, struct ss_error *error)
+static enum ss_status check_table(const struct ss_table_file *file, struct ss_error *error)
 {
     sqlite3_stmt *statement = NULL;
     bool found;
-    SS_TRY(
-        prepare(file,
-                sqlite3_mprintf("SELECT 1 FROM sqlite_schema WHERE type IN ('table', 'view') AND name = %Q "
-                                "COLLATE NOCASE",
-                                file->table),
-                &statement, error));
-    SS_TRY(step_once(file, statement, &found, error));
+    SS_TRY(ss_table_file_prepare(
+        file,
+        sqlite3_mprintf("SELECT 1 FROM sqlite_schema WHERE type IN ('table', 'view') AND name = %Q "
+                        "COLLATE NOCASE",
+                        file->table),
+        &statement, error));
+    SS_TRY(ss_table_file_step_once(file, statement, &found, error));
     if (found) return SS_OK;
     return ss_fail(error, SS_NOT_FOUND, "table '%s:%s': there is no table '%s' in this file", file->path,
                    file->table, file->table);
@@ -172,16 +89,17 @@ static enum ss_status check_table(const struct table_file *file, struct ss_error
 
 static enum ss_status start_reading(struct ss_table_reader *reader, struct ss_error *error)
 {
-    const struct table_file *file = &reader->file;
+    const struct ss_table_file *file = &reader->file;
     SS_TRY(check_table(file, error));
-    SS_TRY(prepare(file, sqlite3_mprintf("SELECT * FROM \"%w\"", file->table), &reader->rows, error));
+    SS_TRY(ss_table_file_prepare(file, sqlite3_mprintf("SELECT * FROM \"%w\"", file->table), &reader->rows,
+                                 error));
     SS_TRY(name_columns(reader, reader->rows, error));
     const char *rowid = rowid_name(reader);
     if (!rowid) return SS_OK;
     sqlite3_finalize(reader->rows);
     reader->rows = NULL;
-    return prepare(file, sqlite3_mprintf("SELECT * FROM \"%w\" ORDER BY %s", file->table, rowid),
-                   &reader->rows, error);
+    return ss_table_file_prepare(
+        file, sqlite3_mprintf("SELECT * FROM \"%w\" ORDER BY %s", file->table, rowid), &reader->rows, error);
 }
 
 enum ss_status ss_table_reader_open(const char *place, struct ss_table_reader **reader,
@@ -189,7 +107,7 @@ enum ss_status ss_table_reader_open(const char *place, struct ss_table_reader **
 {
     struct ss_table_reader *opened = calloc(1, sizeof *opened);
     if (!opened) return ss_fail_memory(error, "a table's reader");
-    enum ss_status status = open_file(&opened->file, place, SQLITE_OPEN_READONLY, error);
+    enum ss_status status = ss_table_file_open(&opened->file, place, SQLITE_OPEN_READONLY, error);
     if (status == SS_OK) status = start_reading(opened, error);
     if (status == SS_OK)
         *reader = opened;
@@ -202,7 +120,7 @@ void ss_table_reader_close(struct ss_table_reader *reader)
 {
     if (!reader) return;
     sqlite3_finalize(reader->rows);
-    close_file(&reader->file);
+    ss_table_file_close(&reader->file);
     ss_arena_release(&reader->arena);
     free(reader);
 }
@@ -216,7 +134,8 @@ size_t ss_table_reader_columns(const struct ss_table_reader *reader, const struc
 enum ss_status ss_table_reader_next(struct ss_table_reader *reader, bool *has_row, struct ss_error *error)
 {
     const int code = sqlite3_step(reader->rows);
-    if (code != SQLITE_ROW && code != SQLITE_DONE) return fail_sqlite(&reader->file, "cannot read it", error);
+    if (code != SQLITE_ROW && code != SQLITE_DONE)
+        return ss_table_file_fail(&reader->file, "cannot read it", error);
     *has_row = code == SQLITE_ROW;
     return SS_OK;
 }
@@ -243,22 +162,13 @@ struct ss_cell ss_table_reader_cell(struct ss_table_reader *reader, size_t colum
 // ---- Writing
 
 struct ss_table_writer {
-    struct table_file file;
+    struct ss_table_file file;
     struct ss_cell_rows rows; // what the insert takes them from
     sqlite3_stmt *insert;
     bool file_is_new, finished;
 };
 
-static const char manifest_schema[] =
-    "CREATE TABLE IF NOT EXISTS selfsame_manifest (\n"
-    "  table_name TEXT PRIMARY KEY COLLATE NOCASE, service TEXT, definitions_fingerprint TEXT,\n"
-    "  service_fingerprint TEXT, view_fingerprints TEXT, definition_files TEXT, spine TEXT, spine_time "
-    "TEXT,\n"
-    "  spine_time_unit TEXT, spine_maps TEXT, spine_hash TEXT, mode TEXT, inclusive INTEGER, with_status "
-    "INTEGER,\n"
-    "  newest_seq INTEGER, row_count INTEGER, rows_digest TEXT, read_at TEXT, selfsame_version TEXT)";
-
-static enum ss_status check_replaceable(const struct table_file *file, struct ss_error *error)
+static enum ss_status check_replaceable(const struct ss_table_file *file, struct ss_error *error)
 {
     sqlite3_stmt *statement = NULL;
     bool there, ours;
@@ -267,15 +177,15 @@ static enum ss_status check_replaceable(const struct table_file *file, struct ss
         return ss_fail(error, SS_INVALID,
                        "table '%s:%s': this name is taken for other use; name another table", file->path,
                        file->table);
-    SS_TRY(execute(file, sqlite3_mprintf("%s", manifest_schema), error));
-    SS_TRY(prepare(file,
-                   sqlite3_mprintf("SELECT 1 FROM sqlite_schema WHERE name = %Q COLLATE NOCASE", file->table),
-                   &statement, error));
-    SS_TRY(step_once(file, statement, &there, error));
-    SS_TRY(prepare(file,
-                   sqlite3_mprintf("SELECT 1 FROM selfsame_manifest WHERE table_name = %Q", file->table),
-                   &statement, error));
-    SS_TRY(step_once(file, statement, &ours, error));
+    SS_TRY(ss_manifest_prepare(file, error));
+    SS_TRY(ss_table_file_prepare(
+        file, sqlite3_mprintf("SELECT 1 FROM sqlite_schema WHERE name = %Q COLLATE NOCASE", file->table),
+        &statement, error));
+    SS_TRY(ss_table_file_step_once(file, statement, &there, error));
+    SS_TRY(ss_table_file_prepare(
+        file, sqlite3_mprintf("SELECT 1 FROM selfsame_manifest WHERE table_name = %Q", file->table),
+        &statement, error));
+    SS_TRY(ss_table_file_step_once(file, statement, &ours, error));
     if (!there || ours) return SS_OK;
     return ss_fail(
         error, SS_CONFLICT,
@@ -295,7 +205,7 @@ static bool type_is_plain(const char *type)
     return strcmp(type + words + 1 + numbers, ")") == 0;
 }
 
-static enum ss_status create_table(const struct table_file *file, const struct ss_table_column *columns,
+static enum ss_status create_table(const struct ss_table_file *file, const struct ss_table_column *columns,
                                    size_t count, struct ss_error *error)
 {
     sqlite3_str *sql = sqlite3_str_new(file->db);
@@ -304,27 +214,29 @@ static enum ss_status create_table(const struct table_file *file, const struct s
         sqlite3_str_appendf(sql, "%s\"%w\" %s", i ? ", " : "", columns[i].name,
                             type_is_plain(columns[i].type) ? columns[i].type : "");
     sqlite3_str_appendall(sql, ")");
-    return execute(file, sqlite3_str_finish(sql), error);
+    return ss_table_file_execute(file, sqlite3_str_finish(sql), error);
 }
 
 static enum ss_status prepare_insert(struct ss_table_writer *writer, struct ss_error *error)
 {
     if (ss_cell_rows_register(writer->file.db, &writer->rows) != SQLITE_OK)
-        return fail_sqlite(&writer->file, "cannot use it", error);
-    return prepare(&writer->file,
-                   sqlite3_mprintf("INSERT INTO \"%w\" SELECT * FROM " SS_CELL_ROWS_NAME, writer->file.table),
-                   &writer->insert, error);
+        return ss_table_file_fail(&writer->file, "cannot use it", error);
+    return ss_table_file_prepare(
+        &writer->file,
+        sqlite3_mprintf("INSERT INTO \"%w\" SELECT * FROM " SS_CELL_ROWS_NAME, writer->file.table),
+        &writer->insert, error);
 }
 
 static enum ss_status start_writing(struct ss_table_writer *writer, const struct ss_table_column *columns,
                                     struct ss_error *error)
 {
-    const struct table_file *file = &writer->file;
+    const struct ss_table_file *file = &writer->file;
     // Larger pages are quicker to fill; a file that is there has its own.
-    if (writer->file_is_new) SS_TRY(execute(file, sqlite3_mprintf("PRAGMA page_size = 16384"), error));
-    SS_TRY(execute(file, sqlite3_mprintf("BEGIN IMMEDIATE"), error));
+    if (writer->file_is_new)
+        SS_TRY(ss_table_file_execute(file, sqlite3_mprintf("PRAGMA page_size = 16384"), error));
+    SS_TRY(ss_table_file_execute(file, sqlite3_mprintf("BEGIN IMMEDIATE"), error));
     SS_TRY(check_replaceable(file, error));
-    SS_TRY(execute(file, sqlite3_mprintf("DROP TABLE IF EXISTS \"%w\"", file->table), error));
+    SS_TRY(ss_table_file_execute(file, sqlite3_mprintf("DROP TABLE IF EXISTS \"%w\"", file->table), error));
     SS_TRY(create_table(file, columns, writer->rows.column_count, error));
     return prepare_insert(writer, error);
 }
@@ -343,13 +255,19 @@ enum ss_status ss_table_writer_open(const char *place, const struct ss_table_col
         free(path);
     }
     enum ss_status status =
-        open_file(&opened->file, place, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, error);
+        ss_table_file_open(&opened->file, place, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, error);
     if (status == SS_OK) status = start_writing(opened, columns, error);
     if (status == SS_OK)
         *writer = opened;
     else
         ss_table_writer_close(opened);
     return status;
+}
+
+enum ss_status ss_table_writer_manifest(struct ss_table_writer *writer, struct ss_arena *arena,
+                                        struct ss_manifest *manifest, struct ss_error *error)
+{
+    return ss_manifest_find(&writer->file, arena, manifest, error);
 }
 
 enum ss_status ss_table_writer_rows(struct ss_table_writer *writer, const struct ss_cell *cells,
@@ -359,61 +277,19 @@ enum ss_status ss_table_writer_rows(struct ss_table_writer *writer, const struct
     writer->rows.row_count = row_count;
     const int code = sqlite3_step(writer->insert);
     enum ss_status status = SS_OK;
-    if (code != SQLITE_DONE) status = fail_sqlite(&writer->file, "cannot write a row", error);
+    if (code != SQLITE_DONE) status = ss_table_file_fail(&writer->file, "cannot write a row", error);
     sqlite3_reset(writer->insert);
     writer->rows = (struct ss_cell_rows){.column_count = writer->rows.column_count};
     return status;
 }
 
-// Puts name and text into the JSON of a manifest column: `function` is json_insert or json_set and its path.
-static enum ss_status add_named(const struct table_file *file, const char *column, const char *json,
-                                const struct ss_named_text *named, struct ss_error *error)
-{
-    sqlite3_stmt *statement = NULL;
-    SS_TRY(prepare(file,
-                   sqlite3_mprintf("UPDATE selfsame_manifest SET %s = json_insert(%s, '$[#]', %s) "
-                                   "WHERE table_name = %Q",
-                                   column, column, json, file->table),
-                   &statement, error));
-    sqlite3_bind_text(statement, 1, named->name, -1, SQLITE_STATIC);
-    sqlite3_bind_text64(statement, 2, named->text.data, named->text.size, SQLITE_STATIC, SQLITE_UTF8);
-    return step_once(file, statement, NULL, error);
-}
-
-static enum ss_status write_manifest(const struct table_file *file, const struct ss_manifest *manifest,
-                                     struct ss_error *error)
-{
-    char definitions[SS_SHA256_TEXT_SIZE], service[SS_SHA256_TEXT_SIZE], spine[SS_SHA256_TEXT_SIZE],
-        digest[SS_SHA256_TEXT_SIZE], read_at[SS_TIME_TEXT_SIZE];
-    SS_TRY(execute(
-        file,
-        sqlite3_mprintf(
-            "INSERT OR REPLACE INTO selfsame_manifest VALUES (%Q, %Q, %Q, %Q, '[]', '[]', %Q, %Q, %Q, %Q, "
-            "%Q, %Q, "
-            "%d, %d, %lld, %lld, %Q, %Q, %Q)",
-            file->table, manifest->service, ss_sha256_format(&manifest->definitions_fingerprint, definitions),
-            ss_sha256_format(&manifest->service_fingerprint, service), manifest->spine, manifest->time_column,
-            manifest->time_unit, manifest->maps, ss_sha256_format(&manifest->spine_hash, spine),
-            manifest->mode, manifest->inclusive, manifest->with_status, (sqlite3_int64)manifest->newest_seq,
-            (sqlite3_int64)manifest->row_count, ss_sha256_format(&manifest->digest, digest),
-            ss_time_format(manifest->read_at_us, read_at), manifest->version),
-        error));
-    for (size_t i = 0; i < manifest->view_count; i++)
-        SS_TRY(add_named(file, "view_fingerprints", "json_object('view', ?1, 'fingerprint', ?2)",
-                         &manifest->views[i], error));
-    for (size_t i = 0; i < manifest->file_count; i++)
-        SS_TRY(add_named(file, "definition_files", "json_object('path', ?1, 'text', ?2)", &manifest->files[i],
-                         error));
-    return SS_OK;
-}
-
 enum ss_status ss_table_writer_finish(struct ss_table_writer *writer, const struct ss_manifest *manifest,
                                       struct ss_error *error)
 {
-    SS_TRY(write_manifest(&writer->file, manifest, error));
+    SS_TRY(ss_manifest_write(&writer->file, manifest, error));
     sqlite3_finalize(writer->insert);
     writer->insert = NULL;
-    SS_TRY(execute(&writer->file, sqlite3_mprintf("COMMIT"), error));
+    SS_TRY(ss_table_file_execute(&writer->file, sqlite3_mprintf("COMMIT"), error));
     writer->finished = true;
     return SS_OK;
 }
@@ -427,6 +303,6 @@ void ss_table_writer_close(struct ss_table_writer *writer)
     sqlite3_close(writer->file.db);
     writer->file.db = NULL;
     if (drop_file) unlink(writer->file.path);
-    close_file(&writer->file);
+    ss_table_file_close(&writer->file);
     free(writer);
 }

@@ -82,6 +82,12 @@ struct ss_manifest {
     int64_t read_at_us;      // the store's clock when newest_seq was read
 };
 
+// What the manifest beside a table says of it, but for the views; all of it is in the arena. The table itself
+// need not be there. SS_NOT_FOUND: no file, or no line; SS_DAMAGED: a line that cannot have been written
+// here.
+enum ss_status ss_manifest_read(const char *place, struct ss_arena *arena, struct ss_manifest *manifest,
+                                struct ss_error *error);
+
 struct ss_table_writer;
 
 // Opens the database (creating it) and makes the table within a transaction. SS_CONFLICT: a table, view or
@@ -89,6 +95,9 @@ struct ss_table_writer;
 enum ss_status ss_table_writer_open(const char *place, const struct ss_table_column *columns,
                                     size_t column_count, struct ss_table_writer **writer,
                                     struct ss_error *error);
+// What the manifest says of the table before this transaction, as ss_manifest_read gives it.
+enum ss_status ss_table_writer_manifest(struct ss_table_writer *writer, struct ss_arena *arena,
+                                        struct ss_manifest *manifest, struct ss_error *error);
 // Rows, one behind the other, each of as many cells as columns.
 enum ss_status ss_table_writer_rows(struct ss_table_writer *writer, const struct ss_cell *cells,
                                     size_t row_count, struct ss_error *error);

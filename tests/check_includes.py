@@ -25,7 +25,7 @@ BELOW = {
 }
 # Libraries that stay behind one door.
 ONLY_IN = {
-    r"sqlite3\.h": r"store/(history_[a-z_]+|catalog|training_table|cell_rows)\.[ch]",
+    r"sqlite3\.h": r"store/(history_[a-z_]+|catalog|training_[a-z]+|table_file|cell_rows)\.[ch]",
     r"lmdb\.h": r"store/online_lmdb[a-z_]*\.[ch]",
     r"(selfsame|grpc)/.*\.pb-c\.h": r"(wire|server|client)/.*",
     r"grpc/(?!.*\.pb-c\.h).*": r"(server|client)/.*",

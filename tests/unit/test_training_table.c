@@ -212,6 +212,70 @@ static void a_table_comes_with_its_manifest_line(void **state)
                         "[{\"view\":\"spend\",\"fingerprint\":\"ab12\"}]");
 }
 
+static void a_manifest_line_is_read_as_it_was_written(void **state)
+{
+    struct ss_error error = {0};
+    struct ss_arena arena = {0};
+    struct ss_manifest wrote = a_manifest(), read = {0};
+    (void)state;
+    if (write_table("o'hara", true, &error) != SS_OK) fail_msg("%s", error.message);
+    run_sql("DROP TABLE rows");
+    if (ss_manifest_read(place, &arena, &read, &error) != SS_OK) fail_msg("%s", error.message);
+    assert_string_equal(read.service, wrote.service);
+    assert_string_equal(read.spine, wrote.spine);
+    assert_string_equal(read.time_column, wrote.time_column);
+    assert_string_equal(read.time_unit, wrote.time_unit);
+    assert_string_equal(read.maps, wrote.maps);
+    assert_string_equal(read.mode, wrote.mode);
+    assert_string_equal(read.version, wrote.version);
+    assert_memory_equal(&read.digest, &wrote.digest, sizeof wrote.digest);
+    assert_int_equal(read.newest_seq, wrote.newest_seq);
+    assert_int_equal(read.row_count, wrote.row_count);
+    assert_int_equal(read.read_at_us, wrote.read_at_us);
+    assert_int_equal(read.file_count, 2);
+    for (size_t i = 0; i < 2; i++) {
+        assert_string_equal(read.files[i].name, wrote.files[i].name);
+        assert_int_equal(read.files[i].text.size, wrote.files[i].text.size);
+        assert_memory_equal(read.files[i].text.data, wrote.files[i].text.data, wrote.files[i].text.size);
+    }
+    ss_arena_release(&arena);
+}
+
+static void a_manifest_line_that_is_not_there_or_makes_no_sense_is_told(void **state)
+{
+    static const struct {
+        const char *sql, *told;
+        enum ss_status status;
+    } cases[] = {
+        {"UPDATE selfsame_manifest SET spine_hash = 'ABC'", "no SHA-256 in hex", SS_DAMAGED},
+        {"UPDATE selfsame_manifest SET rows_digest = NULL", "no SHA-256 in hex", SS_DAMAGED},
+        {"UPDATE selfsame_manifest SET read_at = 'noon'", "read_at is no time", SS_DAMAGED},
+        {"UPDATE selfsame_manifest SET newest_seq = -1", "newest_seq or row_count is below 0", SS_DAMAGED},
+        {"UPDATE selfsame_manifest SET definition_files = '[{'", "definition_files is no JSON", SS_DAMAGED},
+        {"UPDATE selfsame_manifest SET definition_files = '{\"a\": {}, \"b\": {}}'", "is no array",
+         SS_DAMAGED},
+        {"ALTER TABLE selfsame_manifest DROP COLUMN mode", "no such column: mode", SS_IO},
+        {"DELETE FROM selfsame_manifest", "has no line about it in selfsame_manifest", SS_NOT_FOUND},
+        {"DROP TABLE selfsame_manifest", "has no line about it in selfsame_manifest", SS_NOT_FOUND},
+    };
+    struct ss_manifest manifest = {0};
+    struct ss_arena arena = {0};
+    struct ss_error error = {0};
+    (void)state;
+    assert_int_equal(ss_manifest_read(place, &arena, &manifest, &error), SS_NOT_FOUND);
+    assert_int_equal(access(path, F_OK), -1);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        unlink(path);
+        assert_int_equal(write_table("x", true, &error), SS_OK);
+        run_sql(cases[i].sql);
+        if (ss_manifest_read(place, &arena, &manifest, &error) != cases[i].status ||
+            !strstr(error.message, cases[i].told))
+            fail_msg("%s: %s: %s", cases[i].sql, ss_status_name(error.status), error.message);
+    }
+    assert_null(manifest.service);
+    ss_arena_release(&arena);
+}
+
 static void a_table_of_ours_is_replaced(void **state)
 {
     struct ss_error error;
@@ -273,14 +337,18 @@ static void every_failed_allocation_ends_as_an_error(void **state)
     assert_int_equal(write_table("whole", true, &error), SS_OK);
     for (long k = 1;; k++) {
         struct ss_table_reader *reader = NULL;
+        struct ss_manifest manifest;
+        struct ss_arena arena = {0};
         ss_fail_allocation_at(k);
         const enum ss_status written = write_table("again", true, &error);
         const enum ss_status read = ss_table_reader_open(place, &reader, &error);
+        const enum ss_status described = ss_manifest_read(place, &arena, &manifest, &error);
         const bool swept = ss_allocations_made() < k;
         ss_fail_allocation_at(0);
         ss_table_reader_close(reader);
+        ss_arena_release(&arena);
         if (swept) break;
-        assert_true(written != SS_OK || read != SS_OK);
+        assert_true(written != SS_OK || read != SS_OK || described != SS_OK);
     }
     assert_string_equal(query("SELECT count(*) FROM rows"), "1");
 }
@@ -294,6 +362,8 @@ int main(void)
         TEST(a_table_without_rowid_and_a_view_can_be_read),
         TEST(what_cannot_be_read_is_named),
         TEST(a_table_comes_with_its_manifest_line),
+        TEST(a_manifest_line_is_read_as_it_was_written),
+        TEST(a_manifest_line_that_is_not_there_or_makes_no_sense_is_told),
         TEST(a_table_of_ours_is_replaced),
         TEST(a_table_of_others_is_never_replaced),
         TEST(what_is_not_finished_leaves_nothing),
