@@ -96,6 +96,25 @@ bool ss_cli_pair(const char *text, struct ss_arena *arena, const char **name, co
     return *name != NULL;
 }
 
+bool ss_cli_time_column(const char *text, struct ss_arena *arena, const char **column,
+                        enum ss_time_unit *unit)
+{
+    static const struct {
+        const char *suffix;
+        enum ss_time_unit unit;
+    } units[] = {{":ms", SS_UNIT_MS}, {":us", SS_UNIT_US}, {":s", SS_UNIT_S}};
+    size_t length = strlen(text);
+    *unit = SS_UNIT_TEXT;
+    for (size_t i = 0; i < sizeof units / sizeof *units && *unit == SS_UNIT_TEXT; i++) {
+        const size_t suffix = strlen(units[i].suffix);
+        if (length <= suffix || strcmp(text + length - suffix, units[i].suffix) != 0) continue;
+        *unit = units[i].unit;
+        length -= suffix;
+    }
+    *column = ss_arena_copy(arena, text, length);
+    return *column != NULL && length > 0;
+}
+
 void ss_cli_print_json(struct json_object *value)
 {
     printf("%s\n",

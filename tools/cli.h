@@ -79,6 +79,10 @@ void ss_cli_print_report(struct ss_bytes report, uint64_t error_count); // compi
 // name.
 bool ss_cli_pair(const char *text, struct ss_arena *arena, const char **name, const char **value);
 
+// "at:ms" -> column "at" (in the arena), milliseconds. False when there is no name.
+bool ss_cli_time_column(const char *text, struct ss_arena *arena, const char **column,
+                        enum ss_time_unit *unit);
+
 // Prints a finished JSON value to stdout and frees it.
 void ss_cli_print_json(struct json_object *value);
 struct json_object *ss_cli_json_value(struct ss_type type,
@@ -114,6 +118,7 @@ int ss_command_apply(struct ss_cli *cli, int argc, char **argv);
 int ss_command_ingest(struct ss_cli *cli, int argc, char **argv);
 int ss_command_get(struct ss_cli *cli, int argc, char **argv);
 int ss_command_train(struct ss_cli *cli, int argc, char **argv);
+int ss_command_rebuild_table(struct ss_cli *cli, int argc, char **argv);
 int ss_command_rebuild(struct ss_cli *cli, int argc, char **argv);
 int ss_command_digest(struct ss_cli *cli, int argc, char **argv);
 int ss_command_skew(struct ss_cli *cli, int argc, char **argv);

@@ -1,68 +1,17 @@
 // train: a spine in, the same rows with the service's features out.
 
 #include <getopt.h>
-#include <libgen.h>
-#include <limits.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "engine/base/number.h"
-#include "materializer/train.h"
 #include "tools/remote.h"
+#include "tools/train_report.h"
 
 struct arguments {
     struct ss_arena arena;
     struct ss_train train;
     struct ss_spine_map maps[64];
 };
-
-struct shown_progress {
-    struct timespec start;
-    double shown_at; // seconds since start
-    bool shown;
-};
-
-static double seconds_since(const struct timespec *start)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)(now.tv_sec - start->tv_sec) + (double)(now.tv_nsec - start->tv_nsec) / 1e9;
-}
-
-static void show_progress(void *context, int64_t done, int64_t total)
-{
-    struct shown_progress *progress = context;
-    const double seconds = seconds_since(&progress->start);
-    if (seconds < 1 || seconds < progress->shown_at + 0.2 || done <= 0 || !isatty(STDERR_FILENO)) return;
-    progress->shown_at = seconds;
-    progress->shown = true;
-    const double left = seconds * (double)(total - done) / (double)done;
-    char rate[SS_COUNT_TEXT_SIZE];
-    fprintf(stderr, "\rtrain: %3.0f %%  %.0f s, %s rows/s, about %.0f s left \033[K",
-            100.0 * (double)done / (double)total, seconds,
-            ss_count_format((uint64_t)((double)done / seconds), rate), left);
-}
-
-// "at:ms" -> column "at", milliseconds.
-static bool take_time(struct arguments *arguments, const char *text)
-{
-    static const struct {
-        const char *suffix;
-        enum ss_time_unit unit;
-    } units[] = {{":ms", SS_UNIT_MS}, {":us", SS_UNIT_US}, {":s", SS_UNIT_S}};
-    struct ss_spine_source *spine = &arguments->train.spine;
-    size_t length = strlen(text);
-    spine->time_unit = SS_UNIT_TEXT;
-    for (size_t i = 0; i < sizeof units / sizeof *units && spine->time_unit == SS_UNIT_TEXT; i++) {
-        const size_t suffix = strlen(units[i].suffix);
-        if (length <= suffix || strcmp(text + length - suffix, units[i].suffix) != 0) continue;
-        spine->time_unit = units[i].unit;
-        length -= suffix;
-    }
-    spine->time_column = ss_arena_copy(&arguments->arena, text, length);
-    return spine->time_column != NULL && length > 0;
-}
 
 static bool take_map(struct arguments *arguments, const char *text)
 {
@@ -120,7 +69,8 @@ static int take_option(const struct ss_cli *cli, struct arguments *arguments, in
     case OPTION_INCLUSIVE: train->inclusive = true; return 0;
     case OPTION_STATUS: train->with_status = true; return 0;
     case OPTION_TIME:
-        if (take_time(arguments, value)) return 0;
+        if (ss_cli_time_column(value, &arguments->arena, &train->spine.time_column, &train->spine.time_unit))
+            return 0;
         return ss_cli_usage(cli, "--time: expected COLUMN, COLUMN:s, COLUMN:ms or COLUMN:us, got '%s'",
                             value);
     case OPTION_MAP:
@@ -154,44 +104,6 @@ static int take_arguments(const struct ss_cli *cli, struct arguments *arguments,
     return 0;
 }
 
-static void print_json(const struct ss_train *train, const struct ss_train_result *result)
-{
-    struct json_object *root = json_object_new_object(), *cells = json_object_new_object();
-    json_object_object_add(root, "service", json_object_new_string(train->service));
-    json_object_object_add(root, "output", json_object_new_string(train->output));
-    json_object_object_add(root, "rows", json_object_new_int64(result->row_count));
-    json_object_object_add(root, "features", json_object_new_int64((int64_t)result->feature_count));
-    for (int i = 0; i < 4; i++)
-        json_object_object_add(cells, ss_cell_status_name((enum ss_cell_status)i),
-                               json_object_new_int64((int64_t)result->statuses[i]));
-    json_object_object_add(root, "cells", cells);
-    json_object_object_add(root, "seq", json_object_new_int64((int64_t)result->newest_seq));
-    json_object_object_add(root, "digest", ss_cli_json_hash(&result->digest));
-    ss_cli_print_json(root);
-}
-
-static void print_summary(const struct ss_train *train, const struct ss_train_result *result, double seconds)
-{
-    char rows[SS_COUNT_TEXT_SIZE], cells[SS_COUNT_TEXT_SIZE], seq[SS_COUNT_TEXT_SIZE];
-    fprintf(stderr, "%s: %s rows x %zu features as of seq %s in %.2f s; cells:", train->output,
-            ss_count_format((uint64_t)result->row_count, rows), result->feature_count,
-            ss_count_format(result->newest_seq, seq), seconds);
-    for (int i = 0; i < 4; i++)
-        fprintf(stderr, "%s %s %s", i ? "," : "", ss_count_format(result->statuses[i], cells),
-                ss_cell_status_name((enum ss_cell_status)i));
-    fputc('\n', stderr);
-}
-
-// A training table in the store's own folder could overwrite the store.
-static bool is_in_store(const struct ss_cli *cli, const char *output)
-{
-    char store[PATH_MAX], folder[PATH_MAX], copy[PATH_MAX];
-    if (snprintf(copy, sizeof copy, "%s", output) >= (int)sizeof copy) return false;
-    if (!realpath(cli->directory, store) || !realpath(dirname(copy), folder)) return false;
-    const size_t length = strlen(store);
-    return strncmp(folder, store, length) == 0 && (folder[length] == '/' || folder[length] == 0);
-}
-
 static enum ss_status train_here(const struct ss_cli *cli, const struct ss_train *request,
                                  struct ss_train_result *result, struct ss_error *error)
 {
@@ -220,20 +132,18 @@ static int train(struct ss_cli *cli, struct ss_train *request)
 {
     struct ss_error error = {0};
     struct ss_train_result result;
-    struct shown_progress progress = {0};
-    if (!cli->server && is_in_store(cli, request->output))
+    struct ss_shown_progress progress;
+    if (!cli->server && ss_train_is_in_store(cli, request->output))
         return ss_cli_usage(cli, "-o %s: lies in the store's own folder; write it elsewhere",
                             request->output);
-    clock_gettime(CLOCK_MONOTONIC, &progress.start);
     request->with_digest = cli->json;
-    request->progress = show_progress;
-    request->progress_context = &progress;
+    ss_train_show_progress(&progress, "train", request);
     const enum ss_status status =
         cli->server ? train_there(cli, request, &result, &error) : train_here(cli, request, &result, &error);
-    if (progress.shown) fputs("\r\033[K", stderr);
+    const double seconds = ss_train_end_progress(&progress);
     if (status != SS_OK) return ss_cli_fail(&error);
-    print_summary(request, &result, seconds_since(&progress.start));
-    if (cli->json) print_json(request, &result);
+    ss_train_print_summary(request, &result, seconds);
+    if (cli->json) ss_cli_print_json(ss_train_json(request, &result));
     return SS_EXIT_OK;
 }
 
