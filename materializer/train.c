@@ -4,6 +4,7 @@
 
 #include "materializer/train.h"
 
+#include "materializer/train_manifest.h"
 #include "materializer/train_output.h"
 
 #include <sched.h>
@@ -153,79 +154,48 @@ static enum ss_status check_request(const struct ss_train *train, struct ss_erro
     return ss_fail(error, SS_INVALID, "output '%s': it is the spine itself; name another one", train->output);
 }
 
-// "with event SOURCE" is a line of its own.
-static void format_maps(const struct ss_spine_source *source, struct ss_buffer *maps)
-{
-    if (source->with_event) ss_buffer_format(maps, "with event %s", source->with_event);
-    for (size_t i = 0; i < source->map_count; i++)
-        ss_buffer_format(maps, "%s%s=%s", i || source->with_event ? "\n" : "", source->maps[i].name,
-                         source->maps[i].column);
-    ss_buffer_byte(maps, 0);
-}
-
-static const char *unit_name(enum ss_time_unit unit)
-{
-    switch (unit) {
-    case SS_UNIT_TEXT: return "";
-    case SS_UNIT_S: return "s";
-    case SS_UNIT_MS: return "ms";
-    case SS_UNIT_US: return "us";
-    }
-    return "";
-}
-
-static enum ss_status name_parts(const struct ss_definitions *definitions, const struct ss_service *service,
-                                 struct ss_arena *arena, struct ss_manifest *manifest, struct ss_error *error)
-{
-    struct ss_named_text *files = ss_arena_array(arena, definitions->file_count + 1, sizeof *files);
-    struct ss_named_text *views = ss_arena_array(arena, service->view_count + 1, sizeof *views);
-    if (!files || !views) return ss_fail_memory(error, "a manifest");
-    for (size_t i = 0; i < definitions->file_count; i++)
-        files[i] = (struct ss_named_text){definitions->files[i].path, definitions->files[i].text};
-    for (size_t i = 0; i < service->view_count; i++) {
-        char *text = ss_arena_alloc(arena, SS_SHA256_TEXT_SIZE);
-        if (!text) return ss_fail_memory(error, "a manifest");
-        views[i] = (struct ss_named_text){
-            service->views[i]->name, ss_bytes_of(ss_sha256_format(&service->views[i]->fingerprint, text))};
-    }
-    manifest->files = files;
-    manifest->file_count = definitions->file_count;
-    manifest->views = views;
-    manifest->view_count = service->view_count;
-    return SS_OK;
-}
-
 static enum ss_status finish(struct run *run, const struct ss_materializer *materializer, int64_t read_at_us,
                              struct ss_error *error)
 {
-    const struct ss_train *train = run->train;
-    struct ss_buffer maps = {0};
-    enum ss_status status = SS_OK;
-    struct ss_manifest manifest = {
-        .service = run->service->name,
-        .definitions_fingerprint = materializer->definitions->fingerprint,
-        .service_fingerprint = run->service->fingerprint,
-        .spine = train->spine.place,
-        .time_column = train->spine.time_column,
-        .time_unit = unit_name(train->spine.time_unit),
-        .spine_hash = run->rows->hash,
-        .mode = train->as_of_event_time ? "as-of-event-time" : "as-known",
-        .inclusive = train->inclusive,
-        .with_status = train->with_status,
-        .newest_seq = run->rows->spine.newest_s,
-        .read_at_us = read_at_us,
-        .version = train->version,
-    };
-    format_maps(&train->spine, &maps);
-    if (maps.failed) status = ss_fail_memory(error, "a manifest");
-    manifest.maps = (const char *)maps.data;
-    if (status == SS_OK)
-        status = name_parts(materializer->definitions, run->service, &run->rows->arena, &manifest, error);
-    if (status == SS_OK) status = ss_train_output_finish(run->output, &manifest, error);
-    ss_buffer_release(&maps);
+    struct ss_manifest manifest;
+    SS_TRY(ss_train_describe(run->train, materializer->definitions, run->service, &run->rows->arena,
+                             &manifest, error));
+    manifest.spine_hash = run->rows->hash;
+    manifest.newest_seq = run->rows->spine.newest_s;
+    manifest.read_at_us = read_at_us;
+    SS_TRY(ss_train_output_finish(run->output, &manifest, error));
     run->result->row_count = manifest.row_count;
     run->result->digest = manifest.digest;
-    return status;
+    return SS_OK;
+}
+
+// ---- Again, as a manifest says
+
+static enum ss_status check_spine(const struct ss_train *train, const struct ss_spine_rows *rows,
+                                  struct ss_error *error)
+{
+    char now[SS_SHA256_TEXT_SIZE], then[SS_SHA256_TEXT_SIZE];
+    if (memcmp(&rows->hash, &train->again->spine_hash, sizeof rows->hash) == 0) return SS_OK;
+    return ss_fail(error, SS_FOUND,
+                   "spine '%s': it has the hash %.16s now, and table '%s' was made of one with the hash "
+                   "%.16s: its rows or columns have changed; put the spine of then back in its place, or "
+                   "make a new table of this one with 'selfsame train'; the table stays as it was",
+                   train->spine.place, ss_sha256_format(&rows->hash, now), train->output,
+                   ss_sha256_format(&train->again->spine_hash, then));
+}
+
+static enum ss_status go_back(const struct ss_train *train, struct ss_spine *spine, int64_t *read_at_us,
+                              struct ss_error *error)
+{
+    const uint64_t then = train->again->newest_seq, now = spine->newest_s;
+    if (then > now)
+        return ss_fail(error, SS_CONFLICT,
+                       "table '%s': it was made as of seq %llu, and history goes up to seq %llu: is this "
+                       "the store that it was made from, or did history come back from an older backup?",
+                       train->output, (unsigned long long)then, (unsigned long long)now);
+    spine->newest_s = then;
+    *read_at_us = train->again->read_at_us;
+    return SS_OK;
 }
 
 // ---- Values from the store's history
@@ -261,13 +231,15 @@ static enum ss_status join_and_write(struct run *run, const struct ss_materializ
     const struct ss_point_in_time_sink sink = {emit, progress, run, give_up};
     const size_t slots = ss_pool_threads(run->pool);
     const struct ss_train_layout layout = {train->output, run->rows->columns, run->rows->column_count,
-                                           run->service,  train->with_status, train->with_digest};
+                                           run->service,  train->with_status, train->with_digest,
+                                           train->again};
     const struct ss_train_values *values = run->values;
     int64_t read_at_us;
     enum ss_status status;
     spine->as_of_event_time = train->as_of_event_time;
     spine->inclusive = train->inclusive;
     SS_TRY(values->begin(values->context, run->service, spine, &spine->newest_s, &read_at_us, error));
+    if (train->again) SS_TRY(go_back(train, spine, &read_at_us, error));
     run->result->newest_seq = spine->newest_s;
     run->slots = ss_arena_array(&run->rows->arena, slots, sizeof *run->slots);
     if (!run->slots) return ss_fail_memory(error, "a training table");
@@ -304,6 +276,7 @@ enum ss_status ss_train(struct ss_materializer *materializer, const struct ss_tr
     SS_TRY(ss_require_service(materializer, train->service, &run.service, error));
     SS_TRY(ss_pool_create(train->threads ? train->threads : core_count(), &run.pool, error));
     SS_TRY_GOTO(ss_spine_read(&source, run.service, run.pool, &rows, error), out);
+    if (train->again) SS_TRY_GOTO(check_spine(train, &rows, error), out);
     SS_TRY_GOTO(join_and_write(&run, materializer, error), out);
     filled.feature_count = run.service->feature_count;
     *result = filled;

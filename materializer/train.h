@@ -28,6 +28,9 @@ struct ss_train {
     bool with_digest;    // of a CSV file too: of a SQLite table, whose manifest has it, it is always made
     size_t threads;      // 0: as many as there are cores
     const char *version; // of selfsame, for the manifest
+    // NULL, or what the manifest says of the table that is there: it is made again as of that newest_seq, and
+    // put in its place if spine, rows and digest are those (rebuild_table.h).
+    const struct ss_manifest *again;
     // NULL: none. Called now and then, by one thread at a time, with how much is done of `total`.
     void (*progress)(void *context, int64_t done, int64_t total);
     void *progress_context;
@@ -43,7 +46,8 @@ struct ss_train_result {
 };
 
 // One output row per spine row, in spine order. Of the store it reads history alone; with `values` the
-// definitions are all that it takes from the materializer. On failure the output is as it was before.
+// definitions are all that it takes from the materializer. On failure the output is as it was before. With
+// `again` SS_FOUND: the spine is another one, or the rows come out otherwise.
 enum ss_status ss_train(struct ss_materializer *materializer, const struct ss_train *train,
                         struct ss_train_result *result, struct ss_error *error);
 

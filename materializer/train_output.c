@@ -366,6 +366,45 @@ static enum ss_status write_header(struct ss_train_output *output, struct ss_err
     return status;
 }
 
+static bool same_rows(const struct ss_manifest *a, const struct ss_manifest *b)
+{
+    return a->row_count == b->row_count && memcmp(&a->digest, &b->digest, sizeof a->digest) == 0;
+}
+
+// Within the transaction, so from here on nobody else makes the table.
+static enum ss_status check_unchanged(struct ss_train_output *output, struct ss_error *error)
+{
+    const struct ss_manifest *again = output->layout->again;
+    struct ss_manifest now;
+    SS_TRY(ss_table_writer_manifest(output->table, &output->arena, &now, error));
+    if (same_rows(&now, again) && now.newest_seq == again->newest_seq &&
+        memcmp(&now.spine_hash, &again->spine_hash, sizeof now.spine_hash) == 0 &&
+        memcmp(&now.definitions_fingerprint, &again->definitions_fingerprint,
+               sizeof now.definitions_fingerprint) == 0)
+        return SS_OK;
+    return ss_fail(error, SS_CONFLICT,
+                   "table '%s': another program has made it anew since its manifest was read; it stays as "
+                   "that one left it",
+                   output->layout->place);
+}
+
+static enum ss_status check_rows(const struct ss_train_output *output, const struct ss_manifest *made,
+                                 struct ss_error *error)
+{
+    const struct ss_manifest *again = output->layout->again;
+    char now[SS_SHA256_TEXT_SIZE], then[SS_SHA256_TEXT_SIZE];
+    if (same_rows(made, again)) return SS_OK;
+    return ss_fail(
+        error, SS_FOUND,
+        "table '%s': it comes out as %lld rows with the digest %.16s, and its manifest says %lld rows with "
+        "the digest %.16s. Spine and definitions are those of then, so history holds other events up to seq "
+        "%llu (is this the store that it was made from, and was it loaded anew?), or somebody changed the "
+        "manifest; the table stays as it was",
+        output->layout->place, (long long)made->row_count, ss_sha256_format(&made->digest, now),
+        (long long)again->row_count, ss_sha256_format(&again->digest, then),
+        (unsigned long long)again->newest_seq);
+}
+
 static enum ss_status start(struct ss_train_output *output, struct ss_error *error)
 {
     struct ss_table_place place;
@@ -377,9 +416,11 @@ static enum ss_status start(struct ss_train_output *output, struct ss_error *err
     output->slots = ss_arena_array(&output->arena, output->slot_count, sizeof *output->slots);
     if (!output->slots) return ss_fail_memory(error, "a training table");
     SS_TRY(lay_out(output, error));
-    if (output->is_table)
-        return ss_table_writer_open(output->layout->place, output->columns, output->column_count,
-                                    &output->table, error);
+    if (output->is_table) {
+        SS_TRY(ss_table_writer_open(output->layout->place, output->columns, output->column_count,
+                                    &output->table, error));
+        return output->layout->again ? check_unchanged(output, error) : SS_OK;
+    }
     SS_TRY(ss_whole_file_open(output->layout->place, &output->file, error));
     return write_header(output, error);
 }
@@ -408,6 +449,7 @@ enum ss_status ss_train_output_finish(struct ss_train_output *output, struct ss_
     manifest->digest = output->hasher ? ss_hasher_end(output->hasher) : (struct ss_sha256){0};
     output->hasher = NULL;
     manifest->row_count = output->row_count;
+    if (output->layout->again) SS_TRY(check_rows(output, manifest, error));
     return output->table ? ss_table_writer_finish(output->table, manifest, error)
                          : ss_whole_file_finish(output->file, error);
 }

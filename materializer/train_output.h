@@ -19,9 +19,12 @@ struct ss_train_layout {
     const struct ss_service *service;
     bool with_status;
     bool with_digest; // the one of a SQLite table is always made
+    // NULL, or what the manifest has to say of the SQLite table when it is opened, and again at the end.
+    const struct ss_manifest *again;
 };
 
-// SS_INVALID when two output columns would have one name, ignoring case. The layout must outlive the output.
+// SS_INVALID when two output columns would have one name, ignoring case; SS_CONFLICT when the manifest says
+// other than layout->again. The layout must outlive the output.
 // `slots`: how many threads may make blocks at once.
 enum ss_status ss_train_output_open(const struct ss_train_layout *layout, size_t slots,
                                     struct ss_train_output **output, struct ss_error *error);
@@ -46,6 +49,7 @@ enum ss_status ss_train_output_end_block(struct ss_train_output *output, size_t 
 void ss_train_output_give_up(struct ss_train_output *output, size_t block);
 
 // Puts the table in its place; fills in manifest->row_count and manifest->digest (zero: none is made) first.
+// SS_FOUND: they are not those of layout->again.
 enum ss_status ss_train_output_finish(struct ss_train_output *output, struct ss_manifest *manifest,
                                       struct ss_error *error);
 void ss_train_output_close(struct ss_train_output *output); // without a finish nothing stays. NULL is fine

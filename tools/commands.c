@@ -120,6 +120,20 @@ static const struct ss_command commands[] = {
      "  selfsame rebuild user_spend\n"
      "  selfsame rebuild --all\n",
      .store = SS_ON_FOLDER_OR_SERVER},
+    {"rebuild-table", ss_command_rebuild_table, "rebuild-table FILE.db:TABLE",
+     "make a training table again from its manifest",
+     "The manifest (table selfsame_manifest beside it) says what made the table: definitions, spine, mode "
+     "and "
+     "how\n"
+     "much of history. It is made again of just these, whatever was applied, loaded, taken back or compacted "
+     "since,\n"
+     "and put in its place if it comes out the same; also when the table itself was dropped or changed.\n\n"
+     "Exit status 1, and the table stays as it was, if definitions, spine or rows are not those of then: the "
+     "message\n"
+     "says which, and why that may be. A spine with a relative path is looked for in the current folder.\n\n"
+     "examples:\n"
+     "  selfsame rebuild-table data.db:train\n"
+     "  selfsame --dir /var/lib/selfsame --json rebuild-table data.db:train\n"},
     {"digest", ss_command_digest, "digest VIEW [--online|--offline] [--at TIME]",
      "one hash over the states of all entities of a view",
      "  --online    of the online rows\n"

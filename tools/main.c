@@ -31,7 +31,7 @@ static void print_help(FILE *out)
         "  --version           what this is\n\n"
         "commands:\n",
         out);
-    for (size_t i = 0; i < count; i++) fprintf(out, "  %-11s %s\n", commands[i].name, commands[i].summary);
+    for (size_t i = 0; i < count; i++) fprintf(out, "  %-13s %s\n", commands[i].name, commands[i].summary);
     fputs(
         "\n'selfsame COMMAND --help' tells about one. A first session:\n\n"
         "  selfsame init --clock replay\n"
@@ -55,7 +55,7 @@ static const struct ss_command *find_command(const char *name)
 // Of the agreed command line, but made later.
 static bool is_later(const char *name)
 {
-    static const char *const later[] = {"--log", "explain", "rebuild-table"};
+    static const char *const later[] = {"--log", "explain"};
     for (size_t i = 0; i < sizeof later / sizeof *later; i++)
         if (strcmp(name, later[i]) == 0) return true;
     return false;
