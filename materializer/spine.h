@@ -3,7 +3,8 @@
 // A spine row has the service's keys, its request inputs and a time, each in a column of its name or of the
 // one it is mapped to; an event at hand in columns called SOURCE.COLUMN, where any of them is not null. Every
 // cell is also kept as it was, for the output. What does not parse exactly as its
-// type is an error of the whole spine, naming file, line and column (DESIGN C13).
+// type is an error of the whole spine, naming file, line and column (DESIGN C13). A file of another system's
+// values is a spine with these beside it.
 #ifndef SS_MATERIALIZER_SPINE_H
 #define SS_MATERIALIZER_SPINE_H
 
@@ -23,6 +24,7 @@ struct ss_spine_source {
     size_t map_count;
     const char *with_event; // the source of which rows carry an event; NULL: none
     bool with_hash;         // ss_spine_rows.hash is wanted
+    bool with_features;     // columns called as features of the service hold values of another system
 };
 
 struct ss_spine_rows {
@@ -32,6 +34,11 @@ struct ss_spine_rows {
     const struct ss_table_column *columns; // type "TEXT" for all of a CSV file
     struct ss_sha256 hash;     // `with_hash`: of the columns' names and all cells (docs/FORMAT.md)
     struct ss_spine_text text; // the cells as they were
+    bool *is_read;             // [column]: the service asks for it
+    // `with_features`: [feature of the service], typed as it; those that has_feature does not name have no
+    // column.
+    const struct ss_column *features;
+    bool *has_feature;
 };
 
 // Reads all of it, on the pool's threads (NULL: the caller's). On failure nothing is held.

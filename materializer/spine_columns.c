@@ -21,6 +21,11 @@ static const char *nearest_column(const struct ss_spine_rows *rows, const char *
     return ss_nearest_hint(ss_nearest_name(ss_bytes_of(name), names, count), hint);
 }
 
+static const char *noun(const struct ss_spine_reading *reading)
+{
+    return reading->source->with_features ? "file" : "spine";
+}
+
 // The column of the spine that a key, request input or column of the event at hand stands in.
 static const char *mapped(const struct ss_spine_reading *reading, const char *name)
 {
@@ -36,8 +41,15 @@ static enum ss_status want(struct ss_spine_reading *reading, struct ss_spine_wan
     const char *column_name = wanted.values ? mapped(reading, wanted.name) : wanted.name;
     const int column = find_column(reading->rows, column_name);
     if (column < 0 && !wanted.values)
-        return ss_fail(error, SS_INVALID, "spine '%s': there is no column '%s' for its time%s",
+        return ss_fail(error, SS_INVALID, "%s '%s': there is no column '%s' for its time%s", noun(reading),
                        reading->source->place, column_name, nearest_column(reading->rows, column_name, hint));
+    if (column < 0 && reading->source->with_features) // whose command has no --map
+        return ss_fail(
+            error, SS_INVALID,
+            "file '%s': there is no column '%s' for %s '%s' of service '%s'; add it, or rename the "
+            "one that has it%s",
+            reading->source->place, column_name, wanted.what, wanted.name, reading->service->name,
+            nearest_column(reading->rows, column_name, hint));
     if (column < 0)
         return ss_fail(error, SS_INVALID,
                        "spine '%s': there is no column '%s' for %s '%s' of service '%s'; add it, or name "
@@ -46,6 +58,7 @@ static enum ss_status want(struct ss_spine_reading *reading, struct ss_spine_wan
                        reading->source->place, column_name, wanted.what, wanted.name, reading->service->name,
                        wanted.name, nearest_column(reading->rows, column_name, hint));
     wanted.column = (size_t)column;
+    reading->rows->is_read[column] = true;
     reading->wanted[reading->wanted_count++] = wanted;
     return SS_OK;
 }
@@ -96,8 +109,8 @@ static enum ss_status check_names(const struct ss_spine_reading *reading, struct
             if (strcasecmp(rows->columns[i].name, rows->columns[j].name) == 0)
                 return ss_fail(
                     error, SS_INVALID,
-                    "spine '%s': columns '%s' and '%s' have one name (case does not count); rename one",
-                    reading->source->place, rows->columns[j].name, rows->columns[i].name);
+                    "%s '%s': columns '%s' and '%s' have one name (case does not count); rename one",
+                    noun(reading), reading->source->place, rows->columns[j].name, rows->columns[i].name);
     return SS_OK;
 }
 
@@ -150,6 +163,35 @@ static enum ss_status resolve_event(struct ss_spine_reading *reading, struct ss_
     return SS_OK;
 }
 
+// The columns that are called as features. One that is a key, request input or the time is no feature's.
+static enum ss_status resolve_features(struct ss_spine_reading *reading, struct ss_error *error)
+{
+    const struct ss_service *service = reading->service;
+    struct ss_spine_rows *rows = reading->rows;
+    const int32_t length = (int32_t)rows->spine.length;
+    const size_t before = reading->wanted_count;
+    struct ss_column *columns = ss_arena_array(&rows->arena, service->feature_count + 1, sizeof *columns);
+    rows->has_feature = ss_arena_array(&rows->arena, service->feature_count + 1, sizeof *rows->has_feature);
+    if (!columns || !rows->has_feature) return ss_fail_memory(error, "a spine's columns");
+    for (size_t f = 0; f < service->feature_count; f++) {
+        const struct ss_service_feature *feature = &service->features[f];
+        const int column = find_column(rows, feature->name);
+        if (column < 0 || rows->is_read[column]) continue;
+        const struct ss_spine_wanted wanted = {
+            .what = "feature", .name = feature->name, .type = feature->type, .values = &columns[f]};
+        if (!ss_column_init(&columns[f], feature->type, length ? length : 1, &rows->arena))
+            return ss_fail_memory(error, "a spine's columns");
+        SS_TRY(want(reading, wanted, error));
+        rows->has_feature[f] = true;
+    }
+    rows->features = columns;
+    if (reading->wanted_count > before) return SS_OK;
+    return ss_fail(error, SS_INVALID,
+                   "file '%s': no column is called as a feature of service '%s', the first of which is '%s'; "
+                   "there is nothing to compare",
+                   reading->source->place, service->name, service->features[0].name);
+}
+
 enum ss_status ss_spine_find_columns(struct ss_spine_reading *reading, struct ss_error *error)
 {
     const struct ss_service *service = reading->service;
@@ -159,8 +201,11 @@ enum ss_status ss_spine_find_columns(struct ss_spine_reading *reading, struct ss
     const size_t event = reading->event_source ? reading->event_source->column_count : 0;
     const int32_t length = (int32_t)rows->spine.length;
     struct ss_column *columns = ss_arena_array(&rows->arena, keys + request + 1, sizeof *columns);
-    reading->wanted = ss_arena_array(&rows->arena, keys + request + event + 1, sizeof *reading->wanted);
-    if (!columns || !reading->wanted) return ss_fail_memory(error, "a spine's columns");
+    const size_t features = reading->source->with_features ? service->feature_count : 0;
+    reading->wanted =
+        ss_arena_array(&rows->arena, keys + request + event + features + 1, sizeof *reading->wanted);
+    rows->is_read = ss_arena_array(&rows->arena, rows->column_count + 1, sizeof *rows->is_read);
+    if (!columns || !reading->wanted || !rows->is_read) return ss_fail_memory(error, "a spine's columns");
     SS_TRY(check_maps(reading, error));
     SS_TRY(check_names(reading, error));
     const struct ss_type timestamp = {SS_TIMESTAMP, 0};
@@ -186,5 +231,6 @@ enum ss_status ss_spine_find_columns(struct ss_spine_reading *reading, struct ss
     }
     rows->spine.keys = columns;
     rows->spine.request = columns + keys;
-    return reading->event_source ? resolve_event(reading, error) : SS_OK;
+    if (reading->event_source) SS_TRY(resolve_event(reading, error));
+    return features ? resolve_features(reading, error) : SS_OK;
 }

@@ -142,7 +142,7 @@ static enum ss_status take_cell(struct typing *typing, size_t index, uint64_t li
                    ? SS_OK
                    : ss_fail_memory(error, "a spine's column");
     if (!value.present)
-        return fail_cell(reading, wanted, line, cell, "the time of a spine row may not be null", error);
+        return fail_cell(reading, wanted, line, cell, "the time of a row may not be null", error);
     typing->t_us[row] = value.i64;
     return SS_OK;
 }

@@ -123,7 +123,7 @@ class Spines(harness.StoreTest):
         self.assertEqual(self.fails(["user", "at", "amount"], good, ["ann", "noon", "1"]),
                          "selfsame: spine.csv:3: column 'at': not a time: 'noon'\n")
         self.assertEqual(self.fails(["user", "at", "amount"], good, ["ann", "", "1"]),
-                         "selfsame: spine.csv:3: column 'at': the time of a spine row may not be null\n")
+                         "selfsame: spine.csv:3: column 'at': the time of a row may not be null\n")
         self.assertEqual(self.fails(["user", "at", "amount"], good, good, time="at:ms"),
                          "selfsame: spine.csv:2: column 'at': not a time: '2026-01-01T00:00:00Z'\n")
 

@@ -274,7 +274,7 @@ static void a_value_that_is_not_of_its_type_names_its_place(void **state)
     write_csv("at,user_id,shop,amount,ratio\nyesterday,u,7,,\n");
     must_fail("at", SS_UNIT_TEXT, "", ":2: column 'at': not a time: 'yesterday'");
     write_csv("at,user_id,shop,amount,ratio\n,u,7,,\n");
-    must_fail("at", SS_UNIT_TEXT, "", ":2: column 'at': the time of a spine row may not be null");
+    must_fail("at", SS_UNIT_TEXT, "", ":2: column 'at': the time of a row may not be null");
     write_csv("at,user_id,shop,amount,ratio\n2026-01-31,u\n");
     struct ss_spine_rows rows;
     struct ss_error error;
