@@ -8,6 +8,7 @@
 #include "materializer/compare.h"
 
 #include "engine/key.h"
+#include "materializer/skew_cell.h"
 #include "materializer/view_rows.h"
 
 #include <stdlib.h>
@@ -38,18 +39,6 @@ struct probe {
     struct ss_skew_report *report;
     struct ss_error *error;
 };
-
-const char *ss_difference_name(enum ss_difference difference)
-{
-    switch (difference) {
-    case SS_DIFFERENCE_NONE: return "equal";
-    case SS_DIFFERENCE_NULL: return "null on one side";
-    case SS_DIFFERENCE_STATUS: return "other reason for null";
-    case SS_DIFFERENCE_VALUE: return "other value";
-    case SS_DIFFERENCE_DAMAGED: return "damaged online row";
-    }
-    return "?";
-}
 
 static enum ss_status add_key(struct keys *keys, struct ss_bytes key)
 {
@@ -180,24 +169,6 @@ static enum ss_status gather_rows(struct probe *probe)
     return ok ? SS_OK : ss_fail_memory(probe->error, "the rows of a probe");
 }
 
-// How many steps from double to double lie between the two; 0 when they are the same.
-static uint64_t ulps_between(double a, double b)
-{
-    int64_t x, y;
-    memcpy(&x, &a, sizeof x);
-    memcpy(&y, &b, sizeof y);
-    if (x < 0) x = INT64_MIN - x;
-    if (y < 0) y = INT64_MIN - y;
-    return x > y ? (uint64_t)x - (uint64_t)y : (uint64_t)y - (uint64_t)x;
-}
-
-static enum ss_difference difference_of(struct ss_type type, const struct ss_skew_cell *cell)
-{
-    if (cell->online.present != cell->offline.present) return SS_DIFFERENCE_NULL;
-    if (!ss_value_equal(type, cell->online, cell->offline)) return SS_DIFFERENCE_VALUE;
-    return cell->online_status == cell->offline_status ? SS_DIFFERENCE_NONE : SS_DIFFERENCE_STATUS;
-}
-
 static bool reads_damage(const struct probe *probe, size_t feature, int32_t length, int32_t row)
 {
     const struct ss_service *service = probe->service;
@@ -212,23 +183,18 @@ static void compare_cell(struct probe *probe, const struct ss_answer *online, co
                          int32_t row, size_t f)
 {
     const struct ss_type type = probe->service->features[f].type;
-    struct ss_skew_feature *feature = &probe->report->features[f];
     struct ss_skew_cell cell = {
         .key = probe->key,
         .feature = f,
-        .online = ss_column_get(&online->columns[f], row),
-        .offline = ss_column_get(&offline->columns[f], row),
-        .online_status = online->statuses[f][row],
-        .offline_status = offline->statuses[f][row],
+        .t_us = probe->pinned.t_us,
+        .served = ss_column_get(&online->columns[f], row),
+        .computed = ss_column_get(&offline->columns[f], row),
+        .served_status = online->statuses[f][row],
+        .computed_status = offline->statuses[f][row],
     };
-    cell.difference = difference_of(type, &cell);
+    cell.difference = ss_skew_difference(type, 0, &cell);
     if (reads_damage(probe, f, offline->length, row)) cell.difference = SS_DIFFERENCE_DAMAGED;
-    feature->compared++;
-    feature->counts[cell.difference]++;
-    if (cell.difference == SS_DIFFERENCE_VALUE && type.id == SS_FLOAT64) {
-        const uint64_t ulps = ulps_between(cell.online.f64, cell.offline.f64);
-        if (ulps > feature->greatest_ulps) feature->greatest_ulps = ulps;
-    }
+    ss_skew_count(type, &cell, &probe->report->features[f]);
     if (cell.difference != SS_DIFFERENCE_NONE && probe->each) probe->each(probe->context, &cell);
 }
 

@@ -1,5 +1,7 @@
-// skew --probe: the same rows read online and computed again from history, every cell compared by bits.
+// skew: values that were served against those computed again from history, cell by cell. --probe: the store's
+// own, of now, by bits. --against: those of another system, of any time, out of its file.
 
+#include <float.h>
 #include <getopt.h>
 #include <string.h>
 
@@ -14,6 +16,8 @@ struct shown {
     const struct ss_cli *cli;
     const struct ss_materializer *materializer;
     const char *service;
+    const char *served, *computed; // what the two sides are called
+    bool with_time;                // of each row
     uint64_t count;
     struct json_object *cells;
 };
@@ -43,22 +47,25 @@ static void show_cell(void *context, const struct ss_skew_cell *cell)
     struct shown *shown = context;
     const struct ss_service *service = ss_find_service(shown->materializer->definitions, shown->service);
     const struct ss_type type = service->features[cell->feature].type;
-    char key[300], online[200], offline[200];
+    char key[300], time[SS_TIME_TEXT_SIZE], served[200], computed[200];
     if (shown->count++ >= SHOWN) return;
     key_text(service, cell->key, key, sizeof key);
-    value_text(type, cell->online, cell->online_status, online, sizeof online);
-    value_text(type, cell->offline, cell->offline_status, offline, sizeof offline);
+    ss_time_format(cell->t_us, time);
+    value_text(type, cell->served, cell->served_status, served, sizeof served);
+    value_text(type, cell->computed, cell->computed_status, computed, sizeof computed);
     if (!shown->cli->json) {
-        printf("%s  %s: online %s, offline %s (%s)\n", key, service->features[cell->feature].name, online,
-               offline, ss_difference_name(cell->difference));
+        printf("%s%s%s  %s: %s %s, %s %s (%s)\n", key, shown->with_time ? "  t " : "",
+               shown->with_time ? time : "", service->features[cell->feature].name, shown->served, served,
+               shown->computed, computed, ss_difference_name(cell->difference));
         return;
     }
     struct json_object *item = json_object_new_object();
     json_object_object_add(item, "key", json_object_new_string(key));
+    if (shown->with_time) json_object_object_add(item, "t", json_object_new_string(time));
     json_object_object_add(item, "feature", json_object_new_string(service->features[cell->feature].name));
     json_object_object_add(item, "difference", json_object_new_string(ss_difference_name(cell->difference)));
-    json_object_object_add(item, "online", json_object_new_string(online));
-    json_object_object_add(item, "offline", json_object_new_string(offline));
+    json_object_object_add(item, shown->served, ss_cli_json_text(served));
+    json_object_object_add(item, shown->computed, ss_cli_json_text(computed));
     json_object_array_add(shown->cells, item);
 }
 
@@ -74,9 +81,47 @@ static uint64_t all_differences(const struct ss_skew_report *report)
     return sum;
 }
 
-static void print_report(const struct ss_skew_report *report)
+static void print_total(const struct ss_skew_report *report, size_t feature_count)
 {
-    char rows[SS_COUNT_TEXT_SIZE], count[SS_COUNT_TEXT_SIZE], time[SS_TIME_TEXT_SIZE];
+    char rows[SS_COUNT_TEXT_SIZE], count[SS_COUNT_TEXT_SIZE];
+    const uint64_t sum = all_differences(report);
+    printf("%s difference%s in %s row%s x %zu feature%s", ss_count_format(sum, count), sum == 1 ? "" : "s",
+           ss_count_format(report->rows, rows), report->rows == 1 ? "" : "s", feature_count,
+           feature_count == 1 ? "" : "s");
+}
+
+static struct json_object *json_report(const struct ss_skew_report *report)
+{
+    struct json_object *root = json_object_new_object();
+    json_object_object_add(root, "service", json_object_new_string(report->service->name));
+    json_object_object_add(root, "fingerprint", ss_cli_json_hash(&report->service->fingerprint));
+    return root;
+}
+
+static void add_totals(const struct ss_skew_report *report, struct json_object *root)
+{
+    json_object_object_add(root, "seq", json_object_new_int64((int64_t)report->s));
+    json_object_object_add(root, "rows", json_object_new_int64((int64_t)report->rows));
+    json_object_object_add(root, "differences", json_object_new_int64((int64_t)all_differences(report)));
+}
+
+static struct json_object *json_feature(const struct ss_skew_report *report, size_t f)
+{
+    const struct ss_skew_feature *from = &report->features[f];
+    struct json_object *feature = json_object_new_object();
+    json_object_object_add(feature, "feature", json_object_new_string(report->service->features[f].name));
+    json_object_object_add(feature, "compared", json_object_new_int64((int64_t)from->compared));
+    json_object_object_add(feature, "differences", json_object_new_int64((int64_t)differences(from)));
+    json_object_object_add(feature, "null_on_one_side",
+                           json_object_new_int64((int64_t)from->counts[SS_DIFFERENCE_NULL]));
+    return feature;
+}
+
+// ---- Online rows
+
+static void print_probe(const struct ss_skew_report *report)
+{
+    char count[SS_COUNT_TEXT_SIZE], time[SS_TIME_TEXT_SIZE];
     struct ss_table table;
     ss_table_init(&table, 7,
                   (const char *const[]){"feature", ">compared", ">differ", ">null on one side",
@@ -92,29 +137,18 @@ static void print_report(const struct ss_skew_report *report)
         ss_table_cell(&table, "%llu", (unsigned long long)feature->greatest_ulps);
     }
     ss_table_print(&table, stdout);
-    const uint64_t sum = all_differences(report);
-    printf("%s difference%s in %s rows x %zu features at t %s, seq %llu\n", ss_count_format(sum, count),
-           sum == 1 ? "" : "s", ss_count_format(report->rows, rows), report->service->feature_count,
-           ss_time_format(report->t_us, time), (unsigned long long)report->s);
+    print_total(report, report->service->feature_count);
+    printf(" at t %s, seq %llu\n", ss_time_format(report->t_us, time), (unsigned long long)report->s);
 }
 
-static void print_report_json(const struct ss_skew_report *report, struct json_object *cells)
+static void print_probe_json(const struct ss_skew_report *report, struct json_object *cells)
 {
-    struct json_object *root = json_object_new_object(), *features = json_object_new_array();
-    json_object_object_add(root, "service", json_object_new_string(report->service->name));
-    json_object_object_add(root, "fingerprint", ss_cli_json_hash(&report->service->fingerprint));
+    struct json_object *root = json_report(report), *features = json_object_new_array();
     json_object_object_add(root, "t", ss_cli_json_time(report->t_us));
-    json_object_object_add(root, "seq", json_object_new_int64((int64_t)report->s));
-    json_object_object_add(root, "rows", json_object_new_int64((int64_t)report->rows));
-    json_object_object_add(root, "differences", json_object_new_int64((int64_t)all_differences(report)));
+    add_totals(report, root);
     for (size_t f = 0; f < report->service->feature_count; f++) {
         const struct ss_skew_feature *from = &report->features[f];
-        struct json_object *feature = json_object_new_object();
-        json_object_object_add(feature, "feature", json_object_new_string(report->service->features[f].name));
-        json_object_object_add(feature, "compared", json_object_new_int64((int64_t)from->compared));
-        json_object_object_add(feature, "differences", json_object_new_int64((int64_t)differences(from)));
-        json_object_object_add(feature, "null_on_one_side",
-                               json_object_new_int64((int64_t)from->counts[SS_DIFFERENCE_NULL]));
+        struct json_object *feature = json_feature(report, f);
         json_object_object_add(feature, "other_reason",
                                json_object_new_int64((int64_t)from->counts[SS_DIFFERENCE_STATUS]));
         json_object_object_add(feature, "damaged",
@@ -127,25 +161,135 @@ static void print_report_json(const struct ss_skew_report *report, struct json_o
     ss_cli_print_json(root);
 }
 
-static int probe(struct ss_cli *cli, const char *service, uint64_t limit)
+// ---- Another system's file
+
+static void note_ignored(const struct ss_skew_report *report)
+{
+    if (report->ignored_count == 0) return;
+    fprintf(stderr, "note: service '%s' has no feature or key for", report->service->name);
+    for (size_t i = 0; i < report->ignored_count; i++)
+        fprintf(stderr, "%s %s", i ? "," : "", report->ignored[i]);
+    fputs(" of the file; ignored\n", stderr);
+}
+
+// "-": of a type that has no distances, or no two values were compared.
+static void distance_text(struct ss_type type, struct ss_value distance, char text[SS_NUMBER_TEXT_SIZE])
+{
+    struct ss_buffer buffer = {0};
+    ss_value_format(type, distance, &buffer);
+    snprintf(text, SS_NUMBER_TEXT_SIZE, "%.*s", buffer.size ? (int)buffer.size : 1,
+             buffer.size ? (const char *)buffer.data : "-");
+    ss_buffer_release(&buffer);
+}
+
+static void print_against(const struct ss_skew_report *report, const struct ss_skew_against *against)
+{
+    char count[SS_COUNT_TEXT_SIZE], distance[SS_NUMBER_TEXT_SIZE];
+    struct ss_table table;
+    size_t feature_count = 0;
+    ss_table_init(
+        &table, 5,
+        (const char *const[]){"feature", ">compared", ">differ", ">null on one side", ">largest difference"});
+    for (size_t f = 0; f < report->service->feature_count; f++) {
+        const struct ss_skew_feature *feature = &report->features[f];
+        if (!feature->is_compared) continue;
+        feature_count++;
+        distance_text(report->service->features[f].type, feature->greatest_distance, distance);
+        ss_table_cell(&table, "%s", report->service->features[f].name);
+        ss_table_cell(&table, "%s", ss_count_format(feature->compared, count));
+        ss_table_cell(&table, "%s", ss_count_format(differences(feature), count));
+        ss_table_cell(&table, "%s", ss_count_format(feature->counts[SS_DIFFERENCE_NULL], count));
+        ss_table_cell(&table, "%s", distance);
+    }
+    ss_table_print(&table, stdout);
+    print_total(report, feature_count);
+    printf(" of %s", against->theirs.place);
+    if (against->tolerance > 0) printf(", floats within %s", ss_float64_format(against->tolerance, distance));
+    printf(", as of seq %llu\n", (unsigned long long)report->s);
+}
+
+static void print_against_json(const struct ss_skew_report *report, const struct ss_skew_against *against,
+                               struct json_object *cells)
+{
+    struct json_object *root = json_report(report), *features = json_object_new_array(),
+                       *ignored = json_object_new_array();
+    char text[SS_NUMBER_TEXT_SIZE];
+    json_object_object_add(root, "against", ss_cli_json_text(against->theirs.place));
+    json_object_object_add(
+        root, "tolerance",
+        json_object_new_double_s(against->tolerance, ss_float64_format(against->tolerance, text)));
+    add_totals(report, root);
+    for (size_t f = 0; f < report->service->feature_count; f++) {
+        if (!report->features[f].is_compared) continue;
+        struct json_object *feature = json_feature(report, f);
+        json_object_object_add(
+            feature, "largest_difference",
+            ss_cli_json_value(report->service->features[f].type, report->features[f].greatest_distance));
+        json_object_array_add(features, feature);
+    }
+    for (size_t i = 0; i < report->ignored_count; i++)
+        json_object_array_add(ignored, ss_cli_json_text(report->ignored[i]));
+    json_object_object_add(root, "features", features);
+    json_object_object_add(root, "ignored", ignored);
+    json_object_object_add(root, "cells", cells);
+    ss_cli_print_json(root);
+}
+
+// ---- Together
+
+struct request {
+    bool is_probe;
+    const char *service;
+    uint64_t limit;                 // of a probe
+    struct ss_skew_against against; // else
+};
+
+static enum ss_status run(const struct request *request, struct ss_materializer *materializer,
+                          struct ss_arena *arena, struct shown *shown, struct ss_skew_report *report,
+                          struct ss_error *error)
+{
+    shown->materializer = materializer;
+    if (request->is_probe)
+        return ss_skew_probe(materializer, request->service, request->limit, arena, show_cell, shown, report,
+                             error);
+    return ss_skew_against(materializer, &request->against, arena, show_cell, shown, report, error);
+}
+
+static void print(const struct request *request, const struct shown *shown,
+                  const struct ss_skew_report *report)
+{
+    if (!request->is_probe) note_ignored(report);
+    if (shown->count > SHOWN && !shown->cli->json)
+        printf("... and %llu more\n", (unsigned long long)(shown->count - SHOWN));
+    if (request->is_probe && shown->cli->json)
+        print_probe_json(report, shown->cells);
+    else if (request->is_probe)
+        print_probe(report);
+    else if (shown->cli->json)
+        print_against_json(report, &request->against, shown->cells);
+    else
+        print_against(report, &request->against);
+}
+
+static int compare(struct ss_cli *cli, const struct request *request)
 {
     struct ss_error error = {0};
     struct ss_materializer *materializer = NULL;
     struct ss_arena arena = {0};
     struct ss_skew_report report;
     bool differ = false;
-    enum ss_status status = ss_cli_open(cli, SS_STORE_READ, &materializer, &error);
-    struct shown shown = {cli, materializer, service, 0, cli->json ? json_object_new_array() : NULL};
-    if (status == SS_OK)
-        status = ss_skew_probe(materializer, service, limit, &arena, show_cell, &shown, &report, &error);
+    struct shown shown = {.cli = cli,
+                          .service = request->service,
+                          .served = request->is_probe ? "online" : "theirs",
+                          .computed = request->is_probe ? "offline" : "ours",
+                          .with_time = !request->is_probe,
+                          .cells = cli->json ? json_object_new_array() : NULL};
+    enum ss_status status =
+        ss_cli_open(cli, request->is_probe ? SS_STORE_READ : SS_STORE_HISTORY, &materializer, &error);
+    if (status == SS_OK) status = run(request, materializer, &arena, &shown, &report, &error);
     if (status == SS_OK) {
-        if (shown.count > SHOWN && !cli->json)
-            printf("... and %llu more\n", (unsigned long long)(shown.count - SHOWN));
         differ = all_differences(&report) > 0;
-        if (cli->json)
-            print_report_json(&report, shown.cells);
-        else
-            print_report(&report);
+        print(request, &shown, &report);
     } else if (shown.cells) {
         json_object_put(shown.cells);
     }
@@ -155,24 +299,72 @@ static int probe(struct ss_cli *cli, const char *service, uint64_t limit)
     return differ ? SS_EXIT_FOUND : SS_EXIT_OK;
 }
 
+static int take_probe(const struct ss_cli *cli, const char *text, struct request *request)
+{
+    int64_t limit = 0;
+    request->is_probe = true;
+    if (strcmp(text, "all") != 0 && (!ss_int64_parse(ss_bytes_of(text), &limit) || limit <= 0))
+        return ss_cli_usage(cli, "--probe: expected 'all' or a number above 0, got '%s'", text);
+    request->limit = (uint64_t)limit;
+    return 0;
+}
+
+static int take_tolerance(const struct ss_cli *cli, const char *text, struct request *request)
+{
+    double *tolerance = &request->against.tolerance;
+    if (ss_float64_parse(ss_bytes_of(text), tolerance) && *tolerance >= 0 && *tolerance <= DBL_MAX) return 0;
+    return ss_cli_usage(cli, "--tolerance: expected a number from 0 on, as in 1e-9, got '%s'", text);
+}
+
+static int take_option(const struct ss_cli *cli, int option, const char *value, struct ss_arena *arena,
+                       struct request *request)
+{
+    struct ss_spine_source *theirs = &request->against.theirs;
+    switch (option) {
+    case 'p': return take_probe(cli, value, request);
+    case 'a': theirs->place = value; return 0;
+    case 'x': return take_tolerance(cli, value, request);
+    case 't':
+        if (ss_cli_time_column(value, arena, &theirs->time_column, &theirs->time_unit)) return 0;
+        return ss_cli_usage(cli, "--time: expected COLUMN, COLUMN:s, COLUMN:ms or COLUMN:us, got '%s'",
+                            value);
+    case 'l': return ss_cli_usage(cli, "--log is not there yet; --probe and --against are");
+    default: return ss_cli_usage(cli, "see the options above");
+    }
+}
+
+static int take_arguments(const struct ss_cli *cli, int argc, char **argv, struct ss_arena *arena,
+                          struct request *request)
+{
+    static const struct option options[] = {
+        {"probe", required_argument, NULL, 'p'},     {"log", no_argument, NULL, 'l'},
+        {"against", required_argument, NULL, 'a'},   {"time", required_argument, NULL, 't'},
+        {"tolerance", required_argument, NULL, 'x'}, {0}};
+    const struct ss_skew_against *against = &request->against;
+    int option, failed = 0;
+    bool with_tolerance = false;
+    while (!failed && (option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        failed = take_option(cli, option, optarg, arena, request);
+        with_tolerance = with_tolerance || option == 'x';
+    }
+    if (failed) return failed;
+    if (optind + 1 != argc) return ss_cli_usage(cli, "which service? (one)");
+    request->service = request->against.service = argv[optind];
+    if (request->is_probe == (against->theirs.place != NULL))
+        return ss_cli_usage(cli, "either --probe N|all or --against FILE.csv is needed");
+    if (request->is_probe && (against->theirs.time_column || with_tolerance))
+        return ss_cli_usage(cli, "--time and --tolerance go with --against: a probe is of now, and exact");
+    if (!request->is_probe && !against->theirs.time_column)
+        return ss_cli_usage(cli, "--time COLUMN is needed: the file's column of times");
+    return 0;
+}
+
 int ss_command_skew(struct ss_cli *cli, int argc, char **argv)
 {
-    static const struct option options[] = {{"probe", required_argument, NULL, 'p'},
-                                            {"log", no_argument, NULL, 'l'},
-                                            {"against", required_argument, NULL, 'a'},
-                                            {0}};
-    const char *probed = NULL;
-    int64_t limit = 0;
-    int option;
-    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        if (option == 'l') return ss_cli_usage(cli, "--log is not there yet; --probe is");
-        if (option == 'a') return ss_cli_usage(cli, "--against is not there yet; --probe is");
-        if (option != 'p') return ss_cli_usage(cli, "unknown option");
-        probed = optarg;
-    }
-    if (optind + 1 != argc) return ss_cli_usage(cli, "which service? (one)");
-    if (!probed) return ss_cli_usage(cli, "--probe N or --probe all is needed");
-    if (strcmp(probed, "all") != 0 && (!ss_int64_parse(ss_bytes_of(probed), &limit) || limit <= 0))
-        return ss_cli_usage(cli, "--probe: expected 'all' or a number above 0, got '%s'", probed);
-    return probe(cli, argv[optind], (uint64_t)limit);
+    struct request request = {0};
+    struct ss_arena arena = {0};
+    const int failed = take_arguments(cli, argc, argv, &arena, &request);
+    const int exit_status = failed ? failed : compare(cli, &request);
+    ss_arena_release(&arena);
+    return exit_status;
 }

@@ -107,13 +107,26 @@ static const struct ss_command commands[] = {
      "  selfsame train fraud_v1 --spine labels.csv --time at -o train.csv\n"
      "  selfsame train fraud_v1 --spine data.db:labels --time at:ms -o data.db:train --status\n",
      .store = SS_ON_FOLDER_OR_SERVER},
-    {"skew", ss_command_skew, "skew SERVICE --probe N|all", "prove that online and offline are equal",
-     "  --probe N     read N entities online and again from history at the same (t, s); compare every cell "
-     "by bits\n"
-     "  --probe all   every entity\n\n"
+    {"skew", ss_command_skew,
+     "skew SERVICE --probe N|all | --against FILE.csv --time COLUMN[:s|ms|us] [--tolerance X]",
+     "prove that online and offline are equal, or compare another system's values with ours",
+     "  --probe N            read N entities online and again from history at the same (t, s); compare every "
+     "cell by\n"
+     "                       bits\n"
+     "  --probe all          every entity\n"
+     "  --against FILE.csv   values that another system served or logged: the service's keys (and request "
+     "inputs), a\n"
+     "                       time, and columns called as features, each compared with what a lookup at that "
+     "time was,\n"
+     "                       or would have been, served here; empty: null. FILE.db:TABLE is taken too\n"
+     "  --time COLUMN        the time of each row; :s, :ms or :us if it is an integer epoch\n"
+     "  --tolerance X        floats a and b are alike if |a - b| <= X * max(1, |a|, |b|); without it, and "
+     "for all\n"
+     "                       other types, values have to be the same bit for bit\n\n"
      "Exit status 1 if there is a difference.\n\n"
      "examples:\n"
-     "  selfsame skew fraud_v1 --probe 1000\n"},
+     "  selfsame skew fraud_v1 --probe 1000\n"
+     "  selfsame skew fraud_v1 --against served.csv --time logged_at:ms --tolerance 1e-9\n"},
     {"rebuild", ss_command_rebuild, "rebuild VIEW...|--all", "make online rows anew from history",
      "  --all   also mends an online store that does not open\n\n"
      "examples:\n"
