@@ -217,6 +217,24 @@ static enum ss_status create_table(const struct ss_table_file *file, const struc
     return ss_table_file_execute(file, sqlite3_str_finish(sql), error);
 }
 
+// Begins the transaction and makes room for the table. One whose pages are damaged cannot be dropped, only
+// forgotten: its pages are then nobody's until VACUUM.
+static enum ss_status begin(const struct ss_table_file *file, bool is_damaged, struct ss_error *error)
+{
+    SS_TRY(ss_table_file_execute(file, sqlite3_mprintf("BEGIN IMMEDIATE"), error));
+    SS_TRY(check_replaceable(file, error));
+    if (!is_damaged)
+        return ss_table_file_execute(file, sqlite3_mprintf("DROP TABLE IF EXISTS \"%w\"", file->table),
+                                     error);
+    return ss_table_file_execute(
+        file,
+        sqlite3_mprintf("PRAGMA writable_schema = ON;"
+                        "DELETE FROM sqlite_schema WHERE tbl_name = %Q COLLATE NOCASE;"
+                        "PRAGMA writable_schema = RESET",
+                        file->table),
+        error);
+}
+
 static enum ss_status prepare_insert(struct ss_table_writer *writer, struct ss_error *error)
 {
     if (ss_cell_rows_register(writer->file.db, &writer->rows) != SQLITE_OK)
@@ -234,9 +252,12 @@ static enum ss_status start_writing(struct ss_table_writer *writer, const struct
     // Larger pages are quicker to fill; a file that is there has its own.
     if (writer->file_is_new)
         SS_TRY(ss_table_file_execute(file, sqlite3_mprintf("PRAGMA page_size = 16384"), error));
-    SS_TRY(ss_table_file_execute(file, sqlite3_mprintf("BEGIN IMMEDIATE"), error));
-    SS_TRY(check_replaceable(file, error));
-    SS_TRY(ss_table_file_execute(file, sqlite3_mprintf("DROP TABLE IF EXISTS \"%w\"", file->table), error));
+    enum ss_status status = begin(file, false, error);
+    if (status == SS_DAMAGED) {
+        SS_TRY(ss_table_file_execute(file, sqlite3_mprintf("ROLLBACK"), error));
+        status = begin(file, true, error);
+    }
+    SS_TRY(status);
     SS_TRY(create_table(file, columns, writer->rows.column_count, error));
     return prepare_insert(writer, error);
 }

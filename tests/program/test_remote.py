@@ -136,6 +136,7 @@ class Payments(Remote):
         self.assertEqual({**here, "output": ""}, {**there, "output": ""})
         rows = [self.table_rows(name) for name in ("here.db", "there.db")]
         self.assertEqual(rows[0], rows[1])
+        self.assertEqual(self.run_ok("--json", "rebuild-table", "there.db:t").json(), {**there, "equal": True})  # on a store of the same events
         self.run_there("train", "fraud_v1", "--spine", "here.db:t", "--time", "at", "-o", "again.csv", status=2)  # features are there already
 
     def table_rows(self, name):
@@ -494,7 +495,8 @@ class TheWayThere(Remote):
         self.assertEqual(run("check", "features.yaml").returncode, 0)
 
     def test_commands_that_need_the_folder_say_so(self):
-        for command in (("init",), ("skew", "s", "--probe", "all"), ("digest", "by_user"), ("compact",), ("dump", "by_user"), ("serve",), ("sql", "SELECT 1"), ("token", "list")):
+        for command in (("init",), ("skew", "s", "--probe", "all"),
+                        ("skew", "s", "--against", "clicks.csv", "--time", "at"), ("rebuild-table", "x.db:t"), ("digest", "by_user"), ("compact",), ("dump", "by_user"), ("serve",), ("sql", "SELECT 1"), ("token", "list")):
             result = self.run_there(*command, server="127.0.0.1:1", status=2)
             self.assertIn(f"selfsame {command[0]}: works on a store's folder only, not on server '127.0.0.1:1'", result.err)
         self.assertIn("--now moves the clock", self.get("127.0.0.1:1", "--now", "2026-01-01T00:00:00Z", status=2).err)

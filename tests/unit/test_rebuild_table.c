@@ -26,6 +26,8 @@
 #define ROWS     400
 #define START_US INT64_C(1700000000000000)
 
+#define PAGE_BYTES 16384 // of a database that train makes
+
 struct fixture {
     char root[PATH_BYTES], spine[PATH_BYTES + 16], database[PATH_BYTES + 16], table[PATH_BYTES + 16];
     struct ss_materializer *materializer;
@@ -260,6 +262,27 @@ static void a_table_that_was_dropped_or_changed_is_there_again(void **state)
     }
 }
 
+static void a_table_whose_pages_are_damaged_is_there_again(void **state)
+{
+    const struct fixture *fixture = *state;
+    const struct ss_train request = request_of(fixture);
+    const struct ss_train_result first = train(fixture, &request);
+    const struct ss_sha256 hash = hash_of_table(fixture);
+    char kept[PATH_BYTES + 16], garbage[PAGE_BYTES];
+    memset(garbage, 0xa5, sizeof garbage);
+    snprintf(kept, sizeof kept, "%s/kept.db", fixture->root);
+    copy_file(fixture->database, kept);
+    const long pages = size_of_file(kept) / PAGE_BYTES;
+    assert_true(pages > 4); // those of the schema, the manifest and its index, then the table's
+    for (long page = 3; page < pages; page++) {
+        copy_file(kept, fixture->database);
+        overwrite_file(fixture->database, page * PAGE_BYTES, garbage, sizeof garbage);
+        assert_same_again(fixture, &first, &hash);
+        run_sql(fixture, "VACUUM");
+        assert_same_again(fixture, &first, &hash);
+    }
+}
+
 // ---- What cannot be made again
 
 static void assert_refused(const struct fixture *fixture, enum ss_status want, const char *told)
@@ -421,6 +444,7 @@ int main(void)
         TEST(truth_as_of_event_time_with_statuses_and_events_at_hand_comes_out_the_same),
         TEST(what_came_since_would_show_in_a_new_table),
         TEST(a_table_that_was_dropped_or_changed_is_there_again),
+        TEST(a_table_whose_pages_are_damaged_is_there_again),
         TEST(a_spine_that_changed_or_is_gone_is_told_and_the_table_stays),
         TEST(a_manifest_that_was_changed_is_told_and_the_table_stays),
         TEST(a_store_that_lacks_what_a_view_reads_says_which_and_what_to_do),
