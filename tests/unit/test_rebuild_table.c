@@ -18,6 +18,7 @@
 #include "materializer/apply.h"
 #include "materializer/rebuild_table.h"
 #include "tests/unit/allocation_sweep.h"
+#include "tests/unit/definitions_harness.h"
 #include "tests/unit/push_fixture.h"
 #include "tests/unit/store_fixture.h"
 
@@ -184,6 +185,17 @@ static void assert_same_again(const struct fixture *fixture, const struct ss_tra
     assert_memory_equal(&now, hash, sizeof now);
 }
 
+static void assert_refused(const struct fixture *fixture, enum ss_status want, const char *told)
+{
+    struct ss_train_result result;
+    struct ss_error error;
+    const struct ss_sha256 before = hash_of_table(fixture);
+    assert_status(want, rebuild(fixture, &result, &error));
+    if (!strstr(error.message, told)) fail_msg("'%s' does not say '%s'", error.message, told);
+    const struct ss_sha256 after = hash_of_table(fixture);
+    assert_memory_equal(&after, &before, sizeof after);
+}
+
 // All that may happen to a store; the table is made again after each.
 static void live_on(const struct fixture *fixture, const struct ss_train_result *first,
                     const struct ss_sha256 *hash)
@@ -283,18 +295,38 @@ static void a_table_whose_pages_are_damaged_is_there_again(void **state)
     }
 }
 
-// ---- What cannot be made again
-
-static void assert_refused(const struct fixture *fixture, enum ss_status want, const char *told)
+// Test/East is no zone of this machine.
+static void time_zones_are_those_that_the_definitions_were_applied_with(void **state)
 {
-    struct ss_train_result result;
+    const struct ss_store_options options = {.no_sync = true, .online = {.map_bytes = 64 << 20}};
+    struct fixture *fixture = *state;
+    struct ss_materializer *first = fixture->materializer;
+    const char *at = strstr(push_yaml, "    event_time: at\n");
+    char store[PATH_BYTES + 16], yaml[4096];
     struct ss_error error;
-    const struct ss_sha256 before = hash_of_table(fixture);
-    assert_status(want, rebuild(fixture, &result, &error));
-    if (!strstr(error.message, told)) fail_msg("'%s' does not say '%s'", error.message, told);
-    const struct ss_sha256 after = hash_of_table(fixture);
-    assert_memory_equal(&after, &before, sizeof after);
+    assert_non_null(at);
+    snprintf(yaml, sizeof yaml, "%.*s    timezone: Test/East\n%s", (int)(at - push_yaml), push_yaml, at);
+    snprintf(store, sizeof store, "%s/east", fixture->root);
+    fixture->materializer = open_new_store(store, SS_CLOCK_REPLAY, &options, push_yaml);
+    const struct ss_file file = {"east.yaml", ss_bytes_of(yaml)};
+    struct harness_result compiled = harness_compile_files(&file, 1);
+    assert_int_equal(compiled.status, SS_OK);
+    assert_int_equal(compiled.definitions->zone_count, 1);
+    ss_buffer_release(&compiled.report);
+    assert_ok(ss_apply(fixture->materializer, compiled.definitions, &error));
+    push_events(fixture->materializer, "clicks", 1000, false);
+    const struct ss_train request = request_of(fixture);
+    const struct ss_train_result made = train(fixture, &request);
+    const struct ss_sha256 hash = hash_of_table(fixture);
+    assert_same_again(fixture, &made, &hash);
+    assert_ok(ss_apply(fixture->materializer, compile_definitions(next_push_yaml), &error));
+    assert_same_again(fixture, &made, &hash);
+    ss_materializer_close(fixture->materializer);
+    fixture->materializer = first;
+    assert_refused(fixture, SS_VERSION, "Test/East"); // which never had that zone
 }
+
+// ---- What cannot be made again
 
 static void a_spine_that_changed_or_is_gone_is_told_and_the_table_stays(void **state)
 {
@@ -445,6 +477,7 @@ int main(void)
         TEST(what_came_since_would_show_in_a_new_table),
         TEST(a_table_that_was_dropped_or_changed_is_there_again),
         TEST(a_table_whose_pages_are_damaged_is_there_again),
+        TEST(time_zones_are_those_that_the_definitions_were_applied_with),
         TEST(a_spine_that_changed_or_is_gone_is_told_and_the_table_stays),
         TEST(a_manifest_that_was_changed_is_told_and_the_table_stays),
         TEST(a_store_that_lacks_what_a_view_reads_says_which_and_what_to_do),
