@@ -161,7 +161,8 @@ static bool sort_keys(const struct key_table *table, struct ss_entity_rows *grou
 {
     const uint32_t count = table->count;
     uint32_t *order = malloc(((size_t)count + 1) * sizeof *order);
-    const bool sorted = order && ss_sort_bytes(&table->keys->key, sizeof *table->keys, count, order);
+    const bool sorted =
+        order && (count == 0 || ss_sort_bytes(&table->keys->key, sizeof *table->keys, count, order));
     for (uint32_t rank = 0; sorted && rank < count; rank++) {
         grouped->keys[rank] = table->keys[order[rank]].key;
         ranks[order[rank]] = rank;
