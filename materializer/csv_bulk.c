@@ -19,11 +19,12 @@ static size_t rows_in_bytes(const struct ss_source *source)
 }
 
 enum ss_status ss_csv_bulk_init(struct ss_csv_bulk *bulk, const struct ss_csv_bulk_file *file,
-                                const struct ss_source *source, struct ss_error *error)
+                                const struct ss_source *source, struct ss_pool *pool, struct ss_error *error)
 {
     enum ss_status status;
     *bulk = (struct ss_csv_bulk){.source = source,
                                  .positions = file->positions,
+                                 .pool = pool,
                                  .line = file->line,
                                  .row_limit = file->row_limit ? file->row_limit : rows_in_bytes(source)};
     SS_TRY_GOTO(
@@ -89,6 +90,7 @@ static enum ss_status parse_block(struct ss_csv_bulk *bulk, struct ss_csv_bulk_p
 static enum ss_status parse_blocks(struct ss_csv_bulk *bulk, struct ss_error *error)
 {
     while (bulk->part_count < SS_CSV_BULK_PARTS && bulk->row_most < bulk->row_limit) {
+        ss_pool_await_gap(bulk->pool);
         SS_TRY(ss_csv_blocks_next(&bulk->blocks, &bulk->block, error));
         bulk->at_end = bulk->block.rows.size == 0;
         if (bulk->at_end) return SS_OK;

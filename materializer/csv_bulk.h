@@ -3,6 +3,7 @@
 #ifndef SS_MATERIALIZER_CSV_BULK_H
 #define SS_MATERIALIZER_CSV_BULK_H
 
+#include "engine/base/pool.h"
 #include "materializer/csv_batch.h"
 #include "materializer/csv_blocks.h"
 
@@ -30,6 +31,7 @@ struct ss_csv_bulk_part {     // a block, parsed
 struct ss_csv_bulk {
     const struct ss_source *source;
     const size_t *positions;
+    struct ss_pool *pool;
     uint64_t line;    // of the next batch
     size_t row_limit; // see SS_CSV_BULK_ROWS
     struct ss_csv_blocks blocks;
@@ -49,9 +51,9 @@ struct ss_csv_bulk_file {
     size_t row_limit;      // 0: as above. Tests make it small, so that every block is a batch
 };
 
-// On failure nothing is held.
+// A block is parsed in the gaps between the pool's jobs (NULL: at once). On failure nothing is held.
 enum ss_status ss_csv_bulk_init(struct ss_csv_bulk *bulk, const struct ss_csv_bulk_file *file,
-                                const struct ss_source *source, struct ss_error *error);
+                                const struct ss_source *source, struct ss_pool *pool, struct ss_error *error);
 void ss_csv_bulk_release(struct ss_csv_bulk *bulk);
 // The next batch, in place of what the batch held. Not to be called behind the last one.
 enum ss_status ss_csv_bulk_next(struct ss_csv_bulk *bulk, struct ss_csv_bulk_batch *batch,

@@ -5,10 +5,10 @@
 //   3. this thread pushes them in order, each a durable commit, and leaves the online rows for later
 //   4. the end mark; then runs are merged, and the online rows filled, all at once
 //
-// The thread that makes them gives way to the pushing: a batch is packed on all threads and then written by
-// one, and only then is there a core for it. (With the parsing spread over the pool, or without giving way,
-// loads took an eighth to a sixth longer: all cores made and packed batches, and then all but one waited for
-// the writing.)
+// The thread that makes them goes on in the gaps between the pool's jobs: a batch is packed on all threads
+// and then written by one, and only then is there a core for it. (With the parsing spread over the pool, or
+// without giving way, loads took an eighth to a sixth longer: all cores made and packed batches, and then all
+// but one waited for the writing.)
 //
 // A batch's hash is that of its place in the file: the file's own hash is the producer's name. Killed at any
 // point, what was committed is in history; who opens the store next brings the online rows up, and loading
@@ -21,11 +21,8 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
-#define AHEAD     3 // the batch being pushed and those being made
-#define GIVES_WAY 15
+#define AHEAD 3 // the batch being pushed and those being made
 
 struct bulk {
     struct ss_load *load;
@@ -70,7 +67,6 @@ static void make_batch(struct bulk *bulk)
 static void *make_batches(void *context)
 {
     struct bulk *bulk = context;
-    (void)setpriority(PRIO_PROCESS, (id_t)gettid(), GIVES_WAY); // of this thread alone
     while (!bulk->ended && may_make(bulk)) make_batch(bulk);
     return NULL;
 }
@@ -174,7 +170,8 @@ static enum ss_status open_rows(struct bulk *bulk, struct ss_error *error)
                                           .line = ss_csv_reader_line(reader),
                                           .row_limit = load->ingest->bulk_rows};
     ss_csv_reader_close(reader);
-    if (status == SS_OK) status = ss_csv_bulk_init(&bulk->rows, &file, load->source, error);
+    if (status == SS_OK)
+        status = ss_csv_bulk_init(&bulk->rows, &file, load->source, load->ingest->pool, error);
     return status;
 }
 

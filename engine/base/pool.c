@@ -126,6 +126,7 @@ static void unlink_job(struct ss_pool *pool, const struct job *job)
     struct job **at = &pool->jobs;
     while (*at != job) at = &(*at)->next;
     *at = job->next;
+    if (!pool->jobs) pthread_cond_broadcast(&pool->job_done);
 }
 
 enum ss_status ss_pool_run(struct ss_pool *pool, size_t count, ss_pool_work work, void *context,
@@ -150,4 +151,12 @@ enum ss_status ss_pool_run(struct ss_pool *pool, size_t count, ss_pool_work work
     if (job.failed_index == SIZE_MAX) return SS_OK;
     if (error) *error = job.failure;
     return job.failure.status;
+}
+
+void ss_pool_await_gap(struct ss_pool *pool)
+{
+    if (!pool) return;
+    pthread_mutex_lock(&pool->lock);
+    while (pool->jobs) pthread_cond_wait(&pool->job_done, &pool->lock);
+    pthread_mutex_unlock(&pool->lock);
 }

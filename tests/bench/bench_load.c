@@ -129,7 +129,7 @@ static void run(int file, const struct ss_definitions *definitions)
     const struct ss_csv_bulk_file from = {
         file, "bench", positions, COLUMN_COUNT, ss_csv_reader_offset(reader), ss_csv_reader_line(reader)};
     ss_csv_reader_close(reader);
-    SS_ASSERT(ss_csv_bulk_init(&bulk, &from, &definitions->sources[0], NULL) == SS_OK);
+    SS_ASSERT(ss_csv_bulk_init(&bulk, &from, &definitions->sources[0], NULL, NULL) == SS_OK);
     const struct stage start = now();
     while (!batch.is_last) {
         struct stage from_here = now();
