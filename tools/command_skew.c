@@ -10,7 +10,8 @@
 #include "materializer/compare.h"
 #include "tools/cli.h"
 
-#define SHOWN 20 // differing cells printed in full
+#define SHOWN       20  // differing cells printed
+#define SHOWN_BYTES 200 // of a key or a value, in text
 
 struct shown {
     const struct ss_cli *cli;
@@ -22,24 +23,60 @@ struct shown {
     struct json_object *cells;
 };
 
-static void value_text(struct ss_type type, struct ss_value value, enum ss_cell_status status, char *text,
-                       size_t size)
+// As a C string, whole.
+static void value_text(struct ss_type type, struct ss_value value, enum ss_cell_status status,
+                       struct ss_buffer *text)
 {
-    struct ss_buffer buffer = {0};
-    ss_value_format(type, value, &buffer);
     if (value.present)
-        snprintf(text, size, "%.*s", (int)buffer.size, (const char *)buffer.data);
+        ss_value_format(type, value, text);
     else
-        snprintf(text, size, "(%s)", ss_cell_status_name(status));
-    ss_buffer_release(&buffer);
+        ss_buffer_format(text, "(%s)", ss_cell_status_name(status));
+    ss_buffer_byte(text, 0);
 }
 
-static void key_text(const struct ss_service *service, const struct ss_value *key, char *text, size_t size)
+static const char *text_of(const struct ss_buffer *buffer)
 {
-    struct ss_buffer buffer = {0};
-    ss_key_format(service->key_names, service->key_types, key, service->key_count, &buffer);
-    snprintf(text, size, "%.*s", (int)buffer.size, buffer.data ? (const char *)buffer.data : "");
-    ss_buffer_release(&buffer);
+    return buffer->failed ? "?" : (const char *)buffer->data;
+}
+
+// For a line of a terminal: what controls it is shown as '?', and what is long is cut between characters.
+static void show_text(const struct ss_buffer *buffer)
+{
+    const char *text = text_of(buffer);
+    size_t size = strlen(text);
+    const bool is_long = size > SHOWN_BYTES;
+    if (is_long)
+        for (size = SHOWN_BYTES; size > 0 && ((uint8_t)text[size] & 0xc0) == 0x80;) size--;
+    for (size_t i = 0; i < size; i++) putchar((uint8_t)text[i] < 0x20 || text[i] == 0x7f ? '?' : text[i]);
+    if (is_long) printf("... (%zu bytes)", strlen(text));
+}
+
+static void print_cell(const struct shown *shown, const struct ss_skew_cell *cell, const char *feature,
+                       const struct ss_buffer *key, const struct ss_buffer *served,
+                       const struct ss_buffer *computed)
+{
+    char time[SS_TIME_TEXT_SIZE];
+    show_text(key);
+    if (shown->with_time) printf("  t %s", ss_time_format(cell->t_us, time));
+    printf("  %s: %s ", feature, shown->served);
+    show_text(served);
+    printf(", %s ", shown->computed);
+    show_text(computed);
+    printf(" (%s)\n", ss_difference_name(cell->difference));
+}
+
+static struct json_object *json_cell(const struct shown *shown, const struct ss_skew_cell *cell,
+                                     const char *feature, const struct ss_buffer *key,
+                                     const struct ss_buffer *served, const struct ss_buffer *computed)
+{
+    struct json_object *item = json_object_new_object();
+    json_object_object_add(item, "key", ss_cli_json_text(text_of(key)));
+    if (shown->with_time) json_object_object_add(item, "t", ss_cli_json_time(cell->t_us));
+    json_object_object_add(item, "feature", json_object_new_string(feature));
+    json_object_object_add(item, "difference", json_object_new_string(ss_difference_name(cell->difference)));
+    json_object_object_add(item, shown->served, ss_cli_json_text(text_of(served)));
+    json_object_object_add(item, shown->computed, ss_cli_json_text(text_of(computed)));
+    return item;
 }
 
 static void show_cell(void *context, const struct ss_skew_cell *cell)
@@ -47,26 +84,20 @@ static void show_cell(void *context, const struct ss_skew_cell *cell)
     struct shown *shown = context;
     const struct ss_service *service = ss_find_service(shown->materializer->definitions, shown->service);
     const struct ss_type type = service->features[cell->feature].type;
-    char key[300], time[SS_TIME_TEXT_SIZE], served[200], computed[200];
+    const char *feature = service->features[cell->feature].name;
+    struct ss_buffer key = {0}, served = {0}, computed = {0};
     if (shown->count++ >= SHOWN) return;
-    key_text(service, cell->key, key, sizeof key);
-    ss_time_format(cell->t_us, time);
-    value_text(type, cell->served, cell->served_status, served, sizeof served);
-    value_text(type, cell->computed, cell->computed_status, computed, sizeof computed);
-    if (!shown->cli->json) {
-        printf("%s%s%s  %s: %s %s, %s %s (%s)\n", key, shown->with_time ? "  t " : "",
-               shown->with_time ? time : "", service->features[cell->feature].name, shown->served, served,
-               shown->computed, computed, ss_difference_name(cell->difference));
-        return;
-    }
-    struct json_object *item = json_object_new_object();
-    json_object_object_add(item, "key", json_object_new_string(key));
-    if (shown->with_time) json_object_object_add(item, "t", json_object_new_string(time));
-    json_object_object_add(item, "feature", json_object_new_string(service->features[cell->feature].name));
-    json_object_object_add(item, "difference", json_object_new_string(ss_difference_name(cell->difference)));
-    json_object_object_add(item, shown->served, ss_cli_json_text(served));
-    json_object_object_add(item, shown->computed, ss_cli_json_text(computed));
-    json_object_array_add(shown->cells, item);
+    ss_key_format(service->key_names, service->key_types, cell->key, service->key_count, &key);
+    ss_buffer_byte(&key, 0);
+    value_text(type, cell->served, cell->served_status, &served);
+    value_text(type, cell->computed, cell->computed_status, &computed);
+    if (shown->cli->json)
+        json_object_array_add(shown->cells, json_cell(shown, cell, feature, &key, &served, &computed));
+    else
+        print_cell(shown, cell, feature, &key, &served, &computed);
+    ss_buffer_release(&key);
+    ss_buffer_release(&served);
+    ss_buffer_release(&computed);
 }
 
 static uint64_t differences(const struct ss_skew_feature *feature)
