@@ -15,18 +15,31 @@
 // ---- Reading
 
 static enum ss_status keep_columns(struct ss_spine_rows *rows, const struct ss_table_column *columns,
-                                   size_t count, struct ss_error *error)
+                                   size_t count, struct ss_table_column **made, struct ss_error *error)
 {
-    struct ss_table_column *kept = ss_arena_array(&rows->arena, count + 1, sizeof *kept);
+    struct ss_table_column *kept = *made = ss_arena_array(&rows->arena, count + 1, sizeof *kept);
     if (!kept) return ss_fail_memory(error, "a spine's columns");
     for (size_t i = 0; i < count; i++) {
         kept[i].name = ss_arena_copy(&rows->arena, columns[i].name, strlen(columns[i].name));
-        kept[i].type = ss_arena_copy(&rows->arena, columns[i].type, strlen(columns[i].type));
-        if (!kept[i].name || !kept[i].type) return ss_fail_memory(error, "a spine's columns");
+        if (!kept[i].name) return ss_fail_memory(error, "a spine's columns");
     }
     rows->columns = kept;
     rows->column_count = rows->text.column_count = count;
     return SS_OK;
+}
+
+// The type with which a column's cells stay what they are: SQLite brings what it is given to the type that a
+// column is declared with. (What it was declared with here may be that of a view's first part, or say more
+// than a type.) `kinds`: a bit for each kind among them.
+static const char *type_of_kinds(unsigned kinds)
+{
+    switch (kinds & ~(1u << SS_CELL_KIND_NULL)) {
+    case 1u << SS_CELL_KIND_INTEGER: return "INTEGER";
+    case 1u << SS_CELL_KIND_REAL: return "REAL";
+    case 1u << SS_CELL_KIND_TEXT: return "TEXT";
+    case 1u << SS_CELL_KIND_BLOB: return "BLOB";
+    default: return "";
+    }
 }
 
 static enum ss_status read_table(const char *place, struct ss_spine_rows *rows, struct ss_error *error)
@@ -37,16 +50,22 @@ static enum ss_status read_table(const char *place, struct ss_spine_rows *rows, 
     bool has_row = true;
     SS_TRY(ss_table_reader_open(place, &reader, error));
     const size_t count = ss_table_reader_columns(reader, &columns);
-    SS_TRY_GOTO(keep_columns(rows, columns, count, error), out);
+    struct ss_table_column *kept;
+    SS_TRY_GOTO(keep_columns(rows, columns, count, &kept, error), out);
     struct ss_cell *cells = ss_arena_array(&rows->arena, count + 1, sizeof *cells);
-    SS_TRY_GOTO(cells ? SS_OK : ss_fail_memory(error, "a spine's cells"), out);
+    unsigned *kinds = ss_arena_array(&rows->arena, count + 1, sizeof *kinds);
+    SS_TRY_GOTO(cells && kinds ? SS_OK : ss_fail_memory(error, "a spine's cells"), out);
     while (!rows->text.bytes.failed) {
         SS_TRY_GOTO(ss_table_reader_next(reader, &has_row, error), out);
         if (!has_row) break;
-        for (size_t i = 0; i < count; i++) cells[i] = ss_table_reader_cell(reader, i);
+        for (size_t i = 0; i < count; i++) {
+            cells[i] = ss_table_reader_cell(reader, i);
+            kinds[i] |= 1u << cells[i].kind;
+        }
         ss_spine_text_add(&rows->text, 1, cells);
     }
     if (rows->text.bytes.failed) status = ss_fail_memory(error, "a spine's cells");
+    for (size_t i = 0; i < count; i++) kept[i].type = type_of_kinds(kinds[i]);
 out:
     ss_table_reader_close(reader);
     return status;

@@ -31,7 +31,7 @@ struct ss_spine_rows {
     struct ss_arena arena;
     struct ss_spine spine; // keys, request, t_us and length; the rest is the caller's
     size_t column_count;
-    const struct ss_table_column *columns; // type "TEXT" for all of a CSV file
+    const struct ss_table_column *columns; // type "TEXT" for all of a CSV file, of a table by its cells
     struct ss_sha256 hash;     // `with_hash`: of the columns' names and all cells (docs/FORMAT.md)
     struct ss_spine_text text; // the cells as they were
     bool *is_read;             // [column]: the service asks for it

@@ -13,6 +13,8 @@
 
 struct ss_history;
 
+#define SS_HISTORY_APPLICATION_ID 0x53534831 // "SSH1", in the header of its file
+
 // Zeroed: as in production. Tests make them small, so that a few rows make many segments.
 struct ss_history_sizes {
     int32_t staging_rows; // a commit that finds so many rows of a source waiting moves them to segments

@@ -31,7 +31,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define APPLICATION_ID   0x53534831 // "SSH1"
 #define FORMAT_VERSION   2
 #define CACHE_BYTES      (32u << 20) // of segments
 #define SCAN_CACHE_BYTES (4u << 20)  // of a handle that reads through
@@ -265,7 +264,7 @@ static enum ss_status check_format(struct ss_history *history, struct ss_error *
 {
     int64_t application, version;
     SS_TRY(read_number(history, "PRAGMA application_id", &application, error));
-    if (application != APPLICATION_ID)
+    if (application != SS_HISTORY_APPLICATION_ID)
         return ss_history_fail_row(history, "it is no history of selfsame", error);
     SS_TRY(read_number(history, "PRAGMA user_version", &version, error));
     if (version > FORMAT_VERSION)

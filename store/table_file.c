@@ -43,6 +43,8 @@ enum ss_status ss_table_file_open(struct ss_table_file *file, const char *text, 
     const int code = sqlite3_open_v2(file->path, &file->db, flags | SQLITE_OPEN_NOMUTEX, NULL);
     if (code != SQLITE_OK) return ss_table_file_fail(file, "cannot open it", error);
     sqlite3_busy_timeout(file->db, BUSY_TIMEOUT_MS);
+    sqlite3_db_config(file->db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0,
+                      NULL); // the file's are not to touch a table
     return SS_OK;
 }
 

@@ -5,11 +5,13 @@
 //   - writing is one transaction: table and manifest line together, or neither, and a file that did not exist
 //   before is
 //     removed again when nothing was finished;
-//   - nothing of the user's is replaced: only a table that the manifest knows.
+//   - nothing of the user's is replaced: only a table that the manifest knows; and nothing is written into a
+//     store's history, under whatever name it is reached.
 
 #include "store/training_table.h"
 
 #include "store/cell_rows.h"
+#include "store/history.h"
 #include "store/table_file.h"
 #include "store/training_manifest.h"
 
@@ -194,11 +196,11 @@ static enum ss_status check_replaceable(const struct ss_table_file *file, struct
         file->path, file->table);
 }
 
-// A declared type goes into the new table as it was if it is words with numbers in parentheses behind them,
-// as SQL has it.
+// A type goes into the new table if it is a word, with numbers in parentheses behind it or not: more words
+// may be a constraint.
 static bool type_is_plain(const char *type)
 {
-    const size_t words = strspn(type, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_ ");
+    const size_t words = strspn(type, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_");
     if (!type[words]) return true;
     if (words == 0 || type[words] != '(') return false;
     const size_t numbers = strspn(type + words + 1, "0123456789, +-");
@@ -215,6 +217,26 @@ static enum ss_status create_table(const struct ss_table_file *file, const struc
                             type_is_plain(columns[i].type) ? columns[i].type : "");
     sqlite3_str_appendall(sql, ")");
     return ss_table_file_execute(file, sqlite3_str_finish(sql), error);
+}
+
+// A file that keeps what is written, and is not the history of a store.
+static enum ss_status check_file(const struct ss_table_file *file, struct ss_error *error)
+{
+    const char *name = sqlite3_db_filename(file->db, "main");
+    sqlite3_stmt *statement = NULL;
+    bool is_history;
+    if (!name || !*name)
+        return ss_fail(error, SS_INVALID, "table '%s:%s': '%s' is no file; name one", file->path, file->table,
+                       file->path);
+    SS_TRY(
+        ss_table_file_prepare(file,
+                              sqlite3_mprintf("SELECT 1 FROM pragma_application_id WHERE application_id = %d",
+                                              SS_HISTORY_APPLICATION_ID),
+                              &statement, error));
+    SS_TRY(ss_table_file_step_once(file, statement, &is_history, error));
+    if (!is_history) return SS_OK;
+    return ss_fail(error, SS_INVALID, "table '%s:%s': the file is the history of a store; name another one",
+                   file->path, file->table);
 }
 
 // Begins the transaction and makes room for the table. One whose pages are damaged cannot be dropped, only
@@ -249,6 +271,7 @@ static enum ss_status start_writing(struct ss_table_writer *writer, const struct
                                     struct ss_error *error)
 {
     const struct ss_table_file *file = &writer->file;
+    SS_TRY(check_file(file, error));
     // Larger pages are quicker to fill; a file that is there has its own.
     if (writer->file_is_new)
         SS_TRY(ss_table_file_execute(file, sqlite3_mprintf("PRAGMA page_size = 16384"), error));

@@ -136,5 +136,57 @@ class RebuildTable(harness.StoreTest):
         self.run_ok("rebuild-table", TABLE)
 
 
+class SpinesInSqlite(harness.StoreTest):
+    """What a file of the user's may have that SQLite would act upon."""
+
+    def setUp(self):
+        super().setUp()
+        shop.fill(self)
+
+    def sql(self, *statements):
+        db = sqlite3.connect(self.folder / "out.db", isolation_level=None)
+        try:
+            return [db.execute(text).fetchall() for text in statements][-1]
+        finally:
+            db.close()
+
+    def train(self, spine, output="out.db:rows"):
+        return self.run_any("train", "shop", "--spine", spine, "--time", "at", "-o", output)
+
+    def test_cells_keep_their_types_whatever_a_column_is_declared_as(self):
+        self.sql("CREATE TABLE spine(user TEXT, at TEXT, amount TEXT, zip ANY, n ANY) STRICT",
+                 "INSERT INTO spine VALUES ('ann', '2026-01-05T00:00:00Z', '1.50', '01234', 7), ('bob', '2026-01-05T00:00:00Z', '2.50', '1e5', '7')",
+                 "CREATE VIEW both AS SELECT user, at, amount, 1 AS label FROM spine WHERE user = 'ann' UNION ALL "
+                 "SELECT user, at, amount, '007' FROM spine WHERE user = 'bob'")
+        self.assertEqual(self.train("out.db:spine").status, 0)
+        self.assertEqual(self.sql("SELECT zip, typeof(zip), n, typeof(n) FROM rows"), [("01234", "text", 7, "integer"), ("1e5", "text", "7", "text")])
+        self.assertEqual(self.train("out.db:both").status, 0)
+        self.assertEqual(self.sql("SELECT label, typeof(label) FROM rows"), [(1, "integer"), ("007", "text")])
+
+    def test_a_declared_type_that_is_more_than_a_type_loses_no_row(self):
+        for declared in ("TEXT UNIQUE ON CONFLICT IGNORE", "TEXT PRIMARY KEY ON CONFLICT REPLACE", "INTEGER UNIQUE ON CONFLICT IGNORE"):
+            self.sql("DROP TABLE IF EXISTS spine", f'CREATE TABLE spine(user, at, amount, label "{declared}")',
+                     "INSERT INTO spine VALUES ('bob', '2026-01-05T00:00:00Z', '1.50', 5), ('ann', '2026-01-05T00:00:00Z', '2.50', 5)")
+            self.assertEqual(self.train("out.db:spine").status, 0)
+            self.assertEqual(self.sql("SELECT user, label FROM rows"), self.sql("SELECT user, label FROM spine"), declared)
+            self.assertEqual(self.sql("SELECT count(*) FROM rows"), [(2,)], declared)
+
+    def test_a_store_s_history_is_no_place_for_a_table(self):
+        self.write_csv("spine.csv", ["user", "at", "amount"], [["ann", "2026-01-05T00:00:00Z", "1.50"]])
+        (self.folder / "link.db").symlink_to(self.store / "history.db")
+        for place in ("link.db:t", f"file:{self.store}/history.db:t"):
+            result = self.train("spine.csv", place)
+            self.assertEqual(result.status, 2, place)
+            self.assertIn("is the history of a store", result.err)
+        self.assertIn("is no file; name one", self.train("spine.csv", ":memory::t").err)
+
+    def test_triggers_of_the_file_do_not_run(self):
+        self.write_csv("spine.csv", ["user", "at", "amount"], [["ann", "2026-01-05T00:00:00Z", "1.50"]])
+        self.assertEqual(self.train("spine.csv").status, 0)
+        self.sql("CREATE TRIGGER empty AFTER INSERT ON selfsame_manifest BEGIN DELETE FROM rows; END")
+        self.run_ok("rebuild-table", "out.db:rows")
+        self.assertEqual(self.sql("SELECT count(*) FROM rows"), [(1,)])
+
+
 if __name__ == "__main__":
     harness.main()
