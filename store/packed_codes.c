@@ -8,8 +8,6 @@
 #include <immintrin.h>
 #endif
 
-#define ONE_LOAD_WIDTH 57 // a code of so many bits that starts in a byte ends within 8
-
 static void read_codes(struct ss_packed_frame frame, int32_t first, int32_t count, int64_t *values)
 {
     const uint64_t mask = ss_codes_mask(frame.width);
@@ -153,7 +151,7 @@ static int32_t take_bounds_of_twelves(const int64_t *values, int32_t count, int6
 void ss_codes_read(struct ss_packed_frame frame, int32_t first, int32_t count, int64_t *values)
 {
     int32_t read = 0;
-    if (frame.width > ONE_LOAD_WIDTH) {
+    if (frame.width > PACKED_ONE_LOAD_WIDTH) {
         read_wide_codes(frame, first, count, values);
     } else if (frame.width > 0) {
         if (count >= 16 && has_avx2()) read = read_eights(frame, first, count, values);

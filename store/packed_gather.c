@@ -5,8 +5,6 @@
 #include "engine/base/error.h"
 #include "engine/scalar.h"
 
-#define ONE_LOAD_WIDTH 57 // a code of so many bits lies in 8 bytes from its first on
-
 // Of a value, by its index among the values.
 static inline int64_t integer_at(const struct ss_packed_frames *frames, int32_t index)
 {
@@ -19,8 +17,8 @@ static inline int64_t integer_at(const struct ss_packed_frames *frames, int32_t 
     const size_t bit = (size_t)index * frame->width;
     const uint8_t *at = frame->bits + bit / 8;
     uint64_t code = ss_packed_load(at) >> (bit % 8);
-    if (frame->width > ONE_LOAD_WIDTH) code |= (uint64_t)at[8] << 1 << (63 - bit % 8);
-    return (int64_t)(frame->base + (code & (UINT64_MAX >> (64 - frame->width))));
+    if (frame->width > PACKED_ONE_LOAD_WIDTH) code |= (uint64_t)at[8] << 1 << (63 - bit % 8);
+    return (int64_t)(frame->base + (code & ss_codes_mask(frame->width)));
 }
 
 static inline int64_t word_at(const struct ss_packed *packed, int32_t index)

@@ -7,7 +7,8 @@
 #include <endian.h>
 #include <string.h>
 
-#define PACKED_FRAME_ROWS 1024 // also of a scale, and the most that are decoded at a time
+#define PACKED_FRAME_ROWS     1024 // also of a scale, and the most that are decoded at a time
+#define PACKED_ONE_LOAD_WIDTH 57   // a code of so many bits that starts in a byte ends within 8
 
 // The 8 bytes at `at` as an integer. Whatever starts before the checksum ends within it.
 static inline uint64_t ss_packed_load(const uint8_t *at)
