@@ -1,9 +1,8 @@
 // The join of one window with the views of one group.
 //
 // 1. The window's rows are grouped by entity (entity_rows.h).
-// 2. Tasks, each a range of keys with about as many rows as the others, are spread over the pool. A task
-// scans history
-//    for its range once; every entity's events become a series per view, from which its rows are read.
+// 2. Tasks, each a range of keys, are spread over the pool, the largest first. A task scans history for its
+//    range once; every entity's events become a series per view, from which its rows are read.
 // 3. An entity with very many rows is a task of its own, begun before the others. When its series are there,
 //    its rows are spread over the pool too.
 //

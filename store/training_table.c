@@ -1,10 +1,9 @@
 // Training tables. See training_table.h; SQLite does the work, this page keeps to three rules:
 //
 //   - reading never writes: the file is opened read-only, rows come in rowid order whatever the table has for
-//   columns;
+//     columns;
 //   - writing is one transaction: table and manifest line together, or neither, and a file that did not exist
-//   before is
-//     removed again when nothing was finished;
+//     before is removed again when nothing was finished;
 //   - nothing of the user's is replaced: only a table that the manifest knows; and nothing is written into a
 //     store's history, under whatever name it is reached.
 

@@ -25,7 +25,7 @@ typedef enum ss_status (*ss_pool_work)(void *context, size_t index, size_t slot,
 enum ss_status ss_pool_run(struct ss_pool *pool, size_t count, ss_pool_work work, void *context,
                            struct ss_error *error);
 
-// Returns when no job is there, or soon. For a thread whose own work is to fill the gaps between jobs.
+// Waits until no job is there. For a thread whose own work is to fill the gaps between jobs.
 void ss_pool_await_gap(struct ss_pool *pool); // NULL: at once
 
 #endif
